@@ -1,0 +1,1 @@
+"""Exact image-similarity search for one small device; see docs/architecture.md."""

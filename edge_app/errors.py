@@ -1,0 +1,88 @@
+"""Every error this package raises on purpose: one tree, one line a person can act on.
+
+An error's message names the file, the value, the limit and the setting to change. `exit_code` is
+what the command line returns, `status` and `code` are what the HTTP API answers.
+"""
+
+
+class EdgeAppError(Exception):
+    """Something the user can understand and settle; never a bug in the program."""
+
+    exit_code = 1
+    status = 500
+    code = "failed"
+
+
+class UsageError(EdgeAppError):
+    """An argument or a request parameter has a value that can't be used."""
+
+    exit_code = 2
+    status = 400
+    code = "bad_request"
+
+
+class NotFoundError(EdgeAppError):
+    """The thing asked for is not in the index (any more)."""
+
+    status = 404
+    code = "not_found"
+
+
+class LimitError(EdgeAppError):
+    """An input is over a limit of `config.Limits`."""
+
+    status = 413
+    code = "too_large"
+
+
+class BusyError(EdgeAppError):
+    """No capacity right now; the same request may succeed later."""
+
+    status = 503
+    code = "busy"
+
+
+class LibraryError(EdgeAppError):
+    """The library root is missing, unreadable or not a folder."""
+
+    status = 503
+    code = "library_offline"
+
+
+class ModelError(EdgeAppError):
+    """The model or its card is missing, damaged, or does not fit."""
+
+    status = 503
+    code = "model_unavailable"
+
+
+class DecodeError(EdgeAppError):
+    """These bytes are not an image we can use; `str(error)` is the reason that is recorded."""
+
+    status = 422
+    code = "not_an_image"
+
+
+class StoreError(EdgeAppError):
+    """The index folder can't be read or written as it is."""
+
+    status = 503
+    code = "index_unavailable"
+
+
+class DiskFullError(StoreError):
+    """The index folder's file system has no room for the batch; the batch was dropped."""
+
+    status = 507
+    code = "disk_full"
+
+
+class LockedError(StoreError):
+    """Another writer holds the index."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
+    code = "index_locked"
+
+
+class ServeError(EdgeAppError):
+    """The server can't start: address in use, not available, or not permitted."""
