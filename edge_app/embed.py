@@ -1,0 +1,153 @@
+"""Turns RGB squares into unit vectors with a TFLite model, whichever runtime is installed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import threading
+from dataclasses import dataclass, fields
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_app.errors import ModelError
+
+# One runtime under two names: tflite-runtime ended with CPython 3.11, ai-edge-litert goes on.
+# The newer kernels are about twice as fast, so they are taken where both are installed.
+RUNTIMES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What `convert_model.py` says of a model, from the JSON file beside it."""
+
+    name: str
+    architecture: str
+    alpha: float
+    input_size_px: int
+    dim: int
+    dtype: str  # of the weights: float32, float16 or int8
+    sha256: str  # of the .tflite file
+    weights: str
+    weights_licence: str
+    preprocess: str
+    tensorflow: str
+    created: str
+
+    @classmethod
+    def load(cls, model: Path) -> ModelCard:
+        """Read the card beside `model`; a ModelError says what is missing and what makes it."""
+        path = model.with_suffix(".json")
+        if not model.is_file():
+            raise ModelError(f"model {model} does not exist; `make model` makes it, or use --model")
+        try:
+            content = json.loads(path.read_bytes())
+            return cls(**{field.name: content[field.name] for field in fields(cls)})
+        except FileNotFoundError:
+            raise ModelError(
+                f"model card {path} does not exist; copy it along with {model.name}, "
+                "or make both with `make model`"
+            ) from None
+        except KeyError as error:
+            raise ModelError(
+                f"model card {path} has no {error}; make it with `make model`"
+            ) from None
+        except (OSError, ValueError, TypeError) as error:
+            raise ModelError(f"model card {path} can't be read: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """What must be equal for two embeddings to be comparable; the index names it."""
+
+    name: str
+    sha256: str
+    dim: int
+    input_size_px: int
+    preprocess: str
+    runtime: str  # "any" for float models; int8 results differ between runtimes
+
+
+class Embedder:
+    """One interpreter of one model; calls from several threads take turns.
+
+    threads: passed to the runtime explicitly, whose own default is one.
+    runtime: a key of RUNTIMES, or None for the first that is installed.
+    Raises ModelError if the model, its card or a runtime is missing or they don't fit together.
+    """
+
+    def __init__(self, model: Path, threads: int = 1, runtime: str | None = None) -> None:
+        self.card = ModelCard.load(model)
+        content = model.read_bytes()
+        sha256 = hashlib.sha256(content).hexdigest()
+        if sha256 != self.card.sha256:
+            raise ModelError(
+                f"model {model} has SHA-256 {sha256[:12]}…, its card says "
+                f"{self.card.sha256[:12]}…; copy both files again, or make them with `make model`"
+            )
+        self.threads = threads
+        name, module = _import_runtime(runtime)
+        self.runtime = f"{name} {metadata.version(name)}"
+        try:
+            self._interpreter = module.Interpreter(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+            (self._input,) = self._interpreter.get_input_details()
+            (self._output,) = self._interpreter.get_output_details()
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ModelError(f"model {model} can't be loaded by {self.runtime}: {reason}") from None
+        self._check_shapes(model)
+        self._turn = threading.Lock()
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """The part of the card that an index must agree with."""
+        card = self.card
+        runtime = self.runtime if card.dtype == "int8" else "any"
+        return ModelIdentity(
+            card.name, card.sha256, card.dim, card.input_size_px, card.preprocess, runtime
+        )
+
+    def embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(n, s, s, 3) uint8 RGB → (n, dim) float32, unit rows."""
+        vectors = np.empty((len(pixels), self.card.dim), np.float32)
+        with self._turn:
+            for image, vector in zip(pixels, vectors, strict=True):
+                self._interpreter.set_tensor(
+                    self._input["index"], image[np.newaxis].astype(self._input["dtype"])
+                )
+                self._interpreter.invoke()
+                vector[:] = self._interpreter.get_tensor(self._output["index"])[0]
+        if self._output["dtype"] != np.float32:
+            scale, zero_point = self._output["quantization"]
+            vectors = (vectors - np.float32(zero_point)) * np.float32(scale)
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        # A network whose last activations are all zero has no direction; it matches nothing.
+        return vectors / np.maximum(norms, np.finfo(np.float32).tiny)
+
+    def _check_shapes(self, model: Path) -> None:
+        size, dim = self.card.input_size_px, self.card.dim
+        expected = [1, size, size, 3], [1, dim]
+        actual = self._input["shape"].tolist(), self._output["shape"].tolist()
+        if actual != expected:
+            raise ModelError(
+                f"model {model} maps {actual[0]} to {actual[1]}, its card says "
+                f"{expected[0]} to {expected[1]}; make both with `make model`"
+            )
+
+
+def _import_runtime(wanted: str | None) -> tuple[str, Any]:
+    """The name of a runtime's distribution and its interpreter module."""
+    for name in [wanted] if wanted else RUNTIMES:
+        try:
+            return name, importlib.import_module(f"{RUNTIMES[name]}.interpreter")
+        except ImportError:
+            continue
+    raise ModelError(
+        f"no TFLite runtime ({' or '.join([wanted] if wanted else RUNTIMES)}) can be imported; "
+        "install requirements-edge.txt"
+    )
