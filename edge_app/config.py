@@ -34,7 +34,30 @@ class Limits:
     page_images_max: int = 1000
 
     # --- one request -----------------------------------------------------------------------------
-    upload_bytes: int = 32 * MiB
+    upload_bytes: int = 32 * MiB  # a multipart body that says its length
+    upload_unsized_bytes: int = 16 * MiB  # a chunked one, which can't be refused before it comes
+    body_bytes: int = 1 * MiB  # any other body
+    header_bytes: int = 16 * 1024  # request line and headers together
+    header_s: float = 10.0  # from a request's first byte to its last header
+    body_bytes_per_s: int = 32 * 1024  # a body may take header_s, and 1 s more for each of these
+    uploads: int = 4  # bodies over body_bytes in memory at one time, ...
+    uploads_per_address: int = 2  # ... and from one address
+
+    # --- the server --------------------------------------------------------------------------------
+    connections: int = 128  # over this the one doing least makes room
+    connections_per_address: int = 64
+    idle_s: float = 60.0  # between two requests on one connection
+    send_s: float = 30.0  # a client that takes not one byte of its answer for so long is gone
+    linger_s: float = 2.0  # what a refused client still sends is read and dropped for so long
+    server_threads: int = 8
+    queued_requests: int = 64  # waiting for a thread; more are answered 503
+    drain_s: float = 4.0  # answers under way at SIGTERM get so long
+
+    # --- the passcode ------------------------------------------------------------------------------
+    passcode_chars: int = 8  # the shortest that is accepted
+    passcode_attempts: int = 5  # wrong ones from one address ...
+    passcode_window_s: float = 300.0  # ... in this time, then 429
+    session_s: int = 30 * 24 * 3600  # a browser stays signed in for so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +70,12 @@ class Config:
     workers: int | None = None  # decoding children; None: what cores and memory allow
     threads: int | None = None  # inference threads; None: the measured choice
     host: str = "127.0.0.1"
-    port: int = 5000
+    port: int = 5000  # 0: any free one
+    lan: bool = False  # listen on every address of this device, and announce it
+    allowed_hosts: tuple[str, ...] = ()  # further names this server is called by
+    base_path: str = ""  # "/photos" when a proxy serves the gallery below a path
+    trusted_proxy: str | None = None  # the address whose X-Forwarded-* headers are believed
+    passcode_file: Path | None = None  # None: whoever reaches the server sees the photos
+    access_log: bool = False
+    strip_location: bool = False  # originals leave without the place they were taken at
     limits: Limits = field(default_factory=Limits)
