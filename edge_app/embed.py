@@ -127,7 +127,8 @@ class Embedder:
             vectors = (vectors - np.float32(zero_point)) * np.float32(scale)
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         # A network whose last activations are all zero has no direction; it matches nothing.
-        return vectors / np.maximum(norms, np.finfo(np.float32).tiny)
+        vectors /= np.maximum(norms, np.finfo(np.float32).tiny)
+        return vectors
 
     def _check_shapes(self, model: Path) -> None:
         size, dim = self.card.input_size_px, self.card.dim

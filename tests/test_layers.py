@@ -19,7 +19,7 @@ LAYERS: list[set[str]] = [
     {"web"},
     {"guard"},
     {"cli"},
-    {"__main__"},
+    {"__main__", "samples"},
 ]
 
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}

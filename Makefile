@@ -1,0 +1,68 @@
+# The three commands of the README. Each makes the environment it needs, once; nothing is installed
+# outside this folder.
+
+PYTHON  ?= python3
+GALLERY ?= static/images
+HOST    ?= 127.0.0.1
+PORT    ?= 5000
+
+MODEL := models/mobilenet_v2.tflite
+# One environment for each interpreter, so that `make test PYTHON=python3.13` stands beside 3.11's.
+TAG   := $(shell $(PYTHON) -c 'import sys; print("py%d%d" % sys.version_info[:2])')
+EDGE  := .venv-edge-$(TAG)
+TEST  := .venv-test-$(TAG)
+BUILD := .venv-build
+# TensorFlow has no wheels for the newest interpreters; the model is the same whoever makes it.
+BUILD_PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo $(PYTHON))
+PIP   := -m pip install --quiet --disable-pip-version-check
+
+.PHONY: run test model samples faults bench screenshots clean
+
+run: $(EDGE)/ready $(MODEL) samples
+	$(EDGE)/bin/python -m edge_app index --gallery '$(GALLERY)' || [ $$? -eq 75 ]
+	exec $(EDGE)/bin/python -m edge_app serve --gallery '$(GALLERY)' --host $(HOST) --port $(PORT)
+
+test: $(TEST)/ready $(MODEL)
+	$(TEST)/bin/ruff check .
+	$(TEST)/bin/ruff format --check .
+	$(TEST)/bin/mypy
+	$(TEST)/bin/python -m pytest
+
+model: $(BUILD)/ready
+	$(BUILD)/bin/python convert_model.py
+
+# Fills the default gallery, and only when it is the one asked for and empty.
+samples: $(EDGE)/ready
+	$(EDGE)/bin/python -m edge_app.samples '$(GALLERY)'
+
+faults: $(TEST)/ready $(MODEL)
+	FAULTS=long $(TEST)/bin/python -m pytest tests/faults
+
+bench: $(EDGE)/ready $(MODEL)
+	$(EDGE)/bin/python -m edge_app bench index
+	$(EDGE)/bin/python -m edge_app bench search
+	$(EDGE)/bin/python -m edge_app bench serve
+
+screenshots: $(TEST)/ready $(MODEL)
+	$(TEST)/bin/python docs/screenshots.py
+
+clean:
+	rm -rf .venv-* .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(MODEL): | $(BUILD)/ready
+	$(BUILD)/bin/python convert_model.py
+
+$(EDGE)/ready: requirements-edge.txt
+	$(PYTHON) -m venv $(EDGE)
+	$(EDGE)/bin/python $(PIP) -r requirements-edge.txt
+	touch $@
+
+$(TEST)/ready: requirements-edge.txt tests/requirements.txt
+	$(PYTHON) -m venv $(TEST)
+	$(TEST)/bin/python $(PIP) -r requirements-edge.txt -r tests/requirements.txt
+	touch $@
+
+$(BUILD)/ready: requirements-build.txt
+	$(BUILD_PYTHON) -m venv $(BUILD)
+	$(BUILD)/bin/python $(PIP) -r requirements-build.txt
+	touch $@
