@@ -28,6 +28,8 @@ class Limits:
     # --- one query -----------------------------------------------------------------------------
     k: int = 20
     k_max: int = 1000
+    ranking_max: int = 10_000  # how deep offset + k may go, and a collapsed answer looks
+    near_duplicate_score: float = 0.95  # from here on two images count as the same motif
     query_images: int = 64  # photos in one combined query, like and unlike together
     box_px: int = 16  # a region's shorter side, in pixels of the original
     page_images: int = 100  # default of GET /api/images
@@ -43,17 +45,18 @@ class Limits:
     uploads: int = 4  # bodies over body_bytes in memory at one time, ...
     uploads_per_address: int = 2  # ... and from one address
 
-    # --- the server --------------------------------------------------------------------------------
+    # --- the server -----------------------------------------------------------------------------
     connections: int = 128  # over this the one doing least makes room
     connections_per_address: int = 64
     idle_s: float = 60.0  # between two requests on one connection
     send_s: float = 30.0  # a client that takes not one byte of its answer for so long is gone
-    linger_s: float = 2.0  # what a refused client still sends is read and dropped for so long
+    linger_s: float = 2.0  # what a refused client still sends is read and dropped for so long, ...
+    linger_bytes: int = 4 * MiB  # ... and no further than this
     server_threads: int = 8
     queued_requests: int = 64  # waiting for a thread; more are answered 503
     drain_s: float = 4.0  # answers under way at SIGTERM get so long
 
-    # --- the passcode ------------------------------------------------------------------------------
+    # --- the passcode ---------------------------------------------------------------------------
     passcode_chars: int = 8  # the shortest that is accepted
     passcode_attempts: int = 5  # wrong ones from one address ...
     passcode_window_s: float = 300.0  # ... in this time, then 429
