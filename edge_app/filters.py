@@ -1,0 +1,64 @@
+"""Which rows of a snapshot a query may return: by folder, date, format and orientation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge_app.store import Snapshot
+
+ORIENTATIONS = ("landscape", "portrait", "square")  # a name's place is its code in a snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a match must be; None leaves a property free."""
+
+    folder: str | None = None  # this folder and all below it; "" is the library root
+    taken_from: int | None = None  # seconds since 1970, inclusive
+    taken_to: int | None = None  # seconds since 1970, inclusive
+    formats: frozenset[str] | None = None  # Pillow's names: "JPEG", "PNG", ...
+    orientation: str | None = None  # one of ORIENTATIONS
+    min_score: float | None = None  # a cosine, inclusive; holds for scores, not in `mask`
+
+    def __post_init__(self) -> None:
+        if self.orientation is not None and self.orientation not in ORIENTATIONS:
+            raise UsageError(
+                f"orientation {self.orientation!r} is none of {', '.join(ORIENTATIONS)}"
+            )
+        if self.min_score is not None and not -1 <= self.min_score <= 1:  # NaN fails too
+            raise UsageError(f"min_score {self.min_score} is not between -1 and 1")
+        first, last = self.taken_from, self.taken_to
+        if first is not None and last is not None and first > last:
+            raise UsageError("the range of dates ends before it begins: swap from and to")
+
+    def mask(self, snapshot: Snapshot) -> NDArray[np.bool_] | None:
+        """(rows,) bool, true where a row may be returned; None where every row may."""
+        conditions = []
+        if self.folder:
+            below = self.folder.rstrip("/") + "/"
+            wanted = [f"{folder}/".startswith(below) for folder in snapshot.folders]
+            conditions.append(_chosen(wanted, snapshot.folder))
+        if self.formats is not None:
+            conditions.append(
+                _chosen([name in self.formats for name in snapshot.formats], snapshot.format)
+            )
+        if self.orientation is not None:
+            conditions.append(snapshot.orientation == ORIENTATIONS.index(self.orientation))
+        if self.taken_from is not None:
+            conditions.append(snapshot.taken_at >= self.taken_from)
+        if self.taken_to is not None:
+            conditions.append(snapshot.taken_at <= self.taken_to)
+        return np.logical_and.reduce(conditions) if conditions else None
+
+
+def _chosen(wanted: list[bool], column: NDArray[Any]) -> NDArray[np.bool_]:
+    """(rows,) bool: whether each row's entry of `column`, a place in `wanted`, is wanted."""
+    chosen: NDArray[np.bool_] = np.array(wanted, dtype=bool)[column]
+    return chosen

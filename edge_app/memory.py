@@ -1,0 +1,50 @@
+"""How much memory this process may still use: the machine's, or less where a cgroup limits it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+_ROOT = Path("/")
+
+
+def available_bytes(root: Path = _ROOT) -> int:
+    """Memory that can be had without swapping, page cache that may be dropped counted in.
+
+    `root` holds proc/ and sys/; the kernel's formats: proc_meminfo(5), cgroups(7).
+    """
+    return min([_machine_bytes(root), *_cgroup_bytes(root)])
+
+
+def _machine_bytes(root: Path) -> int:
+    return _table(root / "proc/meminfo")["MemAvailable:"] * 1024
+
+
+def _cgroup_bytes(root: Path) -> Iterator[int]:
+    """What is left to each limited cgroup this process is in, its own and those above it."""
+    for line in (root / "proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            mount, limit, usage, prefix = "", "memory.max", "memory.current", ""
+        elif controllers == "memory":
+            mount, limit, usage = "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
+            prefix = "total_"
+        else:
+            continue
+        top = root / "sys/fs/cgroup" / mount
+        own = top / path.lstrip("/")
+        # In a container the path may be the host's; the mount is then the container's own group.
+        for group in [own, *own.parents] if own.is_dir() else [top]:
+            try:
+                limit_bytes = int((group / limit).read_text())  # "max" is no number: no limit
+                used_bytes = int((group / usage).read_text())
+                files = _table(group / "memory.stat")
+            except (OSError, ValueError):
+                continue
+            cache_bytes = files[prefix + "inactive_file"] + files[prefix + "active_file"]
+            yield limit_bytes - used_bytes + cache_bytes
+
+
+def _table(file: Path) -> dict[str, int]:
+    """Name and number of every line."""
+    return {line.split()[0]: int(line.split()[1]) for line in file.read_text().splitlines()}
