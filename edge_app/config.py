@@ -17,6 +17,7 @@ class Limits:
     decode_pixels: int = 100_000_000  # from the header, before any pixel is decoded
     decode_s: float = 20.0  # a decoder running longer is killed
     decode_memory_bytes: int = 512 * MiB  # address space of one decoding child over its start size
+    decode_ahead: int = 6  # jobs in flight at one decoding child, the one it works on included
     thumb_px: int = 320  # longer side of a thumbnail
     thumb_quality: int = 80  # JPEG quality of a thumbnail
 
@@ -29,11 +30,19 @@ class Limits:
     k: int = 20
     k_max: int = 1000
     ranking_max: int = 10_000  # how deep offset + k may go, and a collapsed answer looks
-    near_duplicate_score: float = 0.95  # from here on two images count as the same motif
+    collapse_score: float = 0.95  # a match this close to a better one is folded under it
+    duplicate_score: float = 0.95  # images this close to one another are near-duplicates
     query_images: int = 64  # photos in one combined query, like and unlike together
     box_px: int = 16  # a region's shorter side, in pixels of the original
     page_images: int = 100  # default of GET /api/images
     page_images_max: int = 1000
+
+    # --- watching the library root ---------------------------------------------------------------
+    settle_s: float = 2.0  # files are read when nothing has changed for so long ...
+    settle_max_s: float = 60.0  # ... or at the latest after this
+    poll_s: float = 3600.0  # look anyway so often, should an event have been missed
+    poll_eventless_s: float = 60.0  # so often where the file system reports no events
+    index_retry_s: float = 15.0  # after a run that failed
 
     # --- one request -----------------------------------------------------------------------------
     upload_bytes: int = 32 * MiB  # a multipart body that says its length
@@ -54,12 +63,14 @@ class Limits:
     linger_bytes: int = 4 * MiB  # ... and no further than this
     server_threads: int = 8
     queued_requests: int = 64  # waiting for a thread; more are answered 503
+    compressed_bytes: int = 8 * MiB  # gzipped answers that are kept
     drain_s: float = 4.0  # answers under way at SIGTERM get so long
 
     # --- the passcode ---------------------------------------------------------------------------
     passcode_chars: int = 8  # the shortest that is accepted
-    passcode_attempts: int = 5  # wrong ones from one address ...
-    passcode_window_s: float = 300.0  # ... in this time, then 429
+    passcode_attempts: int = 5  # wrong ones from one address in passcode_window_s, then 429
+    passcode_attempts_all: int = 50  # ... and from all addresses together
+    passcode_window_s: float = 300.0
     session_s: int = 30 * 24 * 3600  # a browser stays signed in for so long
 
 
@@ -72,6 +83,8 @@ class Config:
     model: Path = Path("models/mobilenet_v2.tflite")
     workers: int | None = None  # decoding children; None: what cores and memory allow
     threads: int | None = None  # inference threads; None: the measured choice
+    nice: int = 10  # priority of indexing: 0 as the server's, 19 only what nobody else needs
+    tiles: bool = False  # also embed tiles of each image, for small objects
     host: str = "127.0.0.1"
     port: int = 5000  # 0: any free one
     lan: bool = False  # listen on every address of this device, and announce it
