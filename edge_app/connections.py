@@ -13,7 +13,6 @@ API's error shape, made by a thread of its own so that it comes even when all ot
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import socket
 import threading
@@ -31,6 +30,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
 from edge_app.config import Limits
+from edge_app.refusal import refusal, status_line
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +38,6 @@ LOOP_S = 0.25  # how often the loop wakes by itself; deadlines are this exact at
 FRESH_S = 0.25  # a new connection has so long to send a request before others rank above it
 ACCEPTS = 16  # per turn of the loop, so that those accepted are read before they are evicted
 CHUNK_LINE_BYTES = 1024  # size and extensions of one chunk
-RETRY_S = 1
-
-ERROR_CODES = {400: "bad_request", 413: "too_large", 431: "too_large", 500: "failed", 503: "busy"}
 
 
 class Refusal(NamedTuple):
@@ -50,26 +47,15 @@ class Refusal(NamedTuple):
     body: str  # the one line that the client reads
 
 
-def refusal_body(status: int, message: str) -> bytes:
-    """The API's error shape for an answer that no route made."""
-    code = ERROR_CODES.get(status) or HTTPStatus(status).name.lower()
-    return json.dumps({"error": {"code": code, "message": message}}).encode()
-
-
 class RefusalTask(ErrorTask):  # type: ignore[misc]
     """Answers a request that never reaches the app."""
 
     def execute(self) -> None:
         error = self.request.error
-        body = refusal_body(error.code, error.body)
-        self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
-        self.response_headers += [
-            ("Content-Type", "application/json"),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Cache-Control", "no-store"),
-        ]
-        if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
-            self.response_headers.append(("Retry-After", str(RETRY_S)))
+        self.status = status_line(error.code)
+        self.response_headers, body = refusal(
+            error.code, error.body, [("X-Content-Type-Options", "nosniff")]
+        )
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
@@ -272,17 +258,18 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         app: Any,
         listener: socket.socket,
         limits: Limits,
-        *,
-        crowded_addresses: Iterable[str] = (),
-        **adjustments: Any,
+        trusted_proxy: str | None = None,
     ) -> None:
-        """Addresses in `crowded_addresses` (a proxy) and loopback stand for many clients."""
+        """From the address `trusted_proxy` X-Forwarded-* are believed; else they are removed."""
         self.limits = limits
-        self.crowded_addresses = frozenset(crowded_addresses)
+        self.trusted_proxy = trusted_proxy
+        forwarded = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
         adj = Adjustments(
             sockets=[listener],
             threads=limits.server_threads,
             ident="",
+            trusted_proxy=trusted_proxy,
+            trusted_proxy_headers=forwarded if trusted_proxy else set(),
             max_request_header_size=limits.header_bytes,
             max_request_body_size=limits.upload_bytes + 1,  # waitress refuses from its limit on
             # Over these waitress would write to a temporary file.
@@ -294,7 +281,6 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             cleanup_interval=1,
             connection_limit=1 << 30,  # ours closes one instead of accepting none
             log_socket_errors=False,
-            **adjustments,
         )
         self._refusals = ThreadedTaskDispatcher()
         self._refusals.set_thread_count(1)
@@ -398,15 +384,14 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         return True
 
     def _is_crowded(self, address: str) -> bool:
-        return address in self.crowded_addresses or ip_address(address.split("%")[0]).is_loopback
+        """Many clients share the address of a proxy, and loopback's."""
+        return address == self.trusted_proxy or ip_address(address.split("%")[0]).is_loopback
 
     @staticmethod
     def _turn_away(connection: socket.socket) -> None:
-        body = refusal_body(503, "Too many connections; try again.")
+        headers, body = refusal(503, "Too many connections; try again.")
+        lines = [f"HTTP/1.1 {status_line(503)}", "Connection: close"]
+        lines += [f"{name}: {value}" for name, value in headers]
         with connection, contextlib.suppress(OSError):
             connection.setblocking(False)
-            connection.send(
-                b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-                b"Retry-After: %d\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
-                % (RETRY_S, len(body), body)
-            )
+            connection.send("\r\n".join([*lines, "", ""]).encode("latin-1") + body)

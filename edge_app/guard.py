@@ -1,4 +1,8 @@
-"""All between the network and the routes: puts the layers together and serves."""
+"""All between the network and the routes: puts the layers together and serves.
+
+A request passes `connections` (deadlines, caps, sizes), `policy` (whose page sent it), `passcode`
+(who asks) and `compress`, in this order; each can be read, and tested, without the others.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,26 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
 
+from edge_app import announce
+from edge_app.compress import Compress
 from edge_app.config import Config
 from edge_app.connections import Server
 from edge_app.errors import ServeError
+from edge_app.passcode import LOGIN, Passcode, read_hash
+from edge_app.policy import Policy
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+access_log = logging.getLogger("edge_app.access")
+
+BACKLOG = 1024  # connections the system holds until the loop comes round
 REASONS = {
     errno.EADDRINUSE: "something else listens there already",
     errno.EADDRNOTAVAIL: "this device has no such address",
@@ -33,22 +46,64 @@ def serve(
 ) -> None:
     """Serve `app` until SIGTERM, SIGINT or `stop`; answers under way are finished first.
 
-    `on_ready` gets the URLs that work, once the socket listens.
+    `on_ready` gets the URLs that work, addresses before names, once the socket listens.
     """
     stop = stop or threading.Event()
-    listener = listen(config)
+    guarded = protect(app, config)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is answered 503
-    proxy = config.trusted_proxy
-    server = Server(
-        app,
-        listener,
-        config.limits,
-        crowded_addresses=[proxy] if proxy else [],
-    )
-    with stopped_by_signals(stop, server):
+    with ExitStack() as stack:
+        listener = stack.enter_context(listen(config))
+        server = Server(guarded, listener, config.limits, config.trusted_proxy)
+        stack.enter_context(stopped_by_signals(stop, server))
+        port = listener.getsockname()[1]
+        hosts = reachable_hosts(config)
+        if config.lan:
+            name = stack.enter_context(announce.local_name(port, hosts))
+            hosts += [name] if name else []
         if on_ready is not None:
-            on_ready([f"http://{config.host}:{server.effective_port}/"])
+            on_ready([announce.url(host, port, config.base_path) for host in hosts])
         server.run_until(stop)
+
+
+def protect(app: WSGIApplication, config: Config) -> WSGIApplication:
+    """`app` behind everything of this package that is WSGI middleware."""
+    app = Compress(app, config.limits.compressed_bytes)
+    form_paths = []
+    if config.passcode_file is not None:
+        app = Passcode(app, read_hash(config.passcode_file), config.limits)
+        form_paths = [LOGIN]
+    names = [*announce.own_names(), config.host, *config.allowed_hosts]
+    app = Policy(app, names, config.base_path, form_paths)
+    return AccessLog(app) if config.access_log else app
+
+
+def start_notes(config: Config, urls: list[str]) -> list[str]:
+    """What else to tell whoever starts a server on the LAN, a line or block each."""
+    if not config.lan:
+        return []
+    notes = []
+    if config.passcode_file is None:
+        notes.append(
+            "No passcode: everyone on this network can see every photo (see --passcode-file)."
+        )
+    code = announce.qr_code(urls[0]) if urls else None
+    notes.append(code or "For a QR code here: pip install segno")
+    if not announce.HAS_MDNS:
+        notes.append(f"To be found as {announce.host_name()}.local: pip install zeroconf")
+    return notes
+
+
+def reachable_hosts(config: Config) -> list[str]:
+    """The hosts by which the listening socket is reached, for URLs."""
+    if config.lan:
+        return announce.addresses()
+    try:
+        everywhere = ip_address(config.host).is_unspecified
+    except ValueError:
+        everywhere = False
+    if not everywhere:
+        return [config.host]
+    return [host for host in announce.addresses() if (":" in host) == (":" in config.host)]
 
 
 def listen(config: Config) -> socket.socket:
@@ -60,12 +115,12 @@ def listen(config: Config) -> socket.socket:
             dual = socket.has_dualstack_ipv6()
             family = socket.AF_INET6 if dual else socket.AF_INET
             return socket.create_server(
-                ("", config.port), family=family, dualstack_ipv6=dual, backlog=1024
+                ("", config.port), family=family, dualstack_ipv6=dual, backlog=BACKLOG
             )
         family, *_, address = socket.getaddrinfo(
             config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server(address[:2], family=family, backlog=1024)
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         host = "every address" if config.lan else config.host
         reason = REASONS.get(error.errno or 0, error.strerror)
@@ -94,3 +149,28 @@ def stopped_by_signals(stop: threading.Event, server: Server) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class AccessLog:
+    """WSGI middleware: one line for each answer, with nothing in it that a terminal obeys."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self.app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        began = time.perf_counter()
+        request = f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']}"
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            length = dict(headers).get("Content-Length", "-")
+            access_log.info(
+                '%s "%s" %s %s %.0f ms',
+                environ["REMOTE_ADDR"],
+                request.encode("unicode_escape").decode().replace('"', "%22"),
+                status[:3],
+                length,
+                (time.perf_counter() - began) * 1000,
+            )
+            return start_response(status, headers, exc_info)
+
+        return self.app(environ, start)

@@ -1,0 +1,49 @@
+"""The API's error shape, for answers that no route made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse
+
+RETRY_S = 1  # for a 503 without a better guess
+
+CODES = {413: "too_large", 431: "too_large", 500: "failed", 503: "busy"}  # as errors.py has them
+
+
+def status_line(status: int) -> str:
+    """`413 Request Entity Too Large`"""
+    return f"{status} {HTTPStatus(status).phrase}"
+
+
+def refusal(
+    status: int, message: str, headers: Iterable[tuple[str, str]] = ()
+) -> tuple[list[tuple[str, str]], bytes]:
+    """Headers and body of a refusal: `{"error": {"code", "message"}}`."""
+    code = CODES.get(status) or HTTPStatus(status).name.lower()
+    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    all_headers = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+        *headers,
+    ]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        all_headers.append(("Retry-After", str(RETRY_S)))
+    return all_headers, body
+
+
+def refuse(
+    start_response: StartResponse,
+    status: int,
+    message: str,
+    headers: Iterable[tuple[str, str]] = (),
+) -> list[bytes]:
+    """Answer a WSGI request with a refusal."""
+    all_headers, body = refusal(status, message, headers)
+    start_response(status_line(status), all_headers)
+    return [body]
