@@ -33,6 +33,7 @@ class Limits:
     collapse_score: float = 0.95  # a match this close to a better one is folded under it
     duplicate_score: float = 0.95  # images this close to one another are near-duplicates
     query_images: int = 64  # photos in one combined query, like and unlike together
+    unlike_weight: float = 0.5  # how strongly "less like these" counts
     box_px: int = 16  # a region's shorter side, in pixels of the original
     page_images: int = 100  # default of GET /api/images
     page_images_max: int = 1000

@@ -63,6 +63,13 @@ class DecodeError(EdgeAppError):
     code = "not_an_image"
 
 
+class UnreadableError(DecodeError):
+    """The original could not be read this time; worth another try even if it did not change."""
+
+    status = 503
+    code = "unreadable"
+
+
 class StoreError(EdgeAppError):
     """The index folder can't be read or written as it is."""
 

@@ -1,0 +1,53 @@
+"""Opens originals: below the library root, through no link, and regular files only."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from edge_app.errors import DecodeError, LibraryError, NotFoundError, UnreadableError
+
+# O_NONBLOCK: opening a FIFO must not wait for its writer. It does nothing to a regular file.
+_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
+
+
+def open_original(root: Path, path: str) -> BinaryIO:
+    """Open the original at `path`, which is relative to the library root, for reading.
+
+    Every part is opened relative to the one before and no link is followed, so what is opened lies
+    below the root even if folders are swapped for links meanwhile. LibraryError when the root is
+    gone, NotFoundError when the file is, DecodeError when it is no regular file, UnreadableError
+    when it can't be read now.
+    """
+    parts = path.split("/")
+    if "\0" in path or not {"", ".", ".."}.isdisjoint(parts):
+        raise NotFoundError(f"{path!r} is not a path below a library root")
+    try:
+        folder = os.open(root, _FOLDER)
+    except OSError as error:
+        raise LibraryError(f"{root}: the library root can't be opened: {error.strerror}") from None
+    try:
+        for part in parts[:-1]:
+            parent, folder = folder, os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(parent)
+        file = os.open(parts[-1], _FILE, dir_fd=folder)
+    except OSError as error:
+        raise _reason(path, error) from None
+    finally:
+        os.close(folder)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise DecodeError("not a regular file")
+    return open(file, "rb")
+
+
+def _reason(path: str, error: OSError) -> DecodeError | NotFoundError:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+        return NotFoundError(f"{path!r} is not in the library any more")
+    if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
+        return DecodeError("not a regular file")
+    return UnreadableError(f"can't be read: {error.strerror}")
