@@ -1,0 +1,150 @@
+"""Bytes at a known offset, synced, never truncated while mapped.
+
+An AppendFile does not know its own length: the catalogue does. Whatever lies behind the committed
+length is scrap of a dropped batch, and the next batch is written over it.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_app.errors import StoreError
+
+HEADER_BYTES = 4096  # one page, so that rows start aligned for any vector instruction
+FORMAT_VERSION = 1
+_MAGIC = b"EDGEAPP\n"
+_FIELDS = struct.Struct("<8sIIQQ16s16s64s")  # little-endian everywhere: the index may be copied
+_CRC = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of itself in its first 4,096 bytes."""
+
+    kind: str  # "vectors", "codes", "tiles" or "thumbs"
+    dtype: str  # NumPy's name of one element, such as "<f4"
+    dim: int  # elements in one vector; 0 for thumbnails
+    item_bytes: int  # one row, or 1 where the catalogue holds offsets
+    generation: int
+    model_sha256: str  # "" for thumbnails, which depend on no model
+
+    def pack(self) -> bytes:
+        """4,096 bytes, the last four a CRC-32 of the rest."""
+        fields = _FIELDS.pack(
+            _MAGIC,
+            FORMAT_VERSION,
+            self.dim,
+            self.generation,
+            self.item_bytes,
+            self.kind.encode("ascii"),
+            self.dtype.encode("ascii"),
+            self.model_sha256.encode("ascii"),
+        )
+        body = fields.ljust(HEADER_BYTES - _CRC.size, b"\0")
+        return body + _CRC.pack(zlib.crc32(body))
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Header:
+        """The header in `data`; ValueError says what is wrong with it."""
+        body, crc = data[: -_CRC.size], data[-_CRC.size :]
+        if len(data) != HEADER_BYTES:
+            raise ValueError(f"is only {len(data)} bytes long, shorter than its header")
+        if _CRC.pack(zlib.crc32(body)) != crc:
+            raise ValueError("has a damaged header (CRC differs)")
+        magic, version, dim, generation, item_bytes, *names = _FIELDS.unpack_from(body)
+        if magic != _MAGIC or version != FORMAT_VERSION:
+            raise ValueError(f"is not a version {FORMAT_VERSION} file of this index")
+        kind, dtype, model = (name.rstrip(b"\0").decode("ascii") for name in names)
+        return cls(kind, dtype, dim, item_bytes, generation, model)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names created in or removed from `folder` durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+class AppendFile:
+    """A header and bytes behind it; offsets count from the first byte behind the header."""
+
+    def __init__(self, path: Path, fd: int, header: Header) -> None:
+        self.path = path
+        self.header = header
+        self._fd = fd
+
+    @classmethod
+    def create(cls, path: Path, header: Header) -> AppendFile:
+        """A new file with a durable header; its name is durable after `sync_folder`."""
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+        file = cls(path, fd, header)
+        try:
+            file._pwrite(header.pack(), 0)
+            os.fsync(fd)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    @classmethod
+    def open(cls, path: Path, expected: Header, *, writable: bool = False) -> AppendFile:
+        """An existing file; a StoreError if its header is damaged or not the expected one.
+
+        FileNotFoundError passes through: a reader may have been overtaken by a new generation.
+        """
+        fd = os.open(path, os.O_RDWR if writable else os.O_RDONLY)
+        try:
+            header = Header.unpack(os.pread(fd, HEADER_BYTES, 0))
+            if header != expected:
+                raise ValueError(f"has the header {header}, the catalogue expects {expected}")
+        except (OSError, ValueError) as error:
+            os.close(fd)
+            raise StoreError(f"{path} {error}; `check --repair` settles it") from None
+        return cls(path, fd, header)
+
+    def reserve(self, offset: int, length: int) -> None:
+        """Have the disk set the bytes aside, so that a full disk shows before anything else."""
+        os.posix_fallocate(self._fd, HEADER_BYTES + offset, length)
+
+    def write(self, offset: int, data: bytes | memoryview) -> None:
+        """Put `data` at `offset`; durable after `sync`."""
+        self._pwrite(data, HEADER_BYTES + offset)
+
+    def sync(self) -> None:
+        """Wait until everything written is on the medium. If this fails it must not be retried:
+        the kernel may have marked the lost pages clean, and a second sync would succeed."""
+        os.fdatasync(self._fd)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """`length` bytes at `offset`, fewer where the file ends."""
+        return os.pread(self._fd, length, HEADER_BYTES + offset)
+
+    def expect_random_reads(self) -> None:
+        """Keep the kernel from reading ahead for `read`."""
+        os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_RANDOM)
+
+    def release(self, length: int) -> None:
+        """Give back what lies behind the committed `length`, which no reader ever maps."""
+        if self.size_bytes() > length:
+            os.ftruncate(self._fd, HEADER_BYTES + length)
+
+    def size_bytes(self) -> int:
+        """Bytes behind the header, committed or not."""
+        return os.fstat(self._fd).st_size - HEADER_BYTES
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _pwrite(self, data: bytes | memoryview, position: int) -> None:
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self._fd, view, position)
+            view, position = view[written:], position + written

@@ -1,0 +1,495 @@
+"""The catalogue's schema and its SQL, nothing else: what is known of every image and row.
+
+Paths are `str` with surrogate escapes here and BLOBs in SQLite, so any name round-trips as bytes.
+Every record ends with a CRC-32 over all its other columns, so that `check` finds any flipped bit.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+SCHEMA_VERSION = 1
+LANDSCAPE, PORTRAIT, SQUARE = ORIENTATIONS = (0, 1, 2)
+
+SCHEMA = """
+CREATE TABLE state (               -- one record
+    root BLOB NOT NULL,            -- library root when last opened for writing, absolute
+    generation INTEGER NOT NULL,   -- the one readers answer from
+    last_generation INTEGER NOT NULL, -- neither of these numbers is ever used twice
+    last_image INTEGER NOT NULL,
+    thumbs_generation INTEGER NOT NULL,
+    thumbs_bytes INTEGER NOT NULL, -- committed length of thumbs-<thumbs_generation>.bin
+    openings INTEGER NOT NULL,     -- see store.Writer
+    crc INTEGER NOT NULL
+);
+CREATE TABLE generations (
+    generation INTEGER PRIMARY KEY,
+    model TEXT NOT NULL,           -- embed.ModelIdentity as JSON
+    tiles INTEGER NOT NULL,        -- vectors per row in tiles-<generation>.f32; 0: no such file
+    rows INTEGER NOT NULL,         -- committed rows, dead ones included
+    live INTEGER NOT NULL,
+    crc INTEGER NOT NULL
+);
+CREATE TABLE folders (id INTEGER PRIMARY KEY, folder BLOB NOT NULL UNIQUE);
+CREATE TABLE formats (id INTEGER PRIMARY KEY, format TEXT NOT NULL UNIQUE);
+CREATE TABLE images (
+    id INTEGER PRIMARY KEY,        -- never reused: state.last_image counts
+    folder_id INTEGER NOT NULL REFERENCES folders,
+    format_id INTEGER NOT NULL REFERENCES formats,
+    name BLOB NOT NULL,
+    name_key BLOB NOT NULL,        -- sorts as people read: case folded, numbers by value
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    content BLOB NOT NULL,         -- BLAKE2b-128 of the file
+    twin INTEGER NOT NULL,         -- first 8 bytes of content as a signed integer
+    width_px INTEGER NOT NULL,
+    height_px INTEGER NOT NULL,
+    orientation INTEGER NOT NULL,  -- 0 landscape, 1 portrait, 2 square
+    ratio INTEGER NOT NULL,        -- width_px * 100 / height_px, rounded
+    taken_at INTEGER NOT NULL,
+    taken_from TEXT NOT NULL,
+    camera TEXT,
+    offline INTEGER NOT NULL,
+    thumb_offset INTEGER NOT NULL,
+    thumb_bytes INTEGER NOT NULL,  -- 0: no thumbnail, the next run makes one
+    thumb_crc INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    UNIQUE (folder_id, name)
+);
+-- Each order of a listing has an index that also answers every filter without touching images.
+CREATE INDEX images_by_date ON images
+    (taken_at, id, folder_id, format_id, orientation, ratio);
+CREATE INDEX images_by_name ON images
+    (name_key, id, folder_id, format_id, orientation, ratio, taken_at);
+CREATE INDEX images_by_folder ON images
+    (folder_id, name_key, id, format_id, orientation, ratio, taken_at);
+CREATE INDEX images_offline ON images (id) WHERE offline;
+CREATE TABLE rows (                -- live rows only: a row without a record is dead
+    generation INTEGER NOT NULL,
+    row INTEGER NOT NULL,
+    image_id INTEGER NOT NULL,
+    vector_crc INTEGER NOT NULL,
+    code_crc INTEGER NOT NULL,
+    tiles_crc INTEGER NOT NULL,    -- 0 where the generation has no tiles
+    crc INTEGER NOT NULL,
+    PRIMARY KEY (generation, row)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX rows_by_image ON rows (image_id, generation);
+CREATE TABLE rejected (
+    path BLOB PRIMARY KEY,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    crc INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE dismissed (           -- pairs that are no duplicates to the user; survive re-indexing
+    content_a BLOB NOT NULL,       -- content_a < content_b
+    content_b BLOB NOT NULL,
+    crc INTEGER NOT NULL,
+    PRIMARY KEY (content_a, content_b)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """What the catalogue says of one image."""
+
+    id: int  # never reused
+    path: str  # relative to the library root, surrogate escapes for bytes that aren't UTF-8
+    size_bytes: int
+    mtime_ns: int
+    content: bytes  # BLAKE2b-128 of the file
+    width_px: int
+    height_px: int
+    format: str
+    taken_at: int  # the camera's wall clock read as if UTC, or the file's time; seconds
+    taken_from: str  # "exif" or "file"
+    camera: str | None
+    offline: bool
+    thumb_offset: int
+    thumb_bytes: int
+    thumb_crc: int
+
+    @property
+    def folder(self) -> str:
+        return self.path.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def orientation(self) -> int:
+        if self.width_px == self.height_px:
+            return SQUARE
+        return LANDSCAPE if self.width_px > self.height_px else PORTRAIT
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecord:
+    """Which image a row of a generation belongs to, and what its bytes add up to."""
+
+    generation: int
+    row: int
+    image_id: int
+    vector_crc: int
+    code_crc: int
+    tiles_crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """A file that is no image we can use; tried again when its size or mtime changes."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRecord:
+    """One set of per-row files."""
+
+    generation: int
+    model: str
+    tiles: int
+    rows: int
+    live: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The one record that says which files are the index."""
+
+    root: bytes
+    generation: int
+    last_generation: int
+    last_image: int
+    thumbs_generation: int
+    thumbs_bytes: int
+    openings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an indexer compares a found file with."""
+
+    id: int
+    size_bytes: int
+    mtime_ns: int
+    content: bytes
+    offline: bool
+    embedded: bool  # has a live row in the generation being written
+
+
+def record_crc(values: Iterable[object]) -> int:
+    """CRC-32 over values and their types; `ascii` because it prints alike in every Python."""
+    return zlib.crc32(ascii(tuple(values)).encode("ascii"))
+
+
+def name_key(name: str) -> bytes:
+    """A key that sorts names as people read them: `img_9` before `IMG_10`."""
+    padded = re.sub(r"[0-9]+", lambda digits: digits[0].zfill(10), name.casefold())
+    return os.fsencode(padded)
+
+
+def _stored(image: ImageRecord) -> tuple[Any, ...]:
+    """The values of STORED_COLUMNS, the ones derived from others included: a flipped bit there
+    would bend a filter or an order, so the CRC covers them too."""
+    folder, _, name = os.fsencode(image.path).rpartition(b"/")
+    twin = int.from_bytes(image.content[:8], "little", signed=True)
+    return (
+        image.id,
+        folder,
+        image.format,
+        name,
+        name_key(image.name),
+        image.size_bytes,
+        image.mtime_ns,
+        image.content,
+        twin,
+        image.width_px,
+        image.height_px,
+        image.orientation,
+        round(image.width_px * 100 / image.height_px),
+        image.taken_at,
+        image.taken_from,
+        image.camera,
+        int(image.offline),
+        image.thumb_offset,
+        image.thumb_bytes,
+        image.thumb_crc,
+    )
+
+
+def _path(folder: bytes, name: bytes) -> str:
+    return os.fsdecode(folder + b"/" + name if folder else name)
+
+
+STORED_COLUMNS = """
+    images.id, folder, format, name, name_key, size_bytes, mtime_ns, content, twin, width_px,
+    height_px, orientation, ratio, taken_at, taken_from, camera, offline, thumb_offset,
+    thumb_bytes, thumb_crc
+"""
+IMAGE_COLUMNS = """
+    images.id, folder, name, size_bytes, mtime_ns, content, width_px, height_px, format,
+    taken_at, taken_from, camera, offline, thumb_offset, thumb_bytes, thumb_crc
+"""
+IMAGE_TABLES = """
+    images JOIN folders ON folders.id = folder_id JOIN formats ON formats.id = format_id
+"""
+
+
+def image_record(columns: tuple[Any, ...]) -> ImageRecord:
+    """An ImageRecord from a selection of IMAGE_COLUMNS."""
+    id, folder, name, *others = columns
+    record = ImageRecord(id, _path(folder, name), *others)
+    return replace(record, offline=bool(record.offline))
+
+
+class Catalog:
+    """One SQLite connection and the statements run on it.
+
+    Never open catalog.db by any other means in a process that has a Catalog: closing such a
+    descriptor would drop SQLite's own locks (POSIX advisory locks belong to the process).
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    @classmethod
+    def connect(cls, path: Path, options: str) -> Catalog:
+        """Open `path` with URI `options`, such as "mode=ro"; one thread at a time may use it."""
+        uri = f"file:{quote(os.fsencode(path.absolute()))}?{options}"
+        return cls(
+            sqlite3.connect(
+                uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10
+            )
+        )
+
+    @classmethod
+    def empty(cls) -> Catalog:
+        """A catalogue of nothing, in memory: what there is before the first index run."""
+        catalog = cls(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
+        catalog.create()
+        return catalog
+
+    @classmethod
+    def writable(cls, path: Path) -> Catalog:
+        """The one read-write connection; each commit is on the medium when it returns."""
+        catalog = cls.connect(path, "mode=rwc")
+        catalog.connection.execute("PRAGMA journal_mode = WAL")
+        catalog.connection.execute("PRAGMA synchronous = FULL")
+        return catalog
+
+    def close(self) -> None:
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
+        """All or nothing; with kind "DEFERRED" a reader's one consistent view."""
+        self.connection.execute(f"BEGIN {kind}")
+        try:
+            yield
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def schema_version(self) -> int:
+        """0 for a new file."""
+        return int(self._value("PRAGMA user_version"))
+
+    def data_version(self) -> int:
+        """Changes when another connection has committed."""
+        return int(self._value("PRAGMA data_version"))
+
+    def create(self) -> None:
+        """Lay out an empty catalogue, inside one transaction."""
+        with self.transaction():
+            for statement in SCHEMA.split(";\n"):
+                self.connection.execute(statement)
+            self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._insert("state", astuple(State(b"", 0, 0, 0, 0, 0, 0)))
+
+    # --- what readers and the writer ask -------------------------------------------------------
+
+    def state(self) -> State:
+        return State(*self._row("SELECT * FROM state")[:-1])
+
+    def generations(self) -> dict[int, GenerationRecord]:
+        return {
+            row[0]: GenerationRecord(*row[:-1])
+            for row in self.connection.execute("SELECT * FROM generations")
+        }
+
+    def image(self, id: int) -> ImageRecord | None:
+        return self._image("images.id = ?", id)
+
+    def image_at(self, path: str) -> ImageRecord | None:
+        folder, _, name = os.fsencode(path).rpartition(b"/")
+        return self._image("folder = ? AND name = ?", folder, name)
+
+    def rows(self, generation: int, first: int, count: int) -> list[RowRecord]:
+        """Up to `count` live rows from row `first` on."""
+        rows = self.connection.execute(
+            "SELECT * FROM rows WHERE generation = ? AND row >= ? ORDER BY row LIMIT ?",
+            (generation, first, count),
+        )
+        return [RowRecord(*row[:-1]) for row in rows]
+
+    def images(self, first: int, count: int) -> list[ImageRecord]:
+        """Up to `count` images by id, from id `first` on."""
+        rows = self.connection.execute(
+            f"""SELECT {IMAGE_COLUMNS} FROM {IMAGE_TABLES}
+                WHERE images.id >= ? ORDER BY images.id LIMIT ?""",
+            (first, count),
+        )
+        return [image_record(row) for row in rows]
+
+    def sample(self, count: int) -> list[tuple[str, int]]:
+        """Path and size in bytes of about `count` images, spread over the index."""
+        step = max(1, self._value("SELECT count(*) FROM images") // count)
+        rows = self.connection.execute(
+            """SELECT folder, name, size_bytes FROM images JOIN folders ON folders.id = folder_id
+               WHERE images.id % ? = 0 LIMIT ?""",
+            (step, count),
+        )
+        return [(_path(folder, name), size) for folder, name, size in rows]
+
+    def columns(self, generation: int) -> Iterator[tuple[int, int, int, int, int]]:
+        """(row, image id, taken_at, folder << 16 | format << 8 | orientation, twin) of live rows.
+
+        Packed, because 100,000 rows cost 30 ms per column and nothing per shift.
+        """
+        return self.connection.execute(
+            """SELECT row, image_id, taken_at,
+                      (folder_id << 16) | (format_id << 8) | orientation, twin
+               FROM rows JOIN images ON images.id = image_id WHERE generation = ?""",
+            (generation,),
+        )
+
+    def folders(self) -> dict[int, str]:
+        """Every folder that ever held an image, by its id."""
+        rows = self.connection.execute("SELECT id, folder FROM folders ORDER BY folder")
+        return {id: os.fsdecode(folder) for id, folder in rows}
+
+    def formats(self) -> dict[int, str]:
+        return dict(self.connection.execute("SELECT id, format FROM formats ORDER BY id"))
+
+    def known(self, generation: int) -> dict[str, Known]:
+        """Every image by path, as the indexer sees it when writing `generation`."""
+        rows = self.connection.execute(
+            """SELECT folder, name, images.id, size_bytes, mtime_ns, content, offline,
+                      rows.row IS NOT NULL AND thumb_bytes > 0
+               FROM images JOIN folders ON folders.id = folder_id
+               LEFT JOIN rows ON rows.image_id = images.id AND rows.generation = ?""",
+            (generation,),
+        )
+        return {
+            _path(folder, name): Known(*others, offline=bool(offline), embedded=bool(embedded))
+            for folder, name, *others, offline, embedded in rows
+        }
+
+    def rejected(self) -> dict[str, RejectedRecord]:
+        rows = self.connection.execute("SELECT path, size_bytes, mtime_ns, reason FROM rejected")
+        return {
+            (path := os.fsdecode(blob)): RejectedRecord(path, *others) for blob, *others in rows
+        }
+
+    def dismissed(self) -> set[tuple[bytes, bytes]]:
+        return set(self.connection.execute("SELECT content_a, content_b FROM dismissed"))
+
+    def live_thumb_bytes(self) -> int:
+        return int(self._value("SELECT coalesce(sum(thumb_bytes), 0) FROM images"))
+
+    # --- what only the writer does, inside a transaction ---------------------------------------
+
+    def set_state(self, state: State) -> None:
+        self.connection.execute("DELETE FROM state")
+        self._insert("state", astuple(state))
+
+    def put_generation(self, record: GenerationRecord) -> None:
+        self._insert("generations", astuple(record))
+
+    def drop_generation(self, generation: int) -> None:
+        self.connection.execute("DELETE FROM rows WHERE generation = ?", (generation,))
+        self.connection.execute("DELETE FROM generations WHERE generation = ?", (generation,))
+
+    def put_image(self, image: ImageRecord) -> None:
+        """Insert an image, or replace the one of the same id."""
+        stored = _stored(image)
+        id, folder, format, *facts = stored
+        folder_id = self._id_of("folders", "folder", folder)
+        format_id = self._id_of("formats", "format", format)
+        self.drop_image(id)
+        self._insert("images", (id, folder_id, format_id, *facts), crc=record_crc(stored))
+
+    def drop_image(self, id: int) -> None:
+        """Forget an image; its rows are `drop_rows`'s business."""
+        self.connection.execute("DELETE FROM images WHERE id = ?", (id,))
+
+    def put_row(self, record: RowRecord) -> None:
+        self._insert("rows", astuple(record))
+
+    def drop_rows(self, image_id: int, generation: int | None = None) -> list[int]:
+        """Make an image's rows dead, in all generations or one; the generations that held one."""
+        rows = self.connection.execute(
+            """DELETE FROM rows WHERE image_id = ?1 AND (?2 IS NULL OR generation = ?2)
+               RETURNING generation""",
+            (image_id, generation),
+        )
+        return [number for (number,) in rows]
+
+    def put_rejected(self, record: RejectedRecord) -> None:
+        self._insert("rejected", (os.fsencode(record.path), *astuple(record)[1:]))
+
+    def drop_rejected(self, path: str) -> None:
+        self.connection.execute("DELETE FROM rejected WHERE path = ?", (os.fsencode(path),))
+
+    def put_dismissed(self, content_a: bytes, content_b: bytes) -> None:
+        self._insert("dismissed", sorted((content_a, content_b)))
+
+    # --- small change ---------------------------------------------------------------------------
+
+    def _insert(self, table: str, values: Iterable[Any], crc: int | None = None) -> None:
+        values = tuple(values)
+        crc = record_crc(values) if crc is None else crc
+        marks = ",".join("?" * (len(values) + 1))
+        verb = "INSERT" if table == "images" else "INSERT OR REPLACE"
+        self.connection.execute(f"{verb} INTO {table} VALUES ({marks})", (*values, crc))
+
+    def _id_of(self, table: str, column: str, value: bytes | str) -> int:
+        select = f"SELECT id FROM {table} WHERE {column} = ?"
+        row = self.connection.execute(select, (value,)).fetchone()
+        if row is None:
+            self.connection.execute(f"INSERT INTO {table} ({column}) VALUES (?)", (value,))
+            return self._id_of(table, column, value)
+        return int(row[0])
+
+    def _image(self, condition: str, *values: object) -> ImageRecord | None:
+        row = self.connection.execute(
+            f"SELECT {IMAGE_COLUMNS} FROM {IMAGE_TABLES} WHERE {condition}", values
+        ).fetchone()
+        return image_record(row) if row else None
+
+    def _row(self, sql: str) -> tuple[Any, ...]:
+        row: tuple[Any, ...] | None = self.connection.execute(sql).fetchone()
+        if row is None:
+            raise sqlite3.DatabaseError(f"no answer to {sql!r}")
+        return row
+
+    def _value(self, sql: str) -> Any:
+        return self._row(sql)[0]

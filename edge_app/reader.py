@@ -1,0 +1,239 @@
+"""Reads an index while others write it, from any thread, starting before there is one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sqlite3
+import tempfile
+import threading
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge_app import listing
+from edge_app.appendfile import AppendFile
+from edge_app.catalog import SCHEMA_VERSION, Catalog, ImageRecord, RejectedRecord
+from edge_app.config import MiB
+from edge_app.errors import NotFoundError, StoreError
+from edge_app.filters import Filter
+from edge_app.generation import thumbs_header, thumbs_name
+from edge_app.listing import Counts, Facets, Layout, Page
+from edge_app.session import CATALOG
+from edge_app.snapshot import Snapshot, load_snapshot
+
+_COPY_BYTES = 256 * MiB  # of catalogue that may be copied off read-only media; a million images
+_LOAD_TRIES = 5  # a writer switches generations at most every few minutes, never five times here
+
+
+class Reader:
+    """An index open for reading; it never writes and never waits for a writer.
+
+    Before the first index run it answers as an empty index does, and it follows when the index
+    appears, changes, or is deleted and built anew. StoreError if what is there can't be read.
+    """
+
+    def __init__(self, index: Path) -> None:
+        self.index = index.absolute()
+        self._mutex = threading.RLock()
+        self._catalog = Catalog.empty()
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
+        self._file_id: tuple[int, int] | None = None  # of the catalogue that is open
+        self._seen: tuple[tuple[int, int] | None, int] | None = None
+        self._version = 0
+        self._name = secrets.token_hex(4)
+        self._snapshot: Snapshot | None = None
+        self._thumbs: AppendFile | None = None
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the index; snapshots already given out stay usable."""
+        with self._mutex:
+            self._reconnect(None)
+
+    def version(self) -> str:
+        """Another text after every change of the index."""
+        with self._reading():
+            return f"{self._name}-{self._version}"
+
+    def snapshot(self) -> Snapshot:
+        """The index as of the last commit; the same object as before if nothing has changed."""
+        with self._reading() as catalog:
+            for _ in range(_LOAD_TRIES):
+                if self._snapshot is not None:
+                    break
+                try:
+                    with catalog.transaction("DEFERRED"):
+                        self._snapshot = load_snapshot(self.index, catalog)
+                except FileNotFoundError as error:
+                    missing = error.filename  # a writer has just switched: look again
+            else:
+                raise StoreError(f"{missing} is missing; `check --repair` settles it")
+            return self._snapshot
+
+    def image(self, id: int) -> ImageRecord:
+        """What the catalogue says of an image; NotFoundError if there is none with this id."""
+        with self._reading() as catalog:
+            image = catalog.image(id)
+        if image is None:
+            raise NotFoundError(f"there is no image {id} in the index")
+        return image
+
+    def images(self, ids: Iterable[int]) -> list[ImageRecord]:
+        """Those images in that order, missing ones left out."""
+        with self._reading() as catalog:
+            return listing.images(catalog, list(ids))
+
+    def page(
+        self,
+        sort: str = "-date",
+        filter: Filter = Filter(),  # noqa: B008 - immutable
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[ImageRecord]:
+        """The `limit` images behind `cursor` in the order of `sort`, one of listing.SORTS."""
+        with self._reading() as catalog, catalog.transaction("DEFERRED"):
+            return listing.page(catalog, sort, filter, cursor, limit)
+
+    def layout(self, sort: str = "-date", filter: Filter = Filter()) -> Layout:  # noqa: B008
+        """Every image of that listing, in order."""
+        with self._reading() as catalog:
+            return listing.layout(catalog, sort, filter)
+
+    def folders(self) -> list[tuple[str, int]]:
+        """Every folder that holds images itself, and how many, by folder."""
+        with self._reading() as catalog:
+            return listing.folders(catalog)
+
+    def facets(self) -> Facets:
+        """What there is to filter by."""
+        with self._reading() as catalog, catalog.transaction("DEFERRED"):
+            return listing.facets(catalog)
+
+    def rejected(self, cursor: str | None = None, limit: int = 100) -> Page[RejectedRecord]:
+        """Rejected files by path."""
+        with self._reading() as catalog, catalog.transaction("DEFERRED"):
+            return listing.rejected(catalog, cursor, limit)
+
+    def counts(self) -> Counts:
+        """How many images, rejected files, and images out of reach at present."""
+        with self._reading() as catalog:
+            return listing.counts(catalog)
+
+    def dismissed(self) -> set[tuple[bytes, bytes]]:
+        """Pairs of content hashes that are no duplicates to the user, the lesser one first."""
+        with self._reading() as catalog:
+            return catalog.dismissed()
+
+    def thumbnail(self, id: int) -> tuple[bytes, int]:
+        """JPEG and CRC-32 of an image's thumbnail; StoreError if the bytes have rotted."""
+        with self._reading() as catalog:
+            for _ in range(_LOAD_TRIES):
+                with catalog.transaction("DEFERRED"):
+                    image, number = catalog.image(id), catalog.state().thumbs_generation
+                if image is None or not image.thumb_bytes:
+                    raise NotFoundError(f"image {id} has no thumbnail in the index")
+                try:
+                    data = self._thumbs_file(number).read(image.thumb_offset, image.thumb_bytes)
+                    break
+                except FileNotFoundError:
+                    continue  # a writer has just switched: look again
+            else:
+                raise StoreError(f"{thumbs_name(number)} is missing; `check --repair` settles it")
+        if zlib.crc32(data) != image.thumb_crc:
+            raise StoreError(
+                f"the thumbnail of {image.path} in {self.index} is damaged; `check --repair` and "
+                "an index run make it anew"
+            )
+        return data, image.thumb_crc
+
+    @contextmanager
+    def _reading(self) -> Iterator[Catalog]:
+        """The catalogue as it is now, for one thread at a time."""
+        with self._mutex:
+            try:
+                self._follow()
+                yield self._catalog
+            except sqlite3.Error as error:
+                self._reconnect(None)
+                raise StoreError(
+                    f"the catalogue of {self.index} can't be read: {error}; `check` says more"
+                ) from error
+
+    def _follow(self) -> None:
+        """Notice a commit, or another catalogue in the place of the one that is open."""
+        try:
+            status = (self.index / CATALOG).stat()
+            file_id = (status.st_dev, status.st_ino)
+        except FileNotFoundError:
+            file_id = None
+        if file_id != self._file_id:
+            self._reconnect(file_id)
+        seen = (self._file_id, self._catalog.data_version())
+        if seen != self._seen:
+            self._seen, self._snapshot = seen, None
+            self._version += 1
+
+    def _reconnect(self, file_id: tuple[int, int] | None) -> None:
+        self._catalog.close()
+        if self._thumbs is not None:
+            self._thumbs.close()
+            self._thumbs = None
+        if self._copy is not None:
+            self._copy.cleanup()
+            self._copy = None
+        self._catalog, self._file_id = Catalog.empty(), None
+        if file_id is None:
+            return
+        catalog = self._connect()
+        version = catalog.schema_version()
+        if version == SCHEMA_VERSION:
+            self._catalog, self._file_id = catalog, file_id
+        else:
+            catalog.close()
+        if version not in (0, SCHEMA_VERSION):  # 0: a writer is just about to create it
+            raise StoreError(
+                f"{self.index} has the index format {version}, this program reads "
+                f"{SCHEMA_VERSION}; build the index anew with --index elsewhere"
+            )
+
+    def _connect(self) -> Catalog:
+        path = self.index / CATALOG
+        try:
+            catalog = Catalog.connect(path, "mode=ro")
+            catalog.schema_version()
+            return catalog
+        except sqlite3.OperationalError:
+            if os.access(self.index, os.W_OK):
+                raise
+        # Read-only media without a live writer: SQLite can't make the shared memory file that a
+        # write-ahead log is read with. Without a log the catalogue is complete and can't change.
+        log = path.with_name(path.name + "-wal")
+        if not log.exists() or log.stat().st_size == 0:
+            return Catalog.connect(path, "immutable=1")
+        # "immutable" would pass over the log, and with it the last commits. A copy can be read.
+        size_bytes = path.stat().st_size + log.stat().st_size
+        if size_bytes > _COPY_BYTES:
+            raise StoreError(
+                f"{log} on read-only media needs a copy of {size_bytes // MiB} MiB to be read; "
+                f"the limit is {_COPY_BYTES // MiB} MiB. Run `check` once where it can be written"
+            )
+        self._copy = tempfile.TemporaryDirectory(prefix="edge_app-catalog-")
+        for file in (path, log):
+            shutil.copyfile(file, Path(self._copy.name, file.name))
+        return Catalog.connect(Path(self._copy.name, CATALOG), "mode=ro")
+
+    def _thumbs_file(self, number: int) -> AppendFile:
+        if self._thumbs is None or self._thumbs.header.generation != number:
+            file = AppendFile.open(self.index / thumbs_name(number), thumbs_header(number))
+            if self._thumbs is not None:
+                self._thumbs.close()
+            self._thumbs = file
+        return self._thumbs

@@ -1,0 +1,199 @@
+"""The index open for writing: one generation's files and the catalogue, kept in step.
+
+Files are durable, names included, before the catalogue refers to them, and unlinked only after it
+no longer does. So opening finds nothing worse than strays of a process that was killed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from edge_app.appendfile import AppendFile, Header, sync_folder
+from edge_app.catalog import SCHEMA_VERSION, Catalog, GenerationRecord, State
+from edge_app.embed import ModelIdentity
+from edge_app.errors import StoreError
+from edge_app.generation import (
+    columns,
+    comparable,
+    file_names,
+    identity_of,
+    is_generation_file,
+    model_text,
+    thumbs_header,
+    thumbs_name,
+)
+
+CATALOG = "catalog.db"
+_SAMPLE_FILES = 64  # looked up to recognise a library that has been moved
+
+
+def open_catalog(index: Path) -> Catalog:
+    """The catalogue, open for writing; an empty one is made where there is none."""
+    catalog = Catalog.writable(index / CATALOG)
+    try:
+        version = catalog.schema_version()
+        if version == 0:
+            catalog.create()
+            sync_folder(index)
+        elif version != SCHEMA_VERSION:
+            raise StoreError(
+                f"{index} has the index format {version}, this program writes {SCHEMA_VERSION}; "
+                "remove the folder, or choose another with --index"
+            )
+        # A process killed inside COMMIT may have left its transaction in the write-ahead log,
+        # where live readers keep it from being either recovered or overwritten. Were files now
+        # written at the same offsets and the power cut, recovery would find the old transaction
+        # with the new bytes. One durable commit first overwrites it.
+        with catalog.transaction():
+            state = catalog.state()
+            catalog.set_state(replace(state, openings=state.openings + 1))
+    except BaseException:
+        catalog.close()
+        raise
+    return catalog
+
+
+class OpenIndex:
+    """Catalogue, state, and the files of the generation being written, by kind."""
+
+    def __init__(self, index: Path, root: Path, identity: ModelIdentity, tiles: int) -> None:
+        self.index = index
+        self.files: dict[str, AppendFile] = {}
+        self.catalog = open_catalog(index)
+        try:
+            self.state = self.catalog.state()
+            self._recognise(root)
+            self.record = self._choose(identity, tiles)
+            self.remove_strays()
+            self._open_files()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close everything; what was not committed is dropped."""
+        for file in self.files.values():
+            file.close()
+        self.catalog.close()
+
+    @property
+    def building(self) -> bool:
+        """Whether readers answer from another generation than the one being written."""
+        return self.record.generation != self.state.generation
+
+    def make_durable(self, data: Mapping[str, bytes]) -> None:
+        """Put bytes behind the committed length of each kind of file and wait for the medium.
+
+        All room is set aside first: a full disk raises OSError before a byte is written.
+        """
+        places = [(self.files[kind], self.committed(kind), data[kind]) for kind in data]
+        try:
+            for file, offset, added in places:
+                file.reserve(offset, len(added))
+        except OSError:
+            for file, offset, _ in places:
+                with suppress(OSError):
+                    file.release(offset)
+            raise
+        for file, offset, added in places:
+            file.write(offset, added)
+        for file, _, _ in places:
+            file.sync()
+
+    def committed(self, kind: str) -> int:
+        """Bytes of a kind of file that belong to the index."""
+        if kind == "thumbs":
+            return self.state.thumbs_bytes
+        return self.record.rows * self.files[kind].header.item_bytes
+
+    def create_file(self, name: str, header: Header) -> AppendFile:
+        """A new file, ready to be referred to after `sync_names`."""
+        return AppendFile.create(self.index / name, header)
+
+    def sync_names(self) -> None:
+        """Make the names of files just created durable."""
+        sync_folder(self.index)
+
+    def reopen(self, state: State, record: GenerationRecord) -> None:
+        """Go on with other files, the catalogue having been switched to them."""
+        self.state, self.record = state, record
+        for file in self.files.values():
+            file.close()
+        self.remove_strays()
+        self._open_files()
+
+    def remove_strays(self) -> None:
+        """Unlink the files of generations that the catalogue does not (or no longer) refer to."""
+        wanted = file_names(self.state, self.catalog.generations())
+        for path in self.index.iterdir():
+            if is_generation_file(path.name) and path.name not in wanted:
+                path.unlink()
+
+    def _recognise(self, root: Path) -> None:
+        """Refuse the index of another library; accept the same one at another place."""
+        if self.state.root == os.fsencode(root):
+            return
+        sample = self.catalog.sample(_SAMPLE_FILES)
+        same = sum(_has_size(root / path, size_bytes) for path, size_bytes in sample)
+        if same * 2 < len(sample):
+            raise StoreError(
+                f"{self.index} is the index of {os.fsdecode(self.state.root)}: of {len(sample)} "
+                f"files looked up in {root}, {same} are the same; choose another folder with "
+                "--index, or remove this one"
+            )
+        self.state = replace(self.state, root=os.fsencode(root))
+
+    def _choose(self, identity: ModelIdentity, tiles: int) -> GenerationRecord:
+        """The generation to write: the current one if it fits, one already begun, or a new one."""
+        generations = self.catalog.generations()
+        fitting = [
+            record
+            for record in generations.values()
+            if record.tiles == tiles and comparable(identity_of(record), identity)
+        ]
+        chosen = min(fitting, key=lambda record: record.generation, default=None)
+        if chosen is None:
+            number = self.state.last_generation + 1
+            chosen = GenerationRecord(number, model_text(identity), tiles, rows=0, live=0)
+            self.state = replace(self.state, last_generation=number)
+            for column in columns(chosen):
+                self.create_file(column.name, column.header).close()
+            if not self.state.thumbs_generation:
+                self.create_file(thumbs_name(number), thumbs_header(number)).close()
+                self.state = replace(self.state, thumbs_generation=number)
+            self.sync_names()
+        if self.state.generation not in generations:
+            self.state = replace(self.state, generation=chosen.generation)
+        with self.catalog.transaction():
+            for number in generations.keys() - {chosen.generation, self.state.generation}:
+                self.catalog.drop_generation(number)
+            self.catalog.put_generation(chosen)
+            self.catalog.set_state(self.state)
+        return chosen
+
+    def _open_files(self) -> None:
+        wanted = [(column.name, column.header) for column in columns(self.record)]
+        number = self.state.thumbs_generation
+        for name, header in [*wanted, (thumbs_name(number), thumbs_header(number))]:
+            try:
+                file = AppendFile.open(self.index / name, header, writable=True)
+            except FileNotFoundError:
+                raise StoreError(
+                    f"{self.index / name} is missing; `check --repair` settles it"
+                ) from None
+            self.files[header.kind] = file
+            if file.size_bytes() < self.committed(header.kind):
+                raise StoreError(
+                    f"{file.path} is shorter than the catalogue says; `check --repair` settles it"
+                )
+
+
+def _has_size(path: Path, size_bytes: int) -> bool:
+    try:
+        return path.lstat().st_size == size_bytes
+    except OSError:
+        return False

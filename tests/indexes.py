@@ -1,0 +1,58 @@
+"""Makes indexes without decoding or embedding anything: every byte follows from a path."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.config import Limits
+from edge_app.embed import ModelIdentity
+from edge_app.store import NewImage, Writer
+
+DIM = 16
+MODEL = ModelIdentity("fake", "a" * 64, DIM, 32, "upright-rgb-stretch-1", "any")
+OTHER_MODEL = ModelIdentity("other", "b" * 64, 2 * DIM, 32, "upright-rgb-stretch-1", "any")
+
+
+def vector_of(content: bytes, dim: int = DIM) -> NDArray[np.float32]:
+    """(dim,) float32 unit vector that follows from `content`."""
+    bits = np.frombuffer(hashlib.shake_128(content).digest(2 * dim), "<i2")
+    values = bits.astype(np.float64) + 0.5
+    unit: NDArray[np.float32] = (values / np.linalg.norm(values)).astype(np.float32)
+    return unit
+
+
+def new_image(
+    path: str, version: int = 0, tiles: int = 0, dim: int = DIM, **facts: Any
+) -> NewImage:
+    """An image at `path`; another `version` is another content."""
+    name = path.encode("utf-8", "surrogateescape")
+    content = hashlib.blake2b(name + b"%d" % version, digest_size=16).digest()
+    number = int.from_bytes(content[:4], "little")
+    values: dict[str, Any] = {
+        "path": path,
+        "size_bytes": 1000 + number % 1000,
+        "mtime_ns": 1_600_000_000_000_000_000 + number,
+        "content": content,
+        "width_px": 400,
+        "height_px": 300,
+        "format": "JPEG",
+        "taken_at": None,
+        "camera": None,
+        "thumbnail": content * (20 + number % 60),
+        "vector": vector_of(content, dim),
+    }
+    if tiles:
+        values["tiles"] = np.stack([vector_of(content + b"%d" % i, dim) for i in range(tiles)])
+    return NewImage(**{**values, **facts})
+
+
+def writer_of(
+    folder: Path, identity: ModelIdentity = MODEL, tiles: int = 0, **limits: Any
+) -> Writer:
+    """A writer of `folder`/index for the library `folder`/library."""
+    return Writer(folder / "index", folder / "library", identity, Limits(**limits), tiles)
