@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_app.errors import ModelError
+from edge_app.memory import default_threads
 
 # One runtime under two names: tflite-runtime ended with CPython 3.11, ai-edge-litert goes on.
 # The newer kernels are about twice as fast, so they are taken where both are installed.
 RUNTIMES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
-
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
@@ -75,12 +75,12 @@ class ModelIdentity:
 class Embedder:
     """One interpreter of one model; calls from several threads take turns.
 
-    threads: passed to the runtime explicitly, whose own default is one.
+    threads: None for `default_threads()`; passed explicitly, the runtime's own default is one.
     runtime: a key of RUNTIMES, or None for the first that is installed.
     Raises ModelError if the model, its card or a runtime is missing or they don't fit together.
     """
 
-    def __init__(self, model: Path, threads: int = 1, runtime: str | None = None) -> None:
+    def __init__(self, model: Path, threads: int | None = None, runtime: str | None = None) -> None:
         self.card = ModelCard.load(model)
         content = model.read_bytes()
         sha256 = hashlib.sha256(content).hexdigest()
@@ -89,11 +89,12 @@ class Embedder:
                 f"model {model} has SHA-256 {sha256[:12]}…, its card says "
                 f"{self.card.sha256[:12]}…; copy both files again, or make them with `make model`"
             )
-        self.threads = threads
-        name, module = _import_runtime(runtime)
-        self.runtime = f"{name} {metadata.version(name)}"
+        self.threads = threads or default_threads()
+        self.runtime = installed_runtime(runtime)
         try:
-            self._interpreter = module.Interpreter(model_content=content, num_threads=threads)
+            self._interpreter = _interpreter_module(self.runtime).Interpreter(
+                model_content=content, num_threads=self.threads
+            )
             self._interpreter.allocate_tensors()
             (self._input,) = self._interpreter.get_input_details()
             (self._output,) = self._interpreter.get_output_details()
@@ -141,14 +142,22 @@ class Embedder:
             )
 
 
-def _import_runtime(wanted: str | None) -> tuple[str, Any]:
-    """The name of a runtime's distribution and its interpreter module."""
+def installed_runtime(wanted: str | None = None) -> str:
+    """Name and version of the runtime that will be taken, without loading it."""
     for name in [wanted] if wanted else RUNTIMES:
         try:
-            return name, importlib.import_module(f"{RUNTIMES[name]}.interpreter")
-        except ImportError:
+            return f"{name} {metadata.version(name)}"
+        except metadata.PackageNotFoundError:
             continue
     raise ModelError(
-        f"no TFLite runtime ({' or '.join([wanted] if wanted else RUNTIMES)}) can be imported; "
+        f"no TFLite runtime ({' or '.join([wanted] if wanted else RUNTIMES)}) is installed; "
         "install requirements-edge.txt"
     )
+
+
+def _interpreter_module(runtime: str) -> Any:
+    name, _, _ = runtime.partition(" ")
+    try:
+        return importlib.import_module(f"{RUNTIMES[name]}.interpreter")
+    except ImportError as error:
+        raise ModelError(f"{runtime} can't be imported: {error}") from None

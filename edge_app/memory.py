@@ -1,9 +1,12 @@
-"""How much memory this process may still use: the machine's, or less where a cgroup limits it."""
+"""What this process may use of the machine: memory, less where a cgroup limits it, and cores."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from edge_app.config import Limits
 
 _ROOT = Path("/")
 
@@ -14,6 +17,21 @@ def available_bytes(root: Path = _ROOT) -> int:
     `root` holds proc/ and sys/; the kernel's formats: proc_meminfo(5), cgroups(7).
     """
     return min([_machine_bytes(root), *_cgroup_bytes(root)])
+
+
+def default_threads() -> int:
+    """One for each core this process may run on.
+
+    Measured on 2 cores, ms an image with 1 and 2 inference threads: tflite-runtime 19.5 and 10.2,
+    ai-edge-litert 9.7 and 6.6.
+    """
+    return len(os.sched_getaffinity(0))
+
+
+def default_workers(limits: Limits) -> int:
+    """One decoding child for each core, as far as half the memory goes round."""
+    fitting = available_bytes() // 2 // limits.decode_memory_bytes
+    return max(1, min(default_threads(), fitting))
 
 
 def _machine_bytes(root: Path) -> int:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
 import sqlite3
-import tempfile
 import threading
 import zlib
 from collections.abc import Iterable, Iterator
@@ -15,16 +12,16 @@ from pathlib import Path
 
 from edge_app import listing
 from edge_app.appendfile import AppendFile
-from edge_app.catalog import SCHEMA_VERSION, Catalog, ImageRecord, RejectedRecord
-from edge_app.config import MiB
+from edge_app.catalog import SCHEMA_VERSION, Catalog
 from edge_app.errors import NotFoundError, StoreError
 from edge_app.filters import Filter
 from edge_app.generation import thumbs_header, thumbs_name
 from edge_app.listing import Counts, Facets, Layout, Page
+from edge_app.readonly import open_for_reading
+from edge_app.records import ImageRecord, RejectedRecord
 from edge_app.session import CATALOG
 from edge_app.snapshot import Snapshot, load_snapshot
 
-_COPY_BYTES = 256 * MiB  # of catalogue that may be copied off read-only media; a million images
 _LOAD_TRIES = 5  # a writer switches generations at most every few minutes, never five times here
 
 
@@ -39,7 +36,6 @@ class Reader:
         self.index = index.absolute()
         self._mutex = threading.RLock()
         self._catalog = Catalog.empty()
-        self._copy: tempfile.TemporaryDirectory[str] | None = None
         self._file_id: tuple[int, int] | None = None  # of the catalogue that is open
         self._seen: tuple[tuple[int, int] | None, int] | None = None
         self._version = 0
@@ -85,6 +81,11 @@ class Reader:
         if image is None:
             raise NotFoundError(f"there is no image {id} in the index")
         return image
+
+    def image_at(self, path: str) -> ImageRecord | None:
+        """The image at a path below the library root, None if the index knows of none."""
+        with self._reading() as catalog:
+            return catalog.image_at(path)
 
     def images(self, ids: Iterable[int]) -> list[ImageRecord]:
         """Those images in that order, missing ones left out."""
@@ -186,13 +187,10 @@ class Reader:
         if self._thumbs is not None:
             self._thumbs.close()
             self._thumbs = None
-        if self._copy is not None:
-            self._copy.cleanup()
-            self._copy = None
         self._catalog, self._file_id = Catalog.empty(), None
         if file_id is None:
             return
-        catalog = self._connect()
+        catalog = open_for_reading(self.index)
         version = catalog.schema_version()
         if version == SCHEMA_VERSION:
             self._catalog, self._file_id = catalog, file_id
@@ -203,32 +201,6 @@ class Reader:
                 f"{self.index} has the index format {version}, this program reads "
                 f"{SCHEMA_VERSION}; build the index anew with --index elsewhere"
             )
-
-    def _connect(self) -> Catalog:
-        path = self.index / CATALOG
-        try:
-            catalog = Catalog.connect(path, "mode=ro")
-            catalog.schema_version()
-            return catalog
-        except sqlite3.OperationalError:
-            if os.access(self.index, os.W_OK):
-                raise
-        # Read-only media without a live writer: SQLite can't make the shared memory file that a
-        # write-ahead log is read with. Without a log the catalogue is complete and can't change.
-        log = path.with_name(path.name + "-wal")
-        if not log.exists() or log.stat().st_size == 0:
-            return Catalog.connect(path, "immutable=1")
-        # "immutable" would pass over the log, and with it the last commits. A copy can be read.
-        size_bytes = path.stat().st_size + log.stat().st_size
-        if size_bytes > _COPY_BYTES:
-            raise StoreError(
-                f"{log} on read-only media needs a copy of {size_bytes // MiB} MiB to be read; "
-                f"the limit is {_COPY_BYTES // MiB} MiB. Run `check` once where it can be written"
-            )
-        self._copy = tempfile.TemporaryDirectory(prefix="edge_app-catalog-")
-        for file in (path, log):
-            shutil.copyfile(file, Path(self._copy.name, file.name))
-        return Catalog.connect(Path(self._copy.name, CATALOG), "mode=ro")
 
     def _thumbs_file(self, number: int) -> AppendFile:
         if self._thumbs is None or self._thumbs.header.generation != number:

@@ -57,8 +57,14 @@ def scan(root: Path) -> Scan:
     Raises LibraryError if the root itself is missing, not a folder, or unreadable.
     """
     found = Scan()
+    found.files.extend(_walk(check_root(root), "", found.unreadable))
+    return found
+
+
+def check_root(root: Path) -> list[os.DirEntry[str]]:
+    """The entries of the library root; a LibraryError says why there are none to be had."""
     try:
-        entries = _entries(os.fspath(root))
+        return _entries(os.fspath(root))
     except NotADirectoryError:
         raise LibraryError(
             f"{root} is not a folder; name the photo folder with --gallery"
@@ -69,8 +75,6 @@ def scan(root: Path) -> Scan:
         ) from None
     except OSError as error:
         raise LibraryError(f"{root} can't be read: {error.strerror}") from None
-    found.files.extend(_walk(entries, "", found.unreadable))
-    return found
 
 
 def _walk(

@@ -1,0 +1,7 @@
+"""`python -m edge_app`: see `cli`."""
+
+import sys
+
+from edge_app.cli import main
+
+sys.exit(main())

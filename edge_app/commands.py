@@ -1,0 +1,209 @@
+"""What each command does, from settings to printed lines; the returned number is the exit code."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any, Self
+
+from tqdm import tqdm
+
+from edge_app import guard, indexer, params
+from edge_app.config import Config
+from edge_app.decode import WHOLE
+from edge_app.decodepool import DecodePool
+from edge_app.embed import Embedder
+from edge_app.errors import LibraryError, UsageError
+from edge_app.gallery import Gallery
+from edge_app.indexer import IndexReport, Progress
+from edge_app.info import describe
+from edge_app.jsonview import text_of
+from edge_app.memory import default_workers
+from edge_app.scan import check_root
+from edge_app.search import Match
+from edge_app.store import Writer
+from edge_app.tiles import TILES
+from edge_app.watch import Watcher
+from edge_app.web import make_app
+
+
+def index(config: Config, options: Namespace) -> int:
+    """Bring the index in step with the library root."""
+    check_root(config.gallery)
+    _refuse_index_inside_library(config)
+    signal.signal(signal.SIGTERM, _exit)  # so that the index is closed clean
+    os.nice(config.nice)
+    embedder = Embedder(config.model, config.threads)
+    workers = config.workers or default_workers(config.limits)
+    size_px = embedder.card.input_size_px
+    tiles = len(TILES) if config.tiles else 0
+    root, limits = config.gallery, config.limits
+    with (
+        Writer(config.index, root.resolve(), embedder.identity, limits, tiles) as writer,
+        DecodePool(root, size_px, limits, workers, nice=0) as pool,  # children inherit ours
+        _ProgressLine(as_json=options.json) as line,
+    ):
+        report = indexer.index(
+            root, writer, pool, embedder, limits, prune=options.prune, on_progress=line.show
+        )
+    print(json.dumps(report.as_json()) if options.json else _summary(report))
+    _say_what_is_missing(config, options, report)
+    return 0
+
+
+def serve(config: Config, options: Namespace) -> int:
+    """Serve the gallery, and keep the index in step meanwhile."""
+    _refuse_index_inside_library(config)
+    gallery = Gallery(config)
+    watcher = Watcher(config, watch=options.watch)
+    try:
+        if gallery.reader.snapshot().identity is None:
+            check_root(config.gallery)  # nothing to serve and nothing to make it from
+            Embedder(config.model, config.threads)
+        watcher.start()
+        watcher.wait(options.head_start)
+        guard.serve(make_app(gallery, watcher), config, on_ready=_print_addresses)
+    finally:
+        watcher.stop()
+        gallery.close()
+    return 0
+
+
+def search(config: Config, options: Namespace) -> int:
+    """Print the most similar images of each query."""
+    values = {name: value for name, value in vars(options).items() if value is not None}
+    box = params.box(values) or WHOLE
+    gallery = Gallery(config)
+    try:
+        snapshot = gallery.searchable()
+        queries = [gallery.query_of_name(snapshot, name, box) for name in options.images]
+        names = [[name] for name in options.images]
+        if options.together or options.unlike:
+            unlikes = [gallery.query_of_name(snapshot, name) for name in options.unlike]
+            queries = [gallery.combined(queries, unlikes, options.weight)]
+            names = [options.images]
+        answers = gallery.similar(
+            snapshot,
+            queries,
+            params.integer(values, "k", config.limits.k, 1, config.limits.k_max),
+            filter=params.filters(values),
+            collapse=options.collapse,
+            tiles=options.tiles,
+        )
+        for query, matches in zip(names, answers, strict=True):
+            _print_answer(gallery, query, matches, options)
+    finally:
+        gallery.close()
+    return 0
+
+
+def info(config: Config, options: Namespace) -> int:
+    """Print runtime, model card, index, memory, and what to fix."""
+    facts = describe(config)
+    if options.json:
+        print(json.dumps(facts))
+        return 0
+    for group, values in facts.items():
+        if isinstance(values, dict):
+            print(f"{group}:")
+            for name, value in values.items():
+                print(f"  {name}: {value}")
+        else:
+            for line in values:
+                print(f"{group}: {line}")
+    return 0
+
+
+def _refuse_index_inside_library(config: Config) -> None:
+    if config.index.resolve().is_relative_to(config.gallery.resolve()):
+        raise UsageError(
+            f"the index {config.index} would lie inside the photo folder {config.gallery}, where "
+            "nothing is ever written; name another place with --index"
+        )
+
+
+def _say_what_is_missing(config: Config, options: Namespace, report: IndexReport) -> None:
+    kept = f"{report.offline} indexed images were not found and are kept as offline; " * bool(
+        report.offline
+    )
+    if report.found == 0 and not options.prune:
+        raise LibraryError(
+            f"{config.gallery} holds no images; {kept}put photos there or mount it, or name "
+            "another folder with --gallery"
+        )
+    if kept:
+        print(f"note: {kept}`index --prune` drops them", file=sys.stderr)
+
+
+def _summary(report: IndexReport) -> str:
+    counts = ", ".join(
+        f"{getattr(report, name)} {name}"
+        for name in ("added", "updated", "moved", "removed", "offline", "rejected", "unchanged")
+        if getattr(report, name)
+    )
+    rate = f", {report.images_per_s:.1f} images/s" if report.images_per_s else ""
+    return f"{counts or 'nothing to do'} in {report.seconds:.1f} s{rate}"
+
+
+class _ProgressLine:
+    """Shows an index run: JSON lines for a program, a bar on a terminal, else nothing."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._bar: tqdm | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, progress: Progress) -> None:
+        if self._as_json:
+            print(json.dumps({"progress": progress.as_json()}), flush=True)
+        elif progress.state == "indexing" and progress.total:
+            if self._bar is None:
+                self._bar = tqdm(total=progress.total, unit="image", disable=None)
+            self._bar.update(progress.done - self._bar.n)
+
+
+def _print_answer(
+    gallery: Gallery, query: Sequence[str], matches: Sequence[Match], options: Namespace
+) -> None:
+    named = query[0] if len(query) == 1 else list(query)
+    rows = [_row(gallery, match, options.collapse) for match in matches]
+    if options.json:
+        print(json.dumps({"query": named, "matches": rows}))
+    elif options.csv:
+        writer = csv.writer(sys.stdout)
+        for rank, row in enumerate(rows, 1):
+            writer.writerow([" ".join(query), rank, row["id"], row["score"], row["path"]])
+    else:
+        print(f"{' '.join(query)}:")
+        for row in rows:
+            more = f"  (+{len(row['folded'])})" if row.get("folded") else ""
+            print(f"  {row['score']:.4f}  {row['path']}{more}")
+
+
+def _row(gallery: Gallery, match: Match, collapse: bool) -> dict[str, Any]:
+    row = {
+        "id": match.id,
+        "path": text_of(gallery.reader.image(match.id).path),
+        "score": round(match.score, 7),
+    }
+    return row | ({"folded": list(match.folded)} if collapse else {})
+
+
+def _print_addresses(urls: Sequence[str]) -> None:
+    for url in urls:
+        print(f"Serving the gallery at {url}", flush=True)
+
+
+def _exit(*_: object) -> None:
+    raise SystemExit(128 + signal.SIGTERM)

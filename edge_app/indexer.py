@@ -1,0 +1,265 @@
+"""Brings the index in step with the library root: scan → decode → embed → store, overlapping.
+
+Decoding runs ahead in child processes while this loop embeds; a batch is committed every
+`limits.batch_images` images or `limits.batch_s` seconds, and only then counted as done.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_app.config import Limits
+from edge_app.decode import WHOLE, Decoded
+from edge_app.decodepool import DecodePool, Job, Outcome
+from edge_app.errors import DecodeError, NotFoundError
+from edge_app.records import Known, RejectedRecord
+from edge_app.scan import FoundFile, Scan, scan
+from edge_app.store import Batch, Moved, NewImage, Writer
+from edge_app.tiles import TILES
+
+
+class Embeds(Protocol):
+    """What indexing needs of an `embed.Embedder`."""
+
+    def embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(n, s, s, 3) uint8 RGB → (n, dim) float32, unit rows."""
+
+
+@dataclass(slots=True)
+class IndexReport:
+    """What one run did, in files; `added + updated + moved + rejected + unchanged` is all found."""
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0  # same content under another name or time: the row was kept
+    removed: int = 0
+    offline: int = 0  # in the index, not found, and kept
+    rejected: int = 0  # can't be used, found so now or in an earlier run
+    unchanged: int = 0
+    seconds: float = 0.0
+    images_per_s: float = 0.0
+
+    @property
+    def found(self) -> int:
+        """Image files seen below the library root."""
+        return self.added + self.updated + self.moved + self.rejected + self.unchanged
+
+    def as_json(self) -> dict[str, float]:
+        """The object `index --json` ends with."""
+        return {key: round(value, 3) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is; `done` counts committed files only."""
+
+    state: str  # "scanning" or "indexing"
+    done: int = 0
+    total: int = 0
+    images_per_s: float = 0.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left at the present rate, None while there is none."""
+        return (self.total - self.done) / self.images_per_s if self.images_per_s else None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object `progress` of `index --json`, and `indexing` of /api/status."""
+        return asdict(self) | {"eta_s": self.eta_s}
+
+
+@dataclass(slots=True)
+class Plan:
+    """What differs between a library root and its index."""
+
+    to_read: list[FoundFile] = field(default_factory=list)  # new or changed
+    missing: dict[str, Known] = field(default_factory=dict)  # by path: in the index, not found
+    back_online: list[int] = field(default_factory=list)  # ids, found unchanged again
+    forgotten: list[str] = field(default_factory=list)  # rejected once, not found
+    unchanged: int = 0
+    still_rejected: int = 0
+
+
+def plan(found: Scan, known: dict[str, Known], rejected: dict[str, RejectedRecord]) -> Plan:
+    """Compare what was found with what the index knows. Size and time are compared for difference,
+    never for order: clocks jump."""
+    result = Plan()
+    for file in found.files:
+        old = known.get(file.path) or rejected.get(file.path)
+        if old is None or (old.size_bytes, old.mtime_ns) != (file.size_bytes, file.mtime_ns):
+            result.to_read.append(file)
+        elif isinstance(old, RejectedRecord):
+            result.still_rejected += 1
+        elif not old.embedded:
+            result.to_read.append(file)
+        else:
+            result.unchanged += 1
+            if old.offline:
+                result.back_online.append(old.id)
+    paths = {file.path for file in found.files}
+    result.missing = {path: old for path, old in known.items() if path not in paths}
+    result.forgotten = [path for path in rejected if path not in paths and not found.hides(path)]
+    return result
+
+
+def index(
+    root: Path,
+    writer: Writer,
+    pool: DecodePool,
+    embedder: Embeds,
+    limits: Limits,
+    *,
+    prune: bool = False,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> IndexReport:
+    """Index what is new or changed below `root`, mark or drop what is gone, commit in batches.
+
+    Files that vanish are dropped, unless the library is empty or more than half of it is gone: then
+    it may just be unmounted, and they are kept as offline until `prune` is given.
+    Raises LibraryError for an unusable root, StoreError where the index can't be written; whatever
+    was committed before stays.
+    """
+    start = time.monotonic()
+    on_progress(Progress("scanning"))
+    found = scan(root)
+    known = writer.known()
+    todo = plan(found, known, writer.rejected())
+    report = IndexReport(unchanged=todo.unchanged, rejected=todo.still_rejected)
+    run = _Run(root, writer, embedder, limits, todo, known, report, on_progress)
+    boxes = (WHOLE, *TILES) if writer.tiles else (WHOLE,)
+    run.read(pool.run(Job(file, file.path, boxes) for file in todo.to_read))
+    run.settle(found, prune)
+    report.seconds = time.monotonic() - start
+    read = report.added + report.updated + report.moved
+    report.images_per_s = read / report.seconds if read else 0.0
+    return report
+
+
+class _Run:
+    """The state of one run: the batch being filled, and what is left of the missing files."""
+
+    def __init__(
+        self,
+        root: Path,
+        writer: Writer,
+        embedder: Embeds,
+        limits: Limits,
+        todo: Plan,
+        known: dict[str, Known],
+        report: IndexReport,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self.root, self.writer, self.embedder, self.limits = root, writer, embedder, limits
+        self.todo, self.known, self.report, self.on_progress = todo, known, report, on_progress
+        self.missing_paths = {
+            old.content: path for path, old in todo.missing.items() if old.embedded
+        }
+        self.batch = Batch(online=todo.back_online, forgotten=todo.forgotten)
+        self.done = 0
+        self.started = self.committed = time.monotonic()
+
+    def read(self, results: Iterable[tuple[Job, Outcome]]) -> None:
+        """Embed and commit what the pool decodes, as it comes."""
+        self._tell()
+        pending = 0
+        for job, result in results:
+            self._take(job.key, result)
+            pending += 1
+            age_s = time.monotonic() - self.committed
+            if pending >= self.limits.batch_images or age_s >= self.limits.batch_s:
+                self._commit(pending)
+                pending = 0
+        self._commit(pending)
+
+    def settle(self, found: Scan, prune: bool) -> None:
+        """Drop or mark the files that are gone, now that the moved ones are known."""
+        missing = self.todo.missing
+        doubtful = not found.files or len(missing) > len(self.known) / 2
+        for path, old in missing.items():
+            # What is offline already was spared in an earlier run: only --prune drops it.
+            spared = doubtful or old.offline
+            if not found.hides(path) and (prune or not spared):
+                self.batch.removed.append(old.id)
+                self.report.removed += 1
+            else:
+                self._mark_offline(old)
+        self._commit(0)
+        self.writer.finish()
+
+    def _take(self, file: FoundFile, result: Outcome) -> None:
+        if isinstance(result, NotFoundError) or self._has_changed(file):
+            return  # gone, or still being written: the next run sees what became of it
+        old = self.known.get(file.path)
+        if isinstance(result, DecodeError):
+            self.batch.rejected.append(
+                RejectedRecord(file.path, file.size_bytes, file.mtime_ns, str(result))
+            )
+            if old:
+                self.batch.removed.append(old.id)
+            self.report.rejected += 1
+        elif same := old or self._missing_twin(result.content):
+            if same.embedded and same.content == result.content:
+                self.batch.moved.append(Moved(same.id, file.path, file.size_bytes, file.mtime_ns))
+                self.report.moved += 1
+            else:
+                self.batch.images.append(self._embedded(file, result))
+                self.report.updated += 1
+        else:
+            self.batch.images.append(self._embedded(file, result))
+            self.report.added += 1
+
+    def _missing_twin(self, content: bytes) -> Known | None:
+        """An image whose file is missing and had this content: it has been moved here."""
+        path = self.missing_paths.pop(content, None)
+        return self.todo.missing.pop(path) if path else None
+
+    def _embedded(self, file: FoundFile, decoded: Decoded) -> NewImage:
+        size_px = self.writer.identity.input_size_px
+        pixels = np.frombuffer(decoded.views, np.uint8).reshape(-1, size_px, size_px, 3)
+        vectors = self.embedder.embed(pixels)
+        return NewImage(
+            path=file.path,
+            size_bytes=file.size_bytes,
+            mtime_ns=file.mtime_ns,
+            content=decoded.content,
+            width_px=decoded.width_px,
+            height_px=decoded.height_px,
+            format=decoded.format,
+            taken_at=decoded.taken_at,
+            camera=decoded.camera,
+            thumbnail=decoded.thumbnail,
+            vector=vectors[0],
+            tiles=vectors[1:] if self.writer.tiles else None,
+        )
+
+    def _has_changed(self, file: FoundFile) -> bool:
+        try:
+            stat = os.lstat(self.root / file.path)
+        except OSError:
+            return True
+        return (stat.st_size, stat.st_mtime_ns) != (file.size_bytes, file.mtime_ns)
+
+    def _mark_offline(self, old: Known) -> None:
+        self.report.offline += 1
+        if not old.offline:
+            self.batch.offline.append(old.id)
+
+    def _commit(self, count: int) -> None:
+        self.writer.commit(self.batch)
+        self.batch = Batch()
+        self.committed = time.monotonic()
+        self.done += count
+        self._tell()
+
+    def _tell(self) -> None:
+        elapsed_s = time.monotonic() - self.started
+        rate = self.done / elapsed_s if self.done else 0.0
+        self.on_progress(Progress("indexing", self.done, len(self.todo.to_read), rate))

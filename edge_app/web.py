@@ -1,0 +1,305 @@
+"""Bottle routes and their JSON; what they answer is decided by the modules to the left."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import bottle
+from bottle import HTTPResponse, request, response
+
+from edge_app import VERSION, params
+from edge_app.config import MiB
+from edge_app.decode import WHOLE
+from edge_app.embed import ModelCard, installed_runtime
+from edge_app.errors import EdgeAppError, ModelError, UsageError
+from edge_app.gallery import Gallery, Query
+from edge_app.jsonview import facets_of, image_of, layout_of, match_of, rejected_of, text_of
+from edge_app.originals import open_original
+from edge_app.search import Match
+from edge_app.sending import is_known, send_original
+from edge_app.snapshot import Snapshot
+from edge_app.watch import Watcher
+
+log = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent.parent / "static"
+YEAR_S = 365 * 24 * 3600
+
+
+def make_app(gallery: Gallery, watcher: Watcher) -> bottle.Bottle:
+    """The WSGI application: the page, the JSON API, thumbnails and originals."""
+    # Bottle keeps larger bodies in temporary files; the guard has bounded them, and an upload
+    # must not touch the disk.
+    bottle.BaseRequest.MEMFILE_MAX = gallery.config.limits.upload_bytes + MiB
+    app = bottle.Bottle()
+    app.install(_answer_errors)
+    app.default_error_handler = _bottle_error
+    _add_page(app)
+    _add_status(app, gallery, watcher)
+    _add_listings(app, gallery)
+    _add_searches(app, gallery)
+    _add_files(app, gallery)
+    return app
+
+
+def _add_page(app: bottle.Bottle) -> None:
+    @app.get("/")
+    def index() -> HTTPResponse:
+        return bottle.static_file("index.html", STATIC)
+
+    @app.get("/<name:re:[a-z0-9.-]+>")
+    @app.get("/<folder:re:css|js|icons|messages>/<name:re:[a-z0-9/._-]+>")
+    def static(name: str, folder: str = "") -> HTTPResponse:
+        answer = bottle.static_file(f"{folder}/{name}", STATIC)
+        # Small files, asked for again at each visit: an update shows at once.
+        answer.set_header("Cache-Control", "no-cache")
+        return answer
+
+
+def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
+    @app.get("/api/status")
+    def status() -> dict[str, Any]:
+        snapshot = gallery.reader.snapshot()
+        counts = gallery.reader.counts()
+        root = gallery.config.gallery
+        model, model_error = None, None
+        try:
+            card = ModelCard.load(gallery.config.model)
+            model = {
+                "name": card.name,
+                "dim": card.dim,
+                "weights": card.weights,
+                "runtime": installed_runtime(),
+            }
+        except ModelError as error:
+            model_error = str(error)
+        return {
+            "images": counts.images,
+            "rejected": counts.rejected,
+            "offline": counts.offline,
+            "library": {
+                "name": root.resolve().name,
+                "online": gallery.online,
+                "message": None if gallery.online else f"the library {root.name} is offline",
+            },
+            "indexing": watcher.status.as_json(),
+            "model": model,
+            "model_error": model_error,
+            "search": {"way": gallery.way(snapshot), "tiles": snapshot.tiles is not None},
+            "generation": snapshot.generation,
+            "version": VERSION,
+        }
+
+
+def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
+    limits = gallery.config.limits
+    reader = gallery.reader
+
+    def page_size() -> int:
+        return params.integer(request.query, "limit", limits.page_images, 1, limits.page_images_max)
+
+    @app.get("/api/images")
+    def images() -> dict[str, Any]:
+        wanted = params.ids(request.query, "ids", limits.page_images_max)
+        if wanted:
+            items = [image_of(image) for image in reader.images(wanted)]
+            return {"items": items, "next": None, "total": len(items)}
+        page = reader.page(
+            params.text(request.query, "sort") or "-date",
+            params.filters(request.query),
+            params.text(request.query, "cursor"),
+            page_size(),
+        )
+        items = [image_of(image) for image in page.items]
+        return {"items": items, "next": page.next, "total": page.total}
+
+    @app.get("/api/layout")
+    def layout() -> HTTPResponse:
+        sort = params.text(request.query, "sort") or "-date"
+        found = reader.layout(sort, params.filters(request.query))
+        return _tagged_json(layout_of(found, by_date=sort in ("date", "-date")))
+
+    @app.get("/api/folders")
+    def folders() -> dict[str, Any]:
+        return {
+            "folders": [
+                {"folder": text_of(folder), "images": count} for folder, count in reader.folders()
+            ]
+        }
+
+    @app.get("/api/facets")
+    def facets() -> dict[str, Any]:
+        return facets_of(reader.facets())
+
+    @app.get("/api/rejected")
+    def rejected() -> dict[str, Any]:
+        page = reader.rejected(params.text(request.query, "cursor"), page_size())
+        items = [rejected_of(file) for file in page.items]
+        return {"items": items, "next": page.next, "total": page.total}
+
+    @app.get("/api/images/<id:int>")
+    def image(id: int) -> dict[str, Any]:
+        return image_of(reader.image(id))
+
+
+def _add_searches(app: bottle.Bottle, gallery: Gallery) -> None:
+    limits = gallery.config.limits
+
+    def answer(
+        snapshot: Snapshot, query: Query, described: dict[str, Any], values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        k = params.integer(values, "k", limits.k, 1, limits.k_max)
+        offset = params.integer(values, "offset", 0, 0, limits.ranking_max - k)
+        collapse = params.flag(values, "collapse")
+        (matches,) = gallery.similar(
+            snapshot,
+            [query],
+            k,
+            offset=offset,
+            filter=params.filters(values),
+            collapse=collapse,
+            tiles=params.flag(values, "tiles"),
+        )
+        return {"query": described, "items": items_of(matches, collapse)}
+
+    def items_of(matches: Sequence[Match], collapse: bool) -> list[dict[str, Any]]:
+        # A match that was removed since the snapshot was taken is left out.
+        images = {image.id: image for image in gallery.reader.images(m.id for m in matches)}
+        return [
+            match_of(images[match.id], match, folded=collapse)
+            for match in matches
+            if match.id in images
+        ]
+
+    @app.get("/api/images/<id:int>/similar")
+    def similar(id: int) -> dict[str, Any]:
+        gallery.reader.image(id)  # an unknown id is 404 even before there is an index
+        snapshot = gallery.searchable()
+        box = params.box(request.query)
+        query = gallery.query_of_id(snapshot, id, box or WHOLE)
+        return answer(snapshot, query, {"like": [id], "unlike": [], "box": box}, request.query)
+
+    @app.post("/api/search")
+    def combined() -> dict[str, Any]:
+        if request.content_type.startswith("multipart/form-data"):
+            return upload()
+        values = _json_object()
+        like = params.ids(values, "like", limits.query_images)
+        unlike = params.ids(values, "unlike", limits.query_images)
+        if not like:
+            raise UsageError("like is empty: name at least one image to be like")
+        weight = params.number(values, "weight", limits.unlike_weight)
+        snapshot = gallery.searchable()
+        query = gallery.combined(
+            [gallery.query_of_id(snapshot, id) for id in like],
+            [gallery.query_of_id(snapshot, id) for id in unlike],
+            weight,
+        )
+        return answer(snapshot, query, {"like": like, "unlike": unlike, "weight": weight}, values)
+
+    def upload() -> dict[str, Any]:
+        values, file = request.forms, request.files.get("image")
+        if file is None:
+            raise UsageError("the form has no file field named image")
+        box = params.box(values)
+        snapshot = gallery.searchable()
+        vector, decoded = gallery.embed(snapshot, file.file.read(), box or WHOLE)
+        described = {
+            "upload": {
+                "width": decoded.width_px,
+                "height": decoded.height_px,
+                "format": decoded.format,
+            },
+            "box": box,
+        }
+        return answer(snapshot, Query(vector), described, values)
+
+
+def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
+    reader = gallery.reader
+
+    @app.get("/thumbs/<id:int>")
+    def thumbnail(id: int) -> HTTPResponse:
+        data, crc = reader.thumbnail(id)
+        version = f"{crc:08x}"
+        tag = f'"{version}"'
+        headers = {
+            "Content-Type": "image/jpeg",
+            "ETag": tag,
+            # The page asks with the tag in the URL; what is under that never changes.
+            "Cache-Control": f"private, max-age={YEAR_S}, immutable"
+            if request.query.get("v") == version
+            else "private, no-cache",
+        }
+        if is_known(tag):
+            return HTTPResponse(status=304, headers=headers)
+        return HTTPResponse(data, headers=headers)
+
+    @app.get("/originals/<id:int>")
+    def original(id: int) -> HTTPResponse:
+        image = reader.image(id)
+        file = open_original(gallery.config.gallery, image.path)
+        return send_original(file, image, download=params.flag(request.query, "download"))
+
+
+def _json_object() -> dict[str, Any]:
+    try:
+        values = json.loads(request.body.read())
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise UsageError("the body is neither a JSON object nor multipart/form-data")
+    return values
+
+
+def _tagged_json(content: Any) -> HTTPResponse:
+    """JSON that a browser may keep, asking each time whether it still holds."""
+    body = json.dumps(content, separators=(",", ":")).encode()
+    tag = f'"{blake2b(body, digest_size=8).hexdigest()}"'
+    headers = {"Content-Type": "application/json", "ETag": tag, "Cache-Control": "no-cache"}
+    if is_known(tag):
+        return HTTPResponse(status=304, headers=headers)
+    return HTTPResponse(body, headers=headers)
+
+
+def _answer_errors(route: Callable[..., Any]) -> Callable[..., Any]:
+    """Bottle plugin: errors on purpose become their JSON, others are logged and become 500."""
+
+    @functools.wraps(route)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return route(*args, **kwargs)
+        except EdgeAppError as error:
+            return _error(error.status, error.code, str(error))
+        except bottle.HTTPResponse:
+            raise
+        except Exception:
+            log.exception("%s %s", request.method, request.path)
+            return _error(500, "failed", "the server made a mistake; its log says which")
+
+    return wrapped
+
+
+def _error(status: int, code: str, message: str) -> HTTPResponse:
+    body = json.dumps({"error": {"code": code, "message": message}})
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    if status == 503:
+        headers["Retry-After"] = "1"
+    return HTTPResponse(body, status, headers)
+
+
+CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+def _bottle_error(error: bottle.HTTPError) -> str:
+    """What Bottle itself refuses, in the API's shape."""
+    status = error.status_code
+    response.content_type = "application/json"
+    code = CODES.get(status, "bad_request" if status < 500 else "failed")
+    return json.dumps({"error": {"code": code, "message": str(error.body)}})
