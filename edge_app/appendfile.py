@@ -81,8 +81,12 @@ class AppendFile:
 
     @classmethod
     def create(cls, path: Path, header: Header) -> AppendFile:
-        """A new file with a durable header; its name is durable after `sync_folder`."""
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+        """A new file with a durable header; its name is durable after `sync_folder`.
+
+        A file of that name is unlinked, not truncated: a reader may still have it mapped.
+        """
+        path.unlink(missing_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         file = cls(path, fd, header)
         try:
             file._pwrite(header.pack(), 0)
@@ -98,15 +102,32 @@ class AppendFile:
 
         FileNotFoundError passes through: a reader may have been overtaken by a new generation.
         """
-        fd = os.open(path, os.O_RDWR if writable else os.O_RDONLY)
+        file = cls.unverified(path, expected, writable=writable)
+        problem = file.problem()
+        if problem is not None:
+            file.close()
+            raise StoreError(f"{path} {problem}; `check --repair` settles it")
+        return file
+
+    @classmethod
+    def unverified(cls, path: Path, expected: Header, *, writable: bool = False) -> AppendFile:
+        """An existing file, whatever is in it."""
+        return cls(path, os.open(path, os.O_RDWR if writable else os.O_RDONLY), expected)
+
+    def problem(self) -> str | None:
+        """What is wrong with the header on the medium, if anything."""
         try:
-            header = Header.unpack(os.pread(fd, HEADER_BYTES, 0))
-            if header != expected:
-                raise ValueError(f"has the header {header}, the catalogue expects {expected}")
-        except (OSError, ValueError) as error:
-            os.close(fd)
-            raise StoreError(f"{path} {error}; `check --repair` settles it") from None
-        return cls(path, fd, header)
+            found = Header.unpack(os.pread(self._fd, HEADER_BYTES, 0))
+        except ValueError as error:
+            return str(error)
+        return None if found == self.header else f"has a header of another file: {found}"
+
+    def restore(self, length: int) -> None:
+        """Write the header anew, and fill with zeros up to `length` what has been cut off."""
+        self._pwrite(self.header.pack(), 0)
+        if self.size_bytes() < length:
+            os.ftruncate(self._fd, HEADER_BYTES + length)
+        os.fsync(self._fd)
 
     def reserve(self, offset: int, length: int) -> None:
         """Have the disk set the bytes aside, so that a full disk shows before anything else."""

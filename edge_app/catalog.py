@@ -1,24 +1,33 @@
 """The catalogue's schema and its SQL, nothing else: what is known of every image and row.
 
-Paths are `str` with surrogate escapes here and BLOBs in SQLite, so any name round-trips as bytes.
 Every record ends with a CRC-32 over all its other columns, so that `check` finds any flipped bit.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from edge_app.records import (
+    GenerationRecord,
+    ImageRecord,
+    Known,
+    RejectedRecord,
+    RowRecord,
+    State,
+    image_record,
+    join_path,
+    record_crc,
+    stored,
+)
+
 SCHEMA_VERSION = 1
-LANDSCAPE, PORTRAIT, SQUARE = ORIENTATIONS = (0, 1, 2)
 
 SCHEMA = """
 CREATE TABLE state (               -- one record
@@ -100,143 +109,6 @@ CREATE TABLE dismissed (           -- pairs that are no duplicates to the user; 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRecord:
-    """What the catalogue says of one image."""
-
-    id: int  # never reused
-    path: str  # relative to the library root, surrogate escapes for bytes that aren't UTF-8
-    size_bytes: int
-    mtime_ns: int
-    content: bytes  # BLAKE2b-128 of the file
-    width_px: int
-    height_px: int
-    format: str
-    taken_at: int  # the camera's wall clock read as if UTC, or the file's time; seconds
-    taken_from: str  # "exif" or "file"
-    camera: str | None
-    offline: bool
-    thumb_offset: int
-    thumb_bytes: int
-    thumb_crc: int
-
-    @property
-    def folder(self) -> str:
-        return self.path.rpartition("/")[0]
-
-    @property
-    def name(self) -> str:
-        return self.path.rpartition("/")[2]
-
-    @property
-    def orientation(self) -> int:
-        if self.width_px == self.height_px:
-            return SQUARE
-        return LANDSCAPE if self.width_px > self.height_px else PORTRAIT
-
-
-@dataclass(frozen=True, slots=True)
-class RowRecord:
-    """Which image a row of a generation belongs to, and what its bytes add up to."""
-
-    generation: int
-    row: int
-    image_id: int
-    vector_crc: int
-    code_crc: int
-    tiles_crc: int
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedRecord:
-    """A file that is no image we can use; tried again when its size or mtime changes."""
-
-    path: str
-    size_bytes: int
-    mtime_ns: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationRecord:
-    """One set of per-row files."""
-
-    generation: int
-    model: str
-    tiles: int
-    rows: int
-    live: int
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The one record that says which files are the index."""
-
-    root: bytes
-    generation: int
-    last_generation: int
-    last_image: int
-    thumbs_generation: int
-    thumbs_bytes: int
-    openings: int
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What an indexer compares a found file with."""
-
-    id: int
-    size_bytes: int
-    mtime_ns: int
-    content: bytes
-    offline: bool
-    embedded: bool  # has a live row in the generation being written
-
-
-def record_crc(values: Iterable[object]) -> int:
-    """CRC-32 over values and their types; `ascii` because it prints alike in every Python."""
-    return zlib.crc32(ascii(tuple(values)).encode("ascii"))
-
-
-def name_key(name: str) -> bytes:
-    """A key that sorts names as people read them: `img_9` before `IMG_10`."""
-    padded = re.sub(r"[0-9]+", lambda digits: digits[0].zfill(10), name.casefold())
-    return os.fsencode(padded)
-
-
-def _stored(image: ImageRecord) -> tuple[Any, ...]:
-    """The values of STORED_COLUMNS, the ones derived from others included: a flipped bit there
-    would bend a filter or an order, so the CRC covers them too."""
-    folder, _, name = os.fsencode(image.path).rpartition(b"/")
-    twin = int.from_bytes(image.content[:8], "little", signed=True)
-    return (
-        image.id,
-        folder,
-        image.format,
-        name,
-        name_key(image.name),
-        image.size_bytes,
-        image.mtime_ns,
-        image.content,
-        twin,
-        image.width_px,
-        image.height_px,
-        image.orientation,
-        round(image.width_px * 100 / image.height_px),
-        image.taken_at,
-        image.taken_from,
-        image.camera,
-        int(image.offline),
-        image.thumb_offset,
-        image.thumb_bytes,
-        image.thumb_crc,
-    )
-
-
-def _path(folder: bytes, name: bytes) -> str:
-    return os.fsdecode(folder + b"/" + name if folder else name)
-
-
 STORED_COLUMNS = """
     images.id, folder, format, name, name_key, size_bytes, mtime_ns, content, twin, width_px,
     height_px, orientation, ratio, taken_at, taken_from, camera, offline, thumb_offset,
@@ -251,13 +123,6 @@ IMAGE_TABLES = """
 """
 
 
-def image_record(columns: tuple[Any, ...]) -> ImageRecord:
-    """An ImageRecord from a selection of IMAGE_COLUMNS."""
-    id, folder, name, *others = columns
-    record = ImageRecord(id, _path(folder, name), *others)
-    return replace(record, offline=bool(record.offline))
-
-
 class Catalog:
     """One SQLite connection and the statements run on it.
 
@@ -267,6 +132,7 @@ class Catalog:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self.on_close: Callable[[], None] | None = None
 
     @classmethod
     def connect(cls, path: Path, options: str) -> Catalog:
@@ -295,6 +161,8 @@ class Catalog:
 
     def close(self) -> None:
         self.connection.close()
+        if self.on_close is not None:
+            self.on_close()
 
     @contextmanager
     def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
@@ -367,7 +235,7 @@ class Catalog:
                WHERE images.id % ? = 0 LIMIT ?""",
             (step, count),
         )
-        return [(_path(folder, name), size) for folder, name, size in rows]
+        return [(join_path(folder, name), size) for folder, name, size in rows]
 
     def columns(self, generation: int) -> Iterator[tuple[int, int, int, int, int]]:
         """(row, image id, taken_at, folder << 16 | format << 8 | orientation, twin) of live rows.
@@ -399,8 +267,10 @@ class Catalog:
             (generation,),
         )
         return {
-            _path(folder, name): Known(*others, offline=bool(offline), embedded=bool(embedded))
-            for folder, name, *others, offline, embedded in rows
+            join_path(folder, name): Known(
+                id, size_bytes, mtime_ns, content, bool(offline), bool(embedded)
+            )
+            for folder, name, id, size_bytes, mtime_ns, content, offline, embedded in rows
         }
 
     def rejected(self) -> dict[str, RejectedRecord]:
@@ -430,12 +300,12 @@ class Catalog:
 
     def put_image(self, image: ImageRecord) -> None:
         """Insert an image, or replace the one of the same id."""
-        stored = _stored(image)
-        id, folder, format, *facts = stored
+        values = stored(image)
+        id, folder, format, *facts = values
         folder_id = self._id_of("folders", "folder", folder)
         format_id = self._id_of("formats", "format", format)
         self.drop_image(id)
-        self._insert("images", (id, folder_id, format_id, *facts), crc=record_crc(stored))
+        self._insert("images", (id, folder_id, format_id, *facts), crc=record_crc(values))
 
     def drop_image(self, id: int) -> None:
         """Forget an image; its rows are `drop_rows`'s business."""
@@ -454,7 +324,10 @@ class Catalog:
         return [number for (number,) in rows]
 
     def put_rejected(self, record: RejectedRecord) -> None:
-        self._insert("rejected", (os.fsencode(record.path), *astuple(record)[1:]))
+        # A reason may quote a name that is not UTF-8, which SQLite can't hold as text.
+        reason = record.reason.encode(errors="replace").decode()
+        blob = os.fsencode(record.path)
+        self._insert("rejected", (blob, record.size_bytes, record.mtime_ns, reason))
 
     def drop_rejected(self, path: str) -> None:
         self.connection.execute("DELETE FROM rejected WHERE path = ?", (os.fsencode(path),))

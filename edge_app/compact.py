@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from edge_app.catalog import ImageRecord, RowRecord
 from edge_app.generation import columns, thumbs_header, thumbs_name
+from edge_app.records import ImageRecord, RowRecord
 from edge_app.session import OpenIndex
 
 _RECORDS = 1024  # fetched at a time

@@ -11,9 +11,9 @@ from math import prod
 
 from edge_app import codes
 from edge_app.appendfile import Header
-from edge_app.catalog import GenerationRecord, State
 from edge_app.embed import ModelIdentity
 from edge_app.errors import StoreError
+from edge_app.records import GenerationRecord, State
 
 
 @dataclass(frozen=True, slots=True)

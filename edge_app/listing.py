@@ -15,9 +15,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.catalog import Catalog, ImageRecord, RejectedRecord, name_key
+from edge_app.catalog import Catalog
 from edge_app.errors import UsageError
 from edge_app.filters import ORIENTATIONS, Filter
+from edge_app.records import ImageRecord, RejectedRecord, name_key
 
 T = TypeVar("T")
 SORTS = ("date", "name", "folder")  # each also with a "-" before it: the other way round

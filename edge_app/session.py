@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge_app.appendfile import AppendFile, Header, sync_folder
-from edge_app.catalog import SCHEMA_VERSION, Catalog, GenerationRecord, State
+from edge_app.catalog import SCHEMA_VERSION, Catalog
 from edge_app.embed import ModelIdentity
 from edge_app.errors import StoreError
 from edge_app.generation import (
@@ -26,6 +26,7 @@ from edge_app.generation import (
     thumbs_header,
     thumbs_name,
 )
+from edge_app.records import GenerationRecord, State
 
 CATALOG = "catalog.db"
 _SAMPLE_FILES = 64  # looked up to recognise a library that has been moved

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.batch import NewImage
 from edge_app.config import Limits
 from edge_app.embed import ModelIdentity
-from edge_app.store import NewImage, Writer
+from edge_app.store import Writer
 
 DIM = 16
 MODEL = ModelIdentity("fake", "a" * 64, DIM, 32, "upright-rgb-stretch-1", "any")

@@ -1,0 +1,63 @@
+"""One writer at a time, and what goes wrong while writing, in words."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge_app.config import MiB
+from edge_app.errors import DiskFullError, EdgeAppError, LockedError, StoreError
+
+_LOCK = "lock"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def lock(index: Path) -> int:
+    """The descriptor that holds the index; the lock ends with it, however the process ends."""
+    fd = os.open(index / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise LockedError(
+            f"{index} is being written by another process; wait until it is done, or stop it"
+        ) from None
+    return fd
+
+
+@contextmanager
+def errors_translated(index: Path, need_bytes: int = MiB) -> Iterator[None]:
+    """Errors of the system and of SQLite as the StoreErrors they mean."""
+    try:
+        yield
+    except EdgeAppError:
+        raise
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _disk_full(index, need_bytes) from error
+        raise StoreError(
+            f"index folder {index} can't be written: {error.strerror}; choose another with --index"
+        ) from error
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            raise _disk_full(index, need_bytes) from error
+        hint = "choose another folder with --index"
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            hint = "`check --repair` sets it aside"
+        raise StoreError(f"the catalogue of {index} can't be written: {error}; {hint}") from error
+
+
+def _disk_full(index: Path, need_bytes: int) -> DiskFullError:
+    disk = os.statvfs(index)
+    free_bytes = disk.f_bavail * disk.f_frsize
+    return DiskFullError(
+        f"the disk of index folder {index} is full: {-(-need_bytes // MiB)} MiB are needed for "
+        f"the next batch, {free_bytes // MiB} MiB are free; make room, or choose another with "
+        "--index"
+    )

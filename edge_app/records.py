@@ -1,0 +1,159 @@
+"""What the catalogue records, as values: of an image, a row, a file, a generation, the whole.
+
+Paths are `str` with surrogate escapes here and BLOBs in SQLite, so any name round-trips as bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+LANDSCAPE, PORTRAIT, SQUARE = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """What the catalogue says of one image."""
+
+    id: int  # never reused
+    path: str  # relative to the library root, surrogate escapes for bytes that aren't UTF-8
+    size_bytes: int
+    mtime_ns: int
+    content: bytes  # BLAKE2b-128 of the file
+    width_px: int
+    height_px: int
+    format: str
+    taken_at: int  # the camera's wall clock read as if UTC, or the file's time; seconds
+    taken_from: str  # "exif" or "file"
+    camera: str | None
+    offline: bool
+    thumb_offset: int
+    thumb_bytes: int
+    thumb_crc: int
+
+    @property
+    def folder(self) -> str:
+        return self.path.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def orientation(self) -> int:
+        if self.width_px == self.height_px:
+            return SQUARE
+        return LANDSCAPE if self.width_px > self.height_px else PORTRAIT
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecord:
+    """Which image a row of a generation belongs to, and what its bytes add up to."""
+
+    generation: int
+    row: int
+    image_id: int
+    vector_crc: int
+    code_crc: int
+    tiles_crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """A file that is no image we can use; tried again when its size or mtime changes."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRecord:
+    """One set of per-row files."""
+
+    generation: int
+    model: str
+    tiles: int
+    rows: int
+    live: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The one record that says which files are the index."""
+
+    root: bytes
+    generation: int
+    last_generation: int
+    last_image: int
+    thumbs_generation: int
+    thumbs_bytes: int
+    openings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an indexer compares a found file with."""
+
+    id: int
+    size_bytes: int
+    mtime_ns: int
+    content: bytes
+    offline: bool
+    embedded: bool  # has a live row in the generation being written
+
+
+def record_crc(values: Iterable[object]) -> int:
+    """CRC-32 over values and their types; `ascii` because it prints alike in every Python."""
+    return zlib.crc32(ascii(tuple(values)).encode("ascii"))
+
+
+def name_key(name: str) -> bytes:
+    """A key that sorts names as people read them: `img_9` before `IMG_10`."""
+    padded = re.sub(r"[0-9]+", lambda digits: digits[0].zfill(10), name.casefold())
+    return os.fsencode(padded)
+
+
+def stored(image: ImageRecord) -> tuple[Any, ...]:
+    """The values of STORED_COLUMNS, the ones derived from others included: a flipped bit there
+    would bend a filter or an order, so the CRC covers them too."""
+    folder, _, name = os.fsencode(image.path).rpartition(b"/")
+    twin = int.from_bytes(image.content[:8], "little", signed=True)
+    return (
+        image.id,
+        folder,
+        image.format,
+        name,
+        name_key(image.name),
+        image.size_bytes,
+        image.mtime_ns,
+        image.content,
+        twin,
+        image.width_px,
+        image.height_px,
+        image.orientation,
+        round(image.width_px * 100 / image.height_px),
+        image.taken_at,
+        image.taken_from,
+        image.camera,
+        int(image.offline),
+        image.thumb_offset,
+        image.thumb_bytes,
+        image.thumb_crc,
+    )
+
+
+def join_path(folder: bytes, name: bytes) -> str:
+    return os.fsdecode(folder + b"/" + name if folder else name)
+
+
+def image_record(columns: tuple[Any, ...]) -> ImageRecord:
+    """An ImageRecord from a selection of IMAGE_COLUMNS."""
+    id, folder, name, *others = columns
+    record = ImageRecord(id, join_path(folder, name), *others)
+    return replace(record, offline=bool(record.offline))
