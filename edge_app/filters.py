@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_app.errors import UsageError
 
 if TYPE_CHECKING:
-    from edge_app.store import Snapshot
+    from edge_app.snapshot import Snapshot
 
 ORIENTATIONS = ("landscape", "portrait", "square")  # a name's place is its code in a snapshot
 

@@ -22,7 +22,7 @@ from edge_app.errors import UsageError
 from edge_app.filters import Filter
 
 if TYPE_CHECKING:
-    from edge_app.store import Snapshot
+    from edge_app.snapshot import Snapshot
 
 Way = Literal["memory", "codes"]
 Floats = NDArray[np.float32]
@@ -119,18 +119,19 @@ def similar_many(
     `exclude`, if given, has the ids to leave out for each query."""
     filter = filter or Filter()
     _check(snapshot, queries, k, offset, collapse, tiles)
+    tiles_too = snapshot.tiles if tiles else None
     mask = filter.mask(snapshot)
     hidden = ~snapshot.live if mask is None else ~(snapshot.live & mask)
     per_pass = max(1, _BOUNDS_BYTES // (4 * max(1, len(hidden))))
     answers = []
     for start in range(0, len(queries), per_pass):
         part = queries[start : start + per_pass]
-        upper = _upper_bounds(snapshot, part, tiles, way)
+        upper = _upper_bounds(snapshot, part, tiles_too, way)
         np.copyto(upper, -np.inf, where=hidden)
         for number, (query, bounds) in enumerate(zip(part, upper, strict=True), start):
             if exclude:
                 bounds[np.isin(snapshot.ids, list(exclude[number]))] = -np.inf
-            search = _Search(snapshot, query, bounds, filter.min_score, tiles, way)
+            search = _Search(snapshot, query, bounds, filter.min_score, tiles_too, way)
             if collapse is None:
                 answers.append(search.matches(k, offset))
             else:
@@ -146,7 +147,7 @@ class _Search:
     query: Floats
     bounds: Floats  # (rows,)
     min_score: float | None
-    tiles: bool
+    tiles: Floats | None  # (rows, T, dim) where they count too
     way: Way
 
     def matches(self, k: int, offset: int) -> list[Match]:
@@ -203,20 +204,20 @@ class _Search:
         snapshot = self.snapshot
         whole = snapshot.vectors[rows] if self.way == "memory" else snapshot.read_rows(rows)
         vectors: Floats = whole[:, np.newaxis]
-        if self.tiles:
-            vectors = np.concatenate([vectors, snapshot.tiles[rows]], axis=1)
+        if self.tiles is not None:
+            vectors = np.concatenate([vectors, self.tiles[rows]], axis=1)
         return vectors
 
 
-def _upper_bounds(snapshot: Snapshot, queries: Floats, tiles: bool, way: Way) -> Floats:
+def _upper_bounds(snapshot: Snapshot, queries: Floats, tiles: Floats | None, way: Way) -> Floats:
     """(n, rows) float32: no row's score is above its bound."""
     if way == "codes":
         bounds = codes.upper_bounds(snapshot.codes, queries)
     else:
         bounds = _products(queries, snapshot.vectors)
-    if tiles:
-        rows, count, dim = snapshot.tiles.shape
-        products = _products(queries, snapshot.tiles.reshape(rows * count, dim))
+    if tiles is not None:
+        rows, count, dim = tiles.shape
+        products = _products(queries, tiles.reshape(rows * count, dim))
         best = products.reshape(len(queries), rows, count).max(axis=2)
         np.maximum(bounds, best, out=bounds)
     return bounds
@@ -287,9 +288,9 @@ def _check(
         raise UsageError(f"collapse {collapse} is not a score above 0 and up to 1")
     if tiles and snapshot.tiles is None:
         raise UsageError("this index holds no tiles: index with tiles switched on first")
-    dim = snapshot.vectors.shape[1]
-    if queries.ndim != 2 or queries.shape[1] != dim:
-        raise UsageError(f"a query of {queries.shape[-1]} numbers does not fit {dim} dimensions")
+    rows, dim = snapshot.vectors.shape
+    if rows > 0 and queries.shape[1] != dim:
+        raise UsageError(f"a query of {queries.shape[1]} numbers does not fit {dim} dimensions")
     lengths = np.sqrt((queries.astype(np.float64) ** 2).sum(axis=1))
     if not (np.abs(lengths - 1) < codes.UNIT_ERROR).all():  # NaN fails too
         raise UsageError("a query vector's length is not 1")
