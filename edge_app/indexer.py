@@ -22,8 +22,11 @@ from edge_app.decodepool import DecodePool, Job, Outcome
 from edge_app.errors import DecodeError, NotFoundError
 from edge_app.records import Known, RejectedRecord
 from edge_app.scan import FoundFile, Scan, scan
-from edge_app.store import Batch, Moved, NewImage, Writer
+from edge_app.batch import Batch, Moved, NewImage
+from edge_app.store import Writer
 from edge_app.tiles import TILES
+
+FIRST_BATCH_S = 1.0
 
 
 class Embeds(Protocol):
@@ -173,8 +176,7 @@ class _Run:
         for job, result in results:
             self._take(job.key, result)
             pending += 1
-            age_s = time.monotonic() - self.committed
-            if pending >= self.limits.batch_images or age_s >= self.limits.batch_s:
+            if pending >= self.limits.batch_images or self._is_due():
                 self._commit(pending)
                 pending = 0
         self._commit(pending)
@@ -239,6 +241,13 @@ class _Run:
             vector=vectors[0],
             tiles=vectors[1:] if self.writer.tiles else None,
         )
+
+    def _is_due(self) -> bool:
+        """Whether the batch is as old as all before it, or `batch_s`: the first photos show after
+        a second, and commits soon become rare."""
+        now = time.monotonic()
+        earlier_s = max(FIRST_BATCH_S, self.committed - self.started)
+        return now - self.committed >= min(earlier_s, self.limits.batch_s)
 
     def _has_changed(self, file: FoundFile) -> bool:
         try:

@@ -1,0 +1,29 @@
+"""What most tests share: where the model and the labelled photos are, and why a test skips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_app.config import Config
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def model() -> Path:
+    """The real model; `make model` makes it."""
+    path = ROOT / Config().model
+    if not path.exists():
+        pytest.skip(f"{path.name} is not there; `make model` makes it")
+    return path
+
+
+@pytest.fixture(scope="session")
+def flowers() -> Path:
+    """600 labelled photos, 120 of each of five classes, one folder a class."""
+    path = ROOT.parent / "shared/photos/flowers"
+    if not path.is_dir():
+        pytest.skip("../shared/photos is not there")
+    return path
