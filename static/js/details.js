@@ -1,0 +1,24 @@
+/** What is known of a photo: name, size, date, camera, path. */
+import { copyText, h, named } from './dom.js';
+import { icon } from './icons.js';
+import { href } from './route.js';
+import { bytes, date, dateTime, decimal, t } from './text.js';
+import { toast } from './toast.js';
+
+export function createDetails(image) {
+  const dated = image.taken_from === 'exif' ? 'meta.date' : 'meta.date.file';
+  const row = (label, ...value) => [h('dt', {}, label), h('dd', {}, ...value)];
+  const copy = h('button.small', { type: 'button', onclick: async () => {
+    await copyText(image.path);
+    toast(t('meta.copied'));
+  } }, icon('copy'), t('meta.copy'));
+  return h('details.details', { open: matchMedia('(min-width: 60rem) and (min-height: 60rem)').matches },
+    h('summary', {}, named(image.name), h('span.facts', {}, [date(image.taken_at), image.camera].filter(Boolean).join(' · '))),
+    h('dl', {},
+      row(t('meta.size'), t('meta.size.value', { w: image.width, h: image.height, mp: decimal((image.width * image.height) / 1e6) })),
+      row(t('meta.bytes'), `${bytes(image.bytes)} · ${image.format}`),
+      row(t(dated), dateTime(image.taken_at)),
+      image.camera ? row(t('meta.camera'), h('bdi', {}, image.camera)) : [],
+      row(t('meta.folder'), h('a', { href: href({ folder: image.folder }) }, h('bdi', {}, image.folder || t('filter.folder.top')))),
+      row(t('meta.path'), named(image.path), ' ', copy)));
+}

@@ -1,0 +1,151 @@
+/** The gallery: every photo under the present sort and filters. */
+import { get } from './api.js';
+import { h } from './dom.js';
+import { chips, openFilters } from './filters.js';
+import { Grid } from './grid.js';
+import { icon } from './icons.js';
+import { forget, remember } from './images.js';
+import { fetchListing, recallListing } from './listing.js';
+import { emptyState, failure } from './pieces.js';
+import { FILTERS, go, href, LISTING, pick } from './route.js';
+import { Scrubber } from './scrubber.js';
+import { lastStatus, revision, server } from './server.js';
+import { t } from './text.js';
+
+const SORTS = ['-date', 'date', 'name', '-name', 'folder', '-folder'];
+const HEADING_PX = 52;
+const FIRST_PAGE = 60; // images whose names and thumbnails are asked for along with the layout
+// A listing this short is refreshed under the reader's eyes while indexing; a longer one on request.
+const REFRESH_MAX = 5000;
+const REFRESH_MS = 3000;
+
+/** Height of a row for a grid of this width: bigger photos on bigger screens. */
+const target = (width) => (width < 500 ? 116 : width < 1000 ? 170 : width < 2000 ? 216 : 260);
+
+export default function gallery(first, { restored } = {}) {
+  let params = first;
+  let seen = null; // the revision of the library that is on show
+  let loading = new AbortController();
+  let returning = restored;
+
+  const grid = new Grid({
+    hrefOf: (id) => href({ ...pick(params, LISTING), view: 'similar', id }),
+    target,
+    heading: HEADING_PX,
+    onRender: () => scrubber.follow(),
+  });
+  grid.tapSelects = true;
+  const scrubber = new Scrubber(grid, (on) => element.classList.toggle('scrubbed', on));
+  const title = h('h1', {});
+  const count = h('span.count', { role: 'status' });
+  const sort = h('select', { 'aria-label': t('gallery.sort'), onchange: () => go({ ...params, sort: sort.value === '-date' ? '' : sort.value }) },
+    SORTS.map((each) => h('option', { value: each }, t(`sort.${each}`))));
+  const filter = () => openFilters(() => params, (next) => go({ ...pick(params, ['sort']), ...next }, { replace: true }));
+  const active = h('div.chips');
+  const news = h('div.news', { role: 'status' });
+  const place = h('div.place', {}, grid.element);
+  const element = h('div.gallery', {},
+    h('div.toolbar', {}, h('div.heading', {}, title, count), h('div.controls', {},
+      h('button.soft', { type: 'button', onclick: filter }, icon('filter'), t('filter.open')), h('label.select', {}, sort))),
+    active, news, place, scrubber.element);
+
+  async function load({ fresh = false } = {}) {
+    loading.abort();
+    loading = new AbortController();
+    const { signal } = loading;
+    sort.value = params.sort || '-date';
+    title.replaceChildren(params.folder ? h('bdi', {}, params.folder) : t('gallery.title'));
+    active.replaceChildren(...chips(params, go));
+    const kept = !fresh && recallListing(params);
+    if (kept) show(kept);
+    try {
+      // The first names come alongside the layout, so that the first thumbnails need no third step.
+      const names = kept ? null : get('api/images', { ...pick(params, LISTING), limit: FIRST_PAGE }, signal);
+      const listing = await fetchListing(params, signal);
+      if (names) {
+        forget();
+        remember((await names).items);
+      }
+      seen = revision();
+      if (!kept || !same(kept, listing)) show(listing);
+    } catch (error) {
+      if (error.name !== 'AbortError' && !grid.listing.ids.length) place.replaceChildren(failure(error, () => load()));
+    }
+  }
+
+  function show(listing) {
+    news.replaceChildren();
+    count.textContent = t('gallery.count', { n: listing.ids.length });
+    const some = listing.ids.length > 0;
+    place.replaceChildren(some ? grid.element : nothing());
+    element.classList.toggle('nothing', !some);
+    grid.show(listing);
+    const dated = (params.sort || '-date').endsWith('date');
+    scrubber.show(dated && some ? listing.groups : []);
+    if (some && returning) {
+      grid.resize();
+      grid.restore(returning.anchor);
+      returning = null;
+    }
+  }
+
+  function nothing() {
+    if (FILTERS.some((key) => params[key])) {
+      return emptyState(t('gallery.none.title'), null, h('a.button', { href: href(pick(params, ['sort'])) }, t('gallery.none.clear')));
+    }
+    const status = lastStatus();
+    const link = h('a.button', { href: href({ view: 'status' }) }, t('gallery.empty.status'));
+    if (!status) return h('p.quiet', {}, t('app.loading'));
+    if (status.model_error) return emptyState(t('gallery.empty.title'), status.model_error, link);
+    if (!status.library.online) return emptyState(t('gallery.empty.title'), status.library.message ?? t('gallery.empty.offline'), link);
+    if (status.indexing.state !== 'idle') return emptyState(t('gallery.empty.title'), status.indexing.message ?? t('gallery.empty.indexing'), link);
+    return emptyState(t('gallery.empty.title'), t('gallery.empty.text', { name: status.library.name }), link);
+  }
+
+  let refreshing; // the timer of the next refresh
+  function refreshSoon() {
+    refreshing ??= setTimeout(async () => {
+      await load({ fresh: true });
+      refreshing = undefined;
+    }, REFRESH_MS);
+  }
+
+  function noticeChange() {
+    if (!grid.listing.ids.length) place.replaceChildren(nothing());
+    if (seen === null || revision() === seen) return;
+    if (grid.listing.ids.length <= REFRESH_MAX) return refreshSoon();
+    const more = lastStatus().images - grid.listing.ids.length;
+    const filtered = FILTERS.some((key) => params[key]);
+    news.replaceChildren(h('button.pill', { type: 'button', onclick: () => load({ fresh: true }) },
+      more > 0 && !filtered ? t('gallery.news', { n: more }) : t('gallery.changed'), ' · ', t('gallery.news.show')));
+  }
+
+  const until = new AbortController();
+  server.addEventListener('status', noticeChange, { signal: until.signal });
+  server.addEventListener('back', () => load({ fresh: true }), { signal: until.signal });
+  load();
+
+  return {
+    element,
+    title: t('gallery.title'),
+    keys: { f: filter },
+    shown: () => grid.resize(),
+    position: () => ({ anchor: grid.anchor() }),
+    update(next, { restored: back, moved }) {
+      params = next;
+      returning = back;
+      if (moved && !back) scrollTo(0, 0);
+      load();
+      return true;
+    },
+    destroy() {
+      loading.abort();
+      until.abort();
+      clearTimeout(refreshing);
+      grid.destroy();
+      scrubber.destroy();
+    },
+  };
+}
+
+const same = (a, b) => a.ids.length === b.ids.length && a.ids.every((id, i) => id === b.ids[i]);

@@ -1,0 +1,62 @@
+/** Photos to search with, however they arrive: picker, camera, drop or paste. Kept in memory only. */
+import { h } from './dom.js';
+import { icon } from './icons.js';
+import { go } from './route.js';
+import { t } from './text.js';
+import { toast } from './toast.js';
+
+const KEPT = 8;
+const files = new Map();
+let last = 0;
+
+/** The file behind `?view=upload&n=…`; undefined after a reload, since nothing keeps it. */
+export const fileOf = (n) => files.get(Number(n));
+
+/** Searches with this file; a browser that doesn't know its type (HEIC) leaves that empty. */
+function take(file) {
+  if (!file) return;
+  if (file.type && !file.type.startsWith('image/')) {
+    toast(t('upload.notimage', { name: file.name }));
+    return;
+  }
+  files.set((last += 1), file);
+  files.delete(last - KEPT);
+  go({ view: 'upload', n: last });
+}
+
+/** Buttons for the file picker and, on a phone, the camera. */
+export function intakeButtons(style = 'strong') {
+  const button = (label, name, attributes, className) => {
+    const input = h('input', { type: 'file', accept: 'image/*,.heic,.heif,.avif,.tif,.tiff', hidden: true, onchange: () => take(input.files[0]), ...attributes });
+    return [h(`button.${className}`, { type: 'button', onclick: () => input.click() }, icon(name), label), input];
+  };
+  const camera = matchMedia('(pointer: coarse)').matches;
+  return [
+    ...button(t('upload.choose'), 'file', { 'aria-label': t('upload.choose') }, style),
+    ...(camera ? button(t('upload.camera'), 'camera', { capture: 'environment', accept: 'image/*', 'aria-label': t('upload.camera') }, 'soft') : []),
+  ];
+}
+
+/** Accepts a photo dropped or pasted anywhere on the page. */
+export function attachIntake() {
+  const carriesFile = (event) => [...(event.dataTransfer?.types ?? [])].includes('Files');
+  const over = (on) => document.body.classList.toggle('dropping', on);
+  addEventListener('dragover', (event) => {
+    if (!carriesFile(event)) return;
+    event.preventDefault();
+    over(true);
+  });
+  addEventListener('dragleave', (event) => event.relatedTarget === null && over(false));
+  addEventListener('drop', (event) => {
+    over(false);
+    if (!carriesFile(event)) return;
+    event.preventDefault();
+    take(event.dataTransfer.files[0]);
+  });
+  addEventListener('paste', (event) => {
+    const file = [...event.clipboardData.files].find((each) => each.type.startsWith('image/'));
+    if (!file) return;
+    event.preventDefault();
+    take(file);
+  });
+}

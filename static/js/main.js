@@ -1,0 +1,73 @@
+/** Starts the page: the frame, the shortcuts, and a view for every state of the URL. */
+import { h } from './dom.js';
+import gallery from './gallery.js';
+import { attachIntake } from './intake.js';
+import photo from './photo.js';
+import { attachTray } from './tray.js';
+import { entry, go, keepPosition, route, start } from './route.js';
+import { poll } from './server.js';
+import { buildShell } from './shell.js';
+import { setGlobal, setLocal } from './shortcuts.js';
+import { language, t } from './text.js';
+
+// What a reader meets first comes with the page, the rest when it is asked for.
+const views = {
+  gallery: () => gallery,
+  similar: () => photo,
+  search: async () => (await import('./search.js')).default,
+  upload: async () => (await import('./upload.js')).default,
+  duplicates: async () => (await import('./duplicates.js')).default,
+  status: async () => (await import('./status.js')).default,
+};
+
+document.documentElement.lang = language;
+const openHelp = async () => (await import('./help.js')).openHelp();
+const main = buildShell(openHelp);
+const tray = attachTray();
+attachIntake();
+setGlobal({
+  '?': openHelp,
+  g: () => go({}),
+  u: () => go({ view: 'upload' }),
+  d: () => go({ view: 'duplicates' }),
+  i: () => go({ view: 'status' }),
+  s: () => tray.search(),
+});
+
+let mounted = null; // {name, view, entry}
+let turn = 0;
+
+function leave() {
+  if (mounted) keepPosition(mounted.entry, mounted.view.position?.() ?? { y: scrollY });
+}
+
+/** Shows the view of the present URL; `restored` is the position to return to. */
+async function show({ restored, moved }) {
+  const params = route();
+  const name = params.view in views ? params.view : 'gallery';
+  const mine = (turn += 1);
+  if (moved) leave();
+  if (mounted?.name === name && mounted.view.update?.(params, { restored, moved })) {
+    mounted.entry = entry();
+    return;
+  }
+  const first = !mounted;
+  const make = await views[name]();
+  if (mine !== turn) return;
+  mounted?.view.destroy();
+  const view = make(params, { restored });
+  mounted = { name, view, entry: entry() };
+  document.body.dataset.view = name;
+  document.title = `${view.title} · ${t('app.name')}`;
+  main.replaceChildren(view.element);
+  setLocal(view.keys);
+  tray.hide(name === 'search');
+  if (!restored) scrollTo(0, 0);
+  view.shown?.();
+  if (restored && !view.position) scrollTo(0, restored.y);
+  if (!first && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
+}
+
+start(show, leave);
+poll();
+document.body.append(h('div.drop', { 'aria-hidden': 'true' }, h('p', {}, t('upload.drop'))));

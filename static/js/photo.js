@@ -1,0 +1,183 @@
+/** One photo and what looks like it: the page behind every click. */
+import { get } from './api.js';
+import { debounce, h } from './dom.js';
+import { createDetails } from './details.js';
+import { icon } from './icons.js';
+import { image as fetchImage, recall } from './images.js';
+import { fetchListing, recallListing } from './listing.js';
+import { createMatches } from './matches.js';
+import { emptyState, failure } from './pieces.js';
+import { mark, marked, queryset } from './queryset.js';
+import { go, href, LISTING, note, pick } from './route.js';
+import { createStage } from './stage.js';
+import { t } from './text.js';
+
+const ADJUST_MS = 150; // a region still being dragged with the keys is not searched yet
+
+export default function photo(first, { restored } = {}) {
+  const element = h('div.photo');
+  const view = { element, title: t('matches.title'), keys: {}, destroy: () => shown?.destroy(), position: () => ({ y: scrollY }) };
+  let params = first;
+  let shown = null;
+
+  async function show(back) {
+    const { id } = params;
+    try {
+      const known = recall(Number(id)) ?? (await fetchImage(Number(id)));
+      if (params.id !== id) return;
+      shown?.destroy();
+      shown = showImage(known, params, back);
+      document.title = `${known.name} · ${t('app.name')}`;
+      element.replaceChildren(...shown.children);
+      shown.start();
+    } catch (error) {
+      const gone = error.status === 404 || error.status === 400;
+      element.replaceChildren(gone
+        ? emptyState(t('photo.gone.title'), t('photo.gone.text'), h('a.button', { href: href(pick(params, LISTING)) }, t('photo.gone.back')))
+        : failure(error, () => show(back)));
+    }
+  }
+
+  const run = (name) => () => shown?.actions[name]?.();
+  Object.assign(view.keys, {
+    ArrowRight: run('next'), ArrowLeft: run('previous'), z: run('zoom'), r: run('region'), m: run('more'),
+    o: run('download'), i: run('details'), Escape: () => go(pick(params, LISTING)),
+  });
+  view.title = recall(Number(params.id))?.name ?? t('matches.title');
+  view.update = (next, { restored: back, moved }) => {
+    const zoomed = next.zoom !== params.zoom && shown && next.id === params.id;
+    params = next;
+    if (zoomed) shown.zoom(next.zoom === '1');
+    else {
+      show(back);
+      if (moved && !back) scrollTo(0, 0);
+    }
+    return true;
+  };
+  show(restored);
+  return view;
+}
+
+/** The view of one image that is known to exist. */
+function showImage(image, params, restored) {
+  const listing = pick(params, LISTING);
+  let state = params;
+  let matches;
+  const matchPlace = h('div.match-side');
+  const notice = h('p.quiet.caption', { role: 'status' });
+
+  const startMatches = (back) => {
+    matches?.destroy();
+    matches = createMatches({
+      title: t(state.box ? 'matches.region' : 'matches.title'),
+      key: `similar ${image.id} ${state.box ?? ''}`,
+      search: (query, signal) => get(`api/images/${image.id}/similar`, { ...query, box: state.box }, signal),
+      restored: back,
+      set: (changes) => go({ ...state, ...changes }, { replace: true }),
+    });
+    matchPlace.replaceChildren(matches.element);
+    matches.start();
+  };
+
+  const searchSoon = debounce(() => startMatches(), ADJUST_MS);
+  const setBox = (box) => {
+    state = { ...state, box };
+    note(state);
+    clearButton.hidden = !box;
+    searchSoon();
+  };
+
+  const setZoom = (on) => go({ ...state, zoom: on ? '1' : '' });
+  const stage = createStage({
+    width: image.width, height: image.height, name: image.name, preview: image.thumb,
+    src: image.offline ? null : image.original, box: params.box,
+    onBox: setBox,
+    onZoom: () => setZoom(true),
+    onSwipe: (step) => turn(step),
+    onFailed: () => (notice.textContent = viewable(image) ? t('photo.failed') : t('photo.noview', { format: image.format })),
+  });
+  if (image.offline) notice.textContent = t('photo.offline');
+
+  // --- neighbours in the gallery's order ----------------------------------------------------
+  let neighbours = {};
+  const previous = h('a.nav', { 'aria-label': t('photo.previous'), title: t('photo.previous') }, icon('left'));
+  const next = h('a.nav', { 'aria-label': t('photo.next'), title: t('photo.next') }, icon('right'));
+  const findNeighbours = async () => {
+    const { ids } = recallListing(listing) ?? (await fetchListing(listing));
+    const at = ids.indexOf(image.id);
+    neighbours = at < 0 ? {} : { previous: ids[at - 1], next: ids[at + 1] };
+    for (const [link, id] of [[previous, neighbours.previous], [next, neighbours.next]]) {
+      if (id) link.href = href({ ...listing, view: 'similar', id });
+      link.addEventListener('click', (event) => {
+        event.preventDefault();
+        if (id) go({ ...listing, view: 'similar', id }, { replace: true });
+      });
+    }
+  };
+  const turn = (step) => {
+    const id = step > 0 ? neighbours.next : neighbours.previous;
+    if (id) go({ ...listing, view: 'similar', id }, { replace: true });
+  };
+
+  // --- what can be done with it -----------------------------------------------------------------
+  const button = (name, label, onclick) => h('button.action', { type: 'button', onclick, title: label }, icon(name), h('span', {}, label));
+  const regionButton = button('region', t('photo.region'), () => stage.region.arm());
+  const clearButton = button('close', t('photo.region.clear'), () => stage.region.clear());
+  clearButton.hidden = !params.box;
+  const addButton = button('plus', t('photo.more'), () => mark([image.id], marked(image.id) ? null : 'more'));
+  const showMark = () => {
+    const on = Boolean(marked(image.id));
+    addButton.setAttribute('aria-pressed', String(on));
+    addButton.replaceChildren(icon(on ? 'check' : 'plus'), h('span', {}, t(on ? 'photo.less' : 'photo.more')));
+  };
+  queryset.addEventListener('change', showMark);
+  showMark();
+  const download = h('a.action', { href: `${image.original}?download=1`, download: image.name, title: t('photo.download') }, icon('download'), h('span', {}, t('photo.download')));
+  const details = createDetails(image);
+
+  let overlay = null;
+  const zoom = async (on) => {
+    if (!on) return overlay?.close();
+    const { openZoom } = await import('./zoom.js');
+    overlay = openZoom(image, () => {
+      overlay = null;
+      if (state.zoom) history.back();
+    });
+    state = { ...state, zoom: '1' };
+  };
+
+  return {
+    children: [
+      h('div.photo-side', {},
+        h('div.top', {}, h('h1.visually-hidden', {}, image.name),
+          h('a.nav.back', { href: href(listing), 'aria-label': t('photo.back'), title: t('photo.back') }, icon('close')), previous, next),
+        stage.element, notice,
+        h('div.actions', { role: 'toolbar' }, regionButton, clearButton,
+          button('zoom', t('photo.zoom'), () => setZoom(true)), download, addButton),
+        details),
+      matchPlace,
+    ],
+    start() {
+      startMatches(restored);
+      findNeighbours().catch(() => {}); // without them the photo is still there
+      if (params.zoom === '1') zoom(true);
+    },
+    zoom: (on) => {
+      state = { ...state, zoom: on ? '1' : '' };
+      zoom(on);
+    },
+    actions: {
+      next: () => turn(1), previous: () => turn(-1), zoom: () => setZoom(true), region: () => stage.region.arm(),
+      more: () => addButton.click(), download: () => download.click(), details: () => (details.open = !details.open),
+    },
+    destroy() {
+      stage.destroy();
+      matches?.destroy();
+      searchSoon.cancel();
+      queryset.removeEventListener('change', showMark);
+      overlay?.close();
+    },
+  };
+}
+
+const viewable = (image) => ['JPEG', 'PNG', 'GIF', 'WEBP', 'BMP', 'AVIF'].includes(image.format);

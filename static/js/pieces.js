@@ -1,0 +1,53 @@
+/** Small parts that several views share. */
+import { h } from './dom.js';
+import { t } from './text.js';
+
+/** A whole-view message that says what to do: a title, a text and links or buttons. */
+export const emptyState = (title, text, ...actions) =>
+  h('section.empty', {}, h('h2', {}, title), text && h('p', {}, text), actions.length > 0 && h('p.actions', {}, actions));
+
+/** What went wrong, and a way to try again. */
+export const failure = (error, retry) =>
+  h('section.empty', { role: 'alert' },
+    h('h2', {}, t('error.title')),
+    h('p', {}, error.message),
+    h('p.actions', {}, h('button', { type: 'button', onclick: retry }, t('error.retry'))));
+
+/** A labelled range input with its value beside it. */
+export function slider({ label, min, max, step, value, format, oninput, onchange }) {
+  const output = h('output', {}, format(value));
+  const input = h('input', { type: 'range', min, max, step, value, 'aria-label': label });
+  const report = () => {
+    output.textContent = format(input.valueAsNumber);
+    input.setAttribute('aria-valuetext', output.textContent);
+  };
+  input.addEventListener('input', () => {
+    report();
+    oninput?.(input.valueAsNumber);
+  });
+  input.addEventListener('change', () => onchange?.(input.valueAsNumber));
+  report();
+  const element = h('label.slider', {}, h('span', {}, label), input, output);
+  element.set = (to) => {
+    input.value = to;
+    report();
+  };
+  return element;
+}
+
+/** A check box with its label. */
+export const checkbox = (label, checked, onchange) =>
+  h('label.option', {}, h('input', { type: 'checkbox', checked, onchange: (event) => onchange(event.target.checked) }), h('span', {}, label));
+
+/** A modal dialog with a title and a close button; Escape and a click beside it close it too. */
+export function openDialog(className, title, ...content) {
+  const dialog = h(`dialog.${className}`, { 'aria-label': title },
+    h('header', {}, h('h2', {}, title),
+      h('button.plain', { type: 'button', 'aria-label': t('app.close'), onclick: () => dialog.close() }, '×')),
+    ...content);
+  dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener('close', () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}

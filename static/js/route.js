@@ -1,0 +1,73 @@
+/** The URL is the page's state: what is shown, filtered and searched is in the query string.
+ *
+ * Query strings are relative, so the page works under any sub-path. */
+
+/** What narrows and orders the gallery; carried along from view to view. */
+export const FILTERS = ['folder', 'from', 'to', 'format', 'orientation'];
+export const LISTING = ['sort', ...FILTERS];
+const POSITIONS = 'positions';
+
+let onRoute = () => {};
+const positions = new Map(JSON.parse(sessionStorage.getItem(POSITIONS) ?? '[]'));
+
+/** The state in the address bar, as an object of strings. */
+export const route = () => Object.fromEntries(new URLSearchParams(location.search));
+
+/** The part of `params` named by `keys`. */
+export const pick = (params, keys) =>
+  Object.fromEntries(keys.filter((key) => params[key]).map((key) => [key, params[key]]));
+
+/** The relative URL of a state; empty values are left out. */
+export function href(params) {
+  const kept = Object.entries(params).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  return kept.length ? `?${new URLSearchParams(kept)}` : './';
+}
+
+/** Shows another state; `replace` when going back should skip the present one. */
+export function go(params, { replace = false } = {}) {
+  const key = replace ? history.state.key : newKey();
+  history[replace ? 'replaceState' : 'pushState']({ key }, '', href(params));
+  onRoute({ restored: undefined, moved: !replace });
+}
+
+/** Changes the URL without showing anything: the view already shows it. */
+export const note = (params) => history.replaceState(history.state, '', href(params));
+
+/** Remembers where the reader was in the history entry that is being left. */
+export function keepPosition(key, position) {
+  positions.delete(key);
+  positions.set(key, position);
+  if (positions.size > 200) positions.delete(positions.keys().next().value);
+}
+
+export const entry = () => history.state.key;
+
+/** Calls `listener({restored, moved})` now and whenever the state changes. */
+export function start(listener, leaving) {
+  onRoute = listener;
+  history.scrollRestoration = 'manual';
+  if (!history.state?.key) history.replaceState({ key: newKey() }, '');
+  addEventListener('popstate', () => {
+    if (!history.state?.key) history.replaceState({ key: newKey() }, '');
+    onRoute({ restored: positions.get(entry()), moved: true });
+  });
+  addEventListener('click', follow);
+  addEventListener('pagehide', () => {
+    leaving();
+    sessionStorage.setItem(POSITIONS, JSON.stringify([...positions]));
+  });
+  onRoute({ restored: positions.get(entry()), moved: true });
+}
+
+const newKey = () => `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 6)}`;
+
+function follow(event) {
+  const link = event.target.closest?.('a[href]');
+  const plain = event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+  if (!link || !plain || event.defaultPrevented || link.target || link.hasAttribute('download')) return;
+  const target = new URL(link.href);
+  if (target.origin !== location.origin || target.pathname !== location.pathname) return;
+  if (target.hash && target.search === location.search) return; // the skip link
+  event.preventDefault();
+  go(Object.fromEntries(target.searchParams));
+}

@@ -1,0 +1,89 @@
+/** Photos like some and unlike others: the results of the query set. */
+import { post } from './api.js';
+import { debounce, h } from './dom.js';
+import { createMatches } from './matches.js';
+import { emptyState, slider } from './pieces.js';
+import { adopt, chosen, chosenAs, clear, queryset } from './queryset.js';
+import { go, href, note } from './route.js';
+import { decimal, t } from './text.js';
+import { setChips, setParams } from './tray.js';
+
+const EDIT_MS = 200;
+const WEIGHT = 0.5; // the device's default
+
+const numbers = (text) => (text ?? '').split(',').map(Number).filter(Boolean);
+
+export default function search(first, { restored } = {}) {
+  let params = first;
+  let matches = null;
+  const title = h('h1', {});
+  const chips = setChips();
+  const weight = slider({
+    label: t('set.weight'), min: 0, max: 1, step: 0.1, value: Number(params.weight ?? WEIGHT), format: decimal,
+    onchange: (value) => {
+      params = { ...params, weight: value === WEIGHT ? '' : value };
+      note(params);
+      run();
+    },
+  });
+  const place = h('div.match-side');
+  const element = h('div.search', {},
+    h('header.query', {}, h('div.heading', {}, title, h('button.soft', { type: 'button', onclick: clear }, t('set.clear'))), chips, weight),
+    place);
+
+  function run(back) {
+    const like = chosenAs('more');
+    const unlike = chosenAs('less');
+    title.textContent = t('set.title', { n: like.length });
+    chips.draw();
+    weight.hidden = !unlike.length;
+    matches?.destroy();
+    matches = null;
+    if (!like.length) {
+      const empty = chosen().length ? emptyState(t('set.onlyless')) : emptyState(t('set.empty.title'), t('set.empty.text'),
+        h('a.button', { href: href({}) }, t('nav.gallery')));
+      place.replaceChildren(empty);
+      return;
+    }
+    const weighed = unlike.length && params.weight !== undefined && params.weight !== '' ? Number(params.weight) : undefined;
+    matches = createMatches({
+      title: t('matches.title'),
+      key: `set ${like} ${unlike} ${weighed}`,
+      search: ({ collapse, ...query }, signal) => post('api/search', { like, unlike, weight: weighed, collapse: Boolean(collapse), ...query }, signal),
+      restored: back,
+      set: (changes) => go({ ...params, ...changes }, { replace: true }),
+    });
+    place.replaceChildren(matches.element);
+    matches.start();
+  }
+
+  const edited = debounce(() => {
+    params = { ...params, ...setParams() };
+    note(params);
+    run();
+  }, EDIT_MS);
+  const until = new AbortController();
+
+  return {
+    element,
+    title: t('set.title', { n: numbers(params.like).length }),
+    shown() {
+      adopt(numbers(params.like), numbers(params.unlike));
+      queryset.addEventListener('change', edited, { signal: until.signal });
+      run(restored);
+    },
+    position: () => ({ y: scrollY }),
+    update(next, { restored: back }) {
+      params = next;
+      adopt(numbers(params.like), numbers(params.unlike));
+      edited.cancel();
+      run(back);
+      return true;
+    },
+    destroy() {
+      until.abort();
+      edited.cancel();
+      matches?.destroy();
+    },
+  };
+}

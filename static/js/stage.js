@@ -1,0 +1,51 @@
+/** One photo shown large, at a size known before it has loaded, with a region to drag on it. */
+import { h } from './dom.js';
+import { readBox, Region, writeBox } from './region.js';
+import { t } from './text.js';
+
+const BOX_PX = 16; // the device searches no region smaller than this, in the photo's pixels
+const DWELL_MS = 120; // originals are large: one that is only passed by is not fetched
+const SWIPE_PX = 60;
+
+/** @param {{width, height, name, src, preview?: string, box?: string, onBox: (text: string) => void,
+ *   onZoom?: () => void, onSwipe?: (step: number) => void, onFailed: () => void}} photo */
+export function createStage({ width, height, name, src, preview, box, onBox, onZoom, onSwipe, onFailed }) {
+  const image = h('img.large', { alt: name, draggable: 'false', decoding: 'async' });
+  const frame = h('div.frame', {}, preview && h('img.preview', { src: preview, alt: '', draggable: 'false' }), image);
+  frame.style.setProperty('--ratio', width / height);
+  frame.style.aspectRatio = `${width} / ${height}`;
+  if (!onZoom) frame.classList.add('flat');
+  const region = new Region(frame, {
+    least: { w: Math.min(1, BOX_PX / width), h: Math.min(1, BOX_PX / height) },
+    onChange: (value) => onBox(value ? writeBox(value) : ''),
+    onClick: () => onZoom?.(),
+  });
+  region.set(readBox(box));
+  image.addEventListener('load', () => frame.classList.add('loaded'));
+  image.addEventListener('error', () => {
+    image.remove();
+    onFailed();
+  });
+  // At once when there is nothing else to look at.
+  const timer = src ? setTimeout(() => (image.src = src), preview ? DWELL_MS : 0) : undefined;
+  if (!src) image.remove();
+  if (onSwipe) attachSwipe(frame, region, onSwipe, onZoom);
+  return { element: h('div.stage', {}, frame), region, destroy: () => clearTimeout(timer) };
+}
+
+/** A finger that flicks sideways turns the page; one that taps zooms. */
+function attachSwipe(frame, region, onSwipe, onZoom) {
+  let from = null;
+  frame.addEventListener('pointerdown', (event) => {
+    const ours = event.pointerType !== 'mouse' && event.isPrimary && !region.armed && !region.box;
+    from = ours ? { x: event.clientX, y: event.clientY } : null;
+  });
+  frame.addEventListener('pointerup', (event) => {
+    if (!from) return;
+    const [x, y] = [event.clientX - from.x, event.clientY - from.y];
+    from = null;
+    if (Math.abs(x) > SWIPE_PX && Math.abs(x) > 2 * Math.abs(y)) onSwipe(x < 0 ? 1 : -1);
+    else if (Math.hypot(x, y) < 10) onZoom?.();
+  });
+  frame.addEventListener('pointercancel', () => (from = null));
+}
