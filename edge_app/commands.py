@@ -37,7 +37,7 @@ def index(config: Config, options: Namespace) -> int:
     check_root(config.gallery)
     _refuse_index_inside_library(config)
     signal.signal(signal.SIGTERM, _exit)  # so that the index is closed clean
-    os.nice(config.nice)
+    os.setpriority(os.PRIO_PROCESS, 0, config.nice)
     embedder = Embedder(config.model, config.threads)
     workers = config.workers or default_workers(config.limits)
     size_px = embedder.card.input_size_px
@@ -95,6 +95,8 @@ def search(config: Config, options: Namespace) -> int:
             collapse=options.collapse,
             tiles=options.tiles,
         )
+        if options.csv:
+            print("query,rank,id,score,path")
         for query, matches in zip(names, answers, strict=True):
             _print_answer(gallery, query, matches, options)
     finally:

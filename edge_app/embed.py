@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +23,7 @@ from edge_app.memory import default_threads
 # One runtime under two names: tflite-runtime ended with CPython 3.11, ai-edge-litert goes on.
 # The newer kernels are about twice as fast, so they are taken where both are installed.
 RUNTIMES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
@@ -91,11 +95,13 @@ class Embedder:
             )
         self.threads = threads or default_threads()
         self.runtime = installed_runtime(runtime)
+        module = _interpreter_module(self.runtime)
         try:
-            self._interpreter = _interpreter_module(self.runtime).Interpreter(
-                model_content=content, num_threads=self.threads
-            )
-            self._interpreter.allocate_tensors()
+            with _native_chatter_silenced():
+                self._interpreter = module.Interpreter(
+                    model_content=content, num_threads=self.threads
+                )
+                self._interpreter.allocate_tensors()
             (self._input,) = self._interpreter.get_input_details()
             (self._output,) = self._interpreter.get_output_details()
         except (RuntimeError, ValueError) as error:
@@ -140,6 +146,20 @@ class Embedder:
                 f"model {model} maps {actual[0]} to {actual[1]}, its card says "
                 f"{expected[0]} to {expected[1]}; make both with `make model`"
             )
+
+
+@contextmanager
+def _native_chatter_silenced() -> Iterator[None]:
+    """The runtimes greet on standard error, from C++ and with no setting against it."""
+    kept = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
 
 
 def installed_runtime(wanted: str | None = None) -> str:

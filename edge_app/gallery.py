@@ -17,7 +17,14 @@ from edge_app.config import Config
 from edge_app.decode import WHOLE, Box, Decoded
 from edge_app.decodepool import DecodePool
 from edge_app.embed import Embedder
-from edge_app.errors import LimitError, ModelError, NotFoundError, StoreError, UsageError
+from edge_app.errors import (
+    DecodeError,
+    LimitError,
+    ModelError,
+    NotFoundError,
+    StoreError,
+    UsageError,
+)
 from edge_app.filters import Filter
 from edge_app.generation import comparable
 from edge_app.reader import Reader
@@ -115,7 +122,10 @@ class Gallery:
         if indexed and box == WHOLE and _is_unchanged(file, indexed):
             return self.query_of_id(snapshot, indexed.id)
         if file.is_file():
-            vector, _ = self.embed(snapshot, self._bytes_of(file), box)
+            try:
+                vector, _ = self.embed(snapshot, self._bytes_of(file), box)
+            except DecodeError as error:
+                raise DecodeError(f"{name}: {error}") from None
             return Query(vector, frozenset({indexed.id} if indexed else ()))
         named = self.reader.image_at(name)
         if named is None:
