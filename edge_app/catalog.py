@@ -119,7 +119,7 @@ IMAGE_COLUMNS = """
     taken_at, taken_from, camera, offline, thumb_offset, thumb_bytes, thumb_crc
 """
 IMAGE_TABLES = """
-    images JOIN folders ON folders.id = folder_id JOIN formats ON formats.id = format_id
+    images LEFT JOIN folders ON folders.id = folder_id LEFT JOIN formats ON formats.id = format_id
 """
 
 
@@ -179,6 +179,10 @@ class Catalog:
     def schema_version(self) -> int:
         """0 for a new file."""
         return int(self._value("PRAGMA user_version"))
+
+    def schema(self) -> set[tuple[str, str, str | None]]:
+        """Every table and index, with the SQL that made it."""
+        return set(self.connection.execute("SELECT type, name, sql FROM sqlite_master"))
 
     def data_version(self) -> int:
         """Changes when another connection has committed."""
@@ -281,6 +285,11 @@ class Catalog:
 
     def dismissed(self) -> set[tuple[bytes, bytes]]:
         return set(self.connection.execute("SELECT content_a, content_b FROM dismissed"))
+
+    def count_rows(self, generation: int) -> int:
+        """Live rows of a generation, counted."""
+        sql = "SELECT count(*) FROM rows WHERE generation = ?"
+        return int(self.connection.execute(sql, (generation,)).fetchone()[0])
 
     def live_thumb_bytes(self) -> int:
         return int(self._value("SELECT coalesce(sum(thumb_bytes), 0) FROM images"))

@@ -8,6 +8,7 @@ meanwhile neither repeat others nor hide them.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Generic, TypeVar
@@ -59,20 +60,26 @@ class Counts:
     offline: int
 
 
+def count(catalog: Catalog, filter: Filter) -> int:
+    """How many images pass the filter."""
+    conditions, values = _conditions(filter)
+    sql = f"SELECT count(*) FROM images {_where(conditions)}"
+    return int(catalog.connection.execute(sql, values).fetchone()[0])
+
+
 def page(
     catalog: Catalog, sort: str, filter: Filter, cursor: str | None, limit: int
-) -> Page[ImageRecord]:
-    """The `limit` images behind `cursor`, which is the `next` of another page or None."""
+) -> tuple[list[ImageRecord], str | None]:
+    """The `limit` images behind `cursor`, and the cursor behind those, if there are more."""
     order = _Order.of(sort)
     conditions, values = _conditions(filter)
-    total = _count(catalog, conditions, values)
     if cursor is not None:
         condition, position = order.behind(cursor)
         conditions, values = [*conditions, condition], [*values, *position]
     sql = f"SELECT images.id FROM {order.tables} {_where(conditions)} {order.by} LIMIT ?"
     ids = [id for (id,) in catalog.connection.execute(sql, (*values, limit + 1))]
     items = images(catalog, ids[:limit])
-    return Page(items, order.cursor(items[-1]) if len(ids) > limit else None, total)
+    return items, order.cursor(items[-1]) if len(ids) > limit else None
 
 
 def images(catalog: Catalog, ids: list[int]) -> list[ImageRecord]:
@@ -95,24 +102,31 @@ def layout(catalog: Catalog, sort: str, filter: Filter) -> Layout:
 def folders(catalog: Catalog) -> list[tuple[str, int]]:
     """Every folder that holds images itself, and how many."""
     rows = catalog.connection.execute(
-        """SELECT folder, count(*) FROM images JOIN folders ON folders.id = folder_id
-           GROUP BY folder_id ORDER BY folder"""
+        """SELECT folder, images
+           FROM (SELECT folder_id, count(*) AS images FROM images GROUP BY folder_id)
+           JOIN folders ON folders.id = folder_id ORDER BY folder"""
     )
-    return [(os.fsdecode(folder), count) for folder, count in rows]
+    return [(os.fsdecode(folder), images) for folder, images in rows]
 
 
 def facets(catalog: Catalog) -> Facets:
-    query = catalog.connection.execute
-    formats = query(
-        """SELECT format, count(*) FROM images JOIN formats ON formats.id = format_id
-           GROUP BY format_id ORDER BY 2 DESC, 1"""
-    ).fetchall()
-    orientations = query("SELECT orientation, count(*) FROM images GROUP BY 1 ORDER BY 1")
-    first, last = query(
+    """What there is to filter by, from one pass over an index."""
+    names = catalog.formats()
+    formats: Counter[str] = Counter()
+    orientations: Counter[int] = Counter()
+    for format_id, orientation, images in catalog.connection.execute(
+        "SELECT format_id, orientation, count(*) FROM images GROUP BY 1, 2"
+    ):
+        formats[names[format_id]] += images
+        orientations[orientation] += images
+    first, last = catalog.connection.execute(
         "SELECT (SELECT min(taken_at) FROM images), (SELECT max(taken_at) FROM images)"
     ).fetchone()
     return Facets(
-        formats, [(ORIENTATIONS[code], count) for code, count in orientations], first, last
+        formats.most_common(),
+        [(ORIENTATIONS[code], images) for code, images in sorted(orientations.items())],
+        first,
+        last,
     )
 
 
@@ -233,11 +247,6 @@ def _conditions(filter: Filter) -> tuple[list[str], list[Any]]:
 
 def _where(conditions: list[str]) -> str:
     return f"WHERE {' AND '.join(conditions)}" if conditions else ""
-
-
-def _count(catalog: Catalog, conditions: list[str], values: list[Any]) -> int:
-    sql = f"SELECT count(*) FROM images {_where(conditions)}"
-    return int(catalog.connection.execute(sql, values).fetchone()[0])
 
 
 def _bytes(cursor: str) -> bytes:

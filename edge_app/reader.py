@@ -41,6 +41,7 @@ class Reader:
         self._version = 0
         self._name = secrets.token_hex(4)
         self._snapshot: Snapshot | None = None
+        self._totals: dict[Filter, int] = {}
         self._thumbs: AppendFile | None = None
 
     def __enter__(self) -> Reader:
@@ -99,9 +100,13 @@ class Reader:
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page[ImageRecord]:
-        """The `limit` images behind `cursor` in the order of `sort`, one of listing.SORTS."""
+        """The `limit` images behind `cursor` in the order of `sort`, one of listing.SORTS or the
+        reverse of one, such as "-date". `cursor` is the `next` of the page before."""
         with self._reading() as catalog, catalog.transaction("DEFERRED"):
-            return listing.page(catalog, sort, filter, cursor, limit)
+            items, behind = listing.page(catalog, sort, filter, cursor, limit)
+            if filter not in self._totals:  # counting takes longer than finding a page
+                self._totals[filter] = listing.count(catalog, filter)
+            return Page(items, behind, self._totals[filter])
 
     def layout(self, sort: str = "-date", filter: Filter = Filter()) -> Layout:  # noqa: B008
         """Every image of that listing, in order."""
@@ -179,7 +184,7 @@ class Reader:
             self._reconnect(file_id)
         seen = (self._file_id, self._catalog.data_version())
         if seen != self._seen:
-            self._seen, self._snapshot = seen, None
+            self._seen, self._snapshot, self._totals = seen, None, {}
             self._version += 1
 
     def _reconnect(self, file_id: tuple[int, int] | None) -> None:

@@ -10,7 +10,7 @@ import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 LANDSCAPE, PORTRAIT, SQUARE = 0, 1, 2
 
@@ -96,9 +96,8 @@ class State:
     openings: int
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What an indexer compares a found file with."""
+class Known(NamedTuple):
+    """What an indexer compares a found file with; a tuple, as every run makes one per image."""
 
     id: int
     size_bytes: int
