@@ -20,6 +20,7 @@ from edge_app.embed import ModelCard, installed_runtime
 from edge_app.errors import EdgeAppError, ModelError, UsageError
 from edge_app.gallery import Gallery, Query
 from edge_app.jsonview import facets_of, image_of, layout_of, match_of, rejected_of, text_of
+from edge_app.openapi import description
 from edge_app.originals import open_original
 from edge_app.search import Match
 from edge_app.sending import is_known, send_original
@@ -95,6 +96,10 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
             "generation": snapshot.generation,
             "version": VERSION,
         }
+
+    @app.get("/api/openapi.json")
+    def openapi() -> dict[str, Any]:
+        return description(gallery.config.limits)
 
 
 def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
