@@ -64,10 +64,11 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
 class AppTask(WSGITask):  # type: ignore[misc]
     """Answers a request through the app."""
 
-    def finish(self) -> None:
+    def build_response_header(self) -> bytes:
+        header: bytes = super().build_response_header()
         if self.request.command == "HEAD":
-            self.chunked_response = False  # waitress would send the last chunk of no body
-        super().finish()
+            self.chunked_response = False  # or waitress would end the body that isn't there
+        return header
 
 
 class Request(HTTPRequestParser):  # type: ignore[misc]
@@ -271,7 +272,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             trusted_proxy=trusted_proxy,
             trusted_proxy_headers=forwarded if trusted_proxy else set(),
             max_request_header_size=limits.header_bytes,
-            max_request_body_size=limits.upload_bytes + 1,  # waitress refuses from its limit on
+            max_request_body_size=1 << 60,  # ours depends on the kind of body
             # Over these waitress would write to a temporary file.
             inbuf_overflow=2 * limits.upload_bytes,
             outbuf_overflow=1 << 40,

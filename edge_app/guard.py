@@ -78,19 +78,28 @@ def protect(app: WSGIApplication, config: Config) -> WSGIApplication:
 
 
 def start_notes(config: Config, urls: list[str]) -> list[str]:
-    """What else to tell whoever starts a server on the LAN, a line or block each."""
-    if not config.lan:
+    """What else to tell whoever starts a server that others reach, a line or block each."""
+    if not (config.lan or is_reachable(config.host)):
         return []
     notes = []
     if config.passcode_file is None:
         notes.append(
             "No passcode: everyone on this network can see every photo (see --passcode-file)."
         )
-    code = announce.qr_code(urls[0]) if urls else None
-    notes.append(code or "For a QR code here: pip install segno")
-    if not announce.HAS_MDNS:
-        notes.append(f"To be found as {announce.host_name()}.local: pip install zeroconf")
+    if config.lan:
+        code = announce.qr_code(urls[0]) if urls else None
+        notes.append(code or "For a QR code here: pip install segno")
+        if not announce.HAS_MDNS:
+            notes.append(f"To be found as {announce.host_name()}.local: pip install zeroconf")
     return notes
+
+
+def is_reachable(host: str) -> bool:
+    """Can others reach a server on this host?"""
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
 
 
 def reachable_hosts(config: Config) -> list[str]:

@@ -1,0 +1,162 @@
+"""A guarded server on a free port of loopback, for tests over real sockets."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from edge_app import guard
+from edge_app.config import Config
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+ANSWER_S = 10.0  # nothing here takes longer; a test that waits for it has found a hang
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]  # names in lower case
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> str:
+        """The code of an answer in the API's error shape."""
+        error = self.json["error"]
+        assert set(error) == {"code", "message"}
+        assert error["message"]
+        return str(error["code"])
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running server."""
+
+    host: str
+    port: int
+    thread: threading.Thread
+    stop: threading.Event
+
+    def ask(
+        self,
+        path: str = "/",
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        """One request on a connection of its own."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=ANSWER_S)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            return read_answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def post(
+        self, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """A POST as our page sends it."""
+        ours = {"X-Edge-Gallery": "1", "Content-Type": "application/json"}
+        return self.ask(path, "POST", ours | dict(headers or {}), body)
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection((self.host, self.port), timeout=ANSWER_S)
+
+    def send(self, data: bytes) -> bytes:
+        """Raw bytes on a connection of their own, and all that comes back until it is closed."""
+        with self.connect() as connection:
+            try:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+                return b"".join(iter(lambda: connection.recv(65536), b""))
+            except ConnectionError:
+                return b""
+
+
+def read_answer(response: http.client.HTTPResponse) -> Answer:
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(response.status, headers, response.read())
+
+
+def parse_answer(connection: socket.socket, method: str = "GET") -> Answer:
+    """The next answer on a raw connection."""
+    response = http.client.HTTPResponse(connection, method=method)
+    response.begin()
+    return read_answer(response)
+
+
+@contextmanager
+def serving(
+    app: WSGIApplication,
+    config: Config | None = None,
+    on_ready: Callable[[list[str]], None] = lambda urls: None,
+) -> Iterator[Site]:
+    """`app` behind the guard; stopped and joined at the end."""
+    config = config or Config(port=0)
+    ready: list[str] = []
+    listening, stop = threading.Event(), threading.Event()
+    failures: list[BaseException] = []
+
+    def note(urls: list[str]) -> None:
+        ready.extend(urls)
+        on_ready(urls)
+        listening.set()
+
+    def run() -> None:
+        try:
+            guard.serve(app, config, note, stop)
+        except BaseException as error:
+            failures.append(error)
+            listening.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    listening.wait(ANSWER_S)
+    if failures:
+        raise failures[0]
+    url = urlsplit(ready[0])
+    assert url.hostname
+    assert url.port
+    site = Site(url.hostname, url.port, thread, stop)
+    try:
+        yield site
+    finally:
+        stop.set()
+        with suppress(OSError):
+            site.connect().close()  # wakes the loop
+        thread.join(ANSWER_S)
+        assert not thread.is_alive(), "the server did not stop"
+
+
+def answering(
+    body: bytes, content_type: str = "text/plain", *more: tuple[str, str]
+) -> WSGIApplication:
+    """An app with one answer for everything."""
+    headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), *more]
+
+    def app(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", list(headers))
+        return [body]
+
+    return app
+
+
+def echoing(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+    """An app that tells what reached it."""
+    told: dict[str, Any] = {key: text for key, text in environ.items() if isinstance(text, str)}
+    told["body_bytes"] = len(environ["wsgi.input"].read())
+    body = json.dumps(told).encode()
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [body]
