@@ -26,6 +26,7 @@ class Columns:
     formats: tuple[str, ...] = ("JPEG",)
     orientation: Any = None
     twin: Any = None
+    generation: int = 1
     read: list[int] = field(default_factory=list)  # every row asked for by read_rows
 
     def __post_init__(self) -> None:
