@@ -11,22 +11,22 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import blake2b
 from io import BytesIO
 from typing import NamedTuple, cast
 
 # TIFF and WebP register themselves when imported; the other formats Pillow always loads.
-from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401
+from PIL import Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 from PIL.Image import Resampling, Transpose
 
+from edge_app import exif
 from edge_app.config import Limits
 from edge_app.errors import DecodeError
 
 PREPROCESS = "upright-rgb-stretch-1"  # named in the model card and in the index
 
-# What Pillow may try, and how such a file begins. Pillow knows more formats, among them PostScript,
-# for which it starts Ghostscript.
+# The formats Pillow may try, and how a file of each begins. It knows more of them, among those
+# PostScript, for which it starts Ghostscript.
 SIGNATURES = {
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",
@@ -38,9 +38,8 @@ SIGNATURES = {
     "HEIF": rb"....ftyp(he|mif1|msf1)",
 }
 
-SPARE = 2  # shrink by whole factors down to this many times the wanted pixels, then filter
+SPARE = 2  # average down to no fewer than so many times the wanted pixels; a filter does the rest
 STRIP_PIXELS = 1 << 20  # converted at a time, so that a huge image is never held twice
-CAMERA_CHARS = 100
 
 TURNS = {  # EXIF orientation → what makes the stored image upright
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -84,26 +83,27 @@ def decode(data: bytes, size_px: int, limits: Limits, boxes: Sequence[Box] = (WH
 
     MemoryError passes through: only the caller knows whether this image or its process is at fault.
     """
+    enough = Enough(size_px, limits.thumb_px)
     image = _open(data, limits)
-    name = _name(image)
+    name = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: JPEGs one behind another
     width_px, height_px = image.size
     with _damage_as_reason(name):
-        image.draft(None, _draft_size(image.size, size_px, limits.thumb_px, boxes))
+        image.draft(None, _draft_size(image.size, boxes, enough))
         image.load()
-        exif = _exif(image)  # after load(): PNG may keep it last, and load() turns a TIFF itself
-        orientation = _orientation(exif)
-        if orientation >= 5:
-            width_px, height_px = height_px, width_px
-        thumbnail = _render(image, WHOLE, _fit(width_px, height_px, limits.thumb_px), orientation)
-        views = [_render(image, box, (size_px, size_px), orientation) for box in boxes]
+        tags = exif.read_tags(image)  # after load(): PNG may keep them last, TIFF is turned by it
+        orientation = exif.orientation(tags)
+        whole = _region(image, WHOLE, orientation, enough)
+        regions = [whole if b == WHOLE else _region(image, b, orientation, enough) for b in boxes]
+    if orientation >= 5:
+        width_px, height_px = height_px, width_px
     return Decoded(
-        views=b"".join(view.tobytes() for view in views),
-        thumbnail=_jpeg(thumbnail, limits.thumb_quality),
+        views=b"".join(_view(region, size_px) for region in regions),
+        thumbnail=_thumbnail(whole, _fit(width_px, height_px, limits.thumb_px), limits),
         width_px=width_px,
         height_px=height_px,
         format=name,
-        taken_at=_taken_at(exif),
-        camera=_camera(exif),
+        taken_at=exif.taken_at(tags),
+        camera=exif.camera(tags),
         content=blake2b(data, digest_size=16).digest(),
     )
 
@@ -119,29 +119,9 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     if name is None:
         raise DecodeError("not an image")
     _load_rare_plugin(name)
-    Image.MAX_IMAGE_PIXELS = limits.decode_pixels  # checked by Pillow as soon as it knows a size
+    Image.MAX_IMAGE_PIXELS = limits.decode_pixels  # Pillow checks as soon as it knows a size
     with _damage_as_reason(name):
         return Image.open(BytesIO(data), formats=[name])
-
-
-@contextmanager
-def _damage_as_reason(name: str) -> Iterator[None]:
-    """Turn whatever Pillow raises on bad bytes into a DecodeError with a short, stable reason."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            yield
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DecodeError(_too_many_pixels(str(error))) from None
-    except (DecodeError, MemoryError):
-        raise
-    except Exception as error:  # Pillow's plugins raise almost anything on hostile bytes
-        text = str(error).lower()
-        if "memory" in text:  # a codec's own report of a failed allocation
-            raise MemoryError from None
-        damage = "truncated" if "truncated" in text else "damaged"
-        raise DecodeError(f"{damage} {name}") from None
 
 
 def _load_rare_plugin(name: str) -> None:
@@ -161,6 +141,25 @@ def _load_rare_plugin(name: str) -> None:
         pillow_heif.register_heif_opener()
 
 
+@contextmanager
+def _damage_as_reason(name: str) -> Iterator[None]:
+    """Turn whatever Pillow raises on bad bytes into a DecodeError with a short, stable reason."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DecodeError(_too_many_pixels(str(error))) from None
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's plugins raise almost anything on hostile bytes
+        text = str(error).lower()
+        if "memory" in text:  # a codec's own word for an allocation that failed
+            raise MemoryError from None
+        raise DecodeError(f"{'truncated' if 'truncated' in text else 'damaged'} {name}") from None
+
+
 def _too_many_pixels(pillow_message: str) -> str:
     """The reason, from Pillow's "Image size (N pixels) exceeds limit of …"."""
     pixels = int(re.findall(r"\d+", pillow_message)[0])
@@ -169,50 +168,42 @@ def _too_many_pixels(pillow_message: str) -> str:
     return f"{megapixels:g} megapixels, over the limit of {limit:g} (decode_pixels)"
 
 
-def _name(image: Image.Image) -> str:
-    """Pillow's name of the format; a JPEG with further pictures behind the first is a JPEG."""
-    return "JPEG" if image.format == "MPO" else str(image.format)
-
-
 # --- pixels ---------------------------------------------------------------------------------------
 
 
-def _draft_size(
-    size: tuple[int, int], size_px: int, thumb_px: int, boxes: Sequence[Box]
-) -> tuple[int, int]:
-    """The smallest size a JPEG may be decoded at, by 2, 4 or 8, with pixels enough for all uses."""
+class Enough(NamedTuple):
+    """Sides of a region of an image that neither a view nor a thumbnail would be blurred by."""
+
+    shorter_px: int
+    longer_px: int
+
+
+def _draft_size(size: tuple[int, int], boxes: Sequence[Box], enough: Enough) -> tuple[int, int]:
+    """The smallest size a JPEG can be decoded at with enough pixels: 1/8, 1/4, 1/2 or all of it.
+
+    The embedding of a 12-megapixel photo decoded at 1/8 has cosine 0.9987 to that of the full
+    decode (mean; at 1/4 0.9997), and decoding takes 35 ms in place of 200.
+    """
     width, height = size
-    smallest = min(width, height) * min(min(box.w, box.h) for box in boxes)
+    narrowest = min(width, height) * min(min(box.w, box.h) for box in boxes)
     for scale in (8, 4, 2):
-        if smallest // scale >= size_px and max(size) // scale >= thumb_px:
+        if narrowest // scale >= enough.shorter_px and max(size) // scale >= enough.longer_px:
             return width // scale, height // scale
     return size
 
 
-def _fit(width_px: int, height_px: int, longer_px: int) -> tuple[int, int]:
-    """The size scaled down, never up, so that its longer side is `longer_px`."""
-    scale = min(1.0, longer_px / max(width_px, height_px))
-    return max(1, round(width_px * scale)), max(1, round(height_px * scale))
-
-
-def _render(image: Image.Image, box: Box, size: tuple[int, int], orientation: int) -> Image.Image:
-    """The box of the upright image, RGB, scaled to exactly `size`.
-
-    The box is turned to the stored image, and only the small result is turned upright.
-    """
+def _region(image: Image.Image, box: Box, orientation: int, enough: Enough) -> Image.Image:
+    """The box of the upright image as RGB, averaged down to few pixels but enough."""
+    left, top, right, bottom = region = _stored_region(box, image.size, orientation)
+    sides = right - left, bottom - top
+    surplus = min(min(sides) // enough.shorter_px, max(sides) // enough.longer_px)
+    small = _shrink(image, region, max(1, surplus // SPARE))
     turn = TURNS.get(orientation)
-    if orientation >= 5:
-        size = size[1], size[0]
-    left, top, right, bottom = _stored_region(box, image.size, orientation)
-    factor = max(1, min((right - left) // size[0], (bottom - top) // size[1]) // SPARE)
-    small = _shrink(image, (left, top, right, bottom), factor)
-    exact = (0.0, 0.0, (right - left) / factor, (bottom - top) / factor)
-    scaled = small.resize(size, Resampling.BICUBIC, box=exact)
-    return scaled if turn is None else scaled.transpose(turn)
+    return small if turn is None else small.transpose(turn)
 
 
 def _stored_region(box: Box, size: tuple[int, int], orientation: int) -> tuple[int, int, int, int]:
-    """The pixels (left, top, right, bottom) of the image as stored under a box of it upright."""
+    """The pixels (left, top, right, bottom) of the stored image under a box of the upright one."""
     x, y, w, h = box
     if orientation >= 5:
         x, y, w, h = y, x, h, w
@@ -220,19 +211,18 @@ def _stored_region(box: Box, size: tuple[int, int], orientation: int) -> tuple[i
         x = 1 - x - w
     if orientation in (3, 4, 6, 7):
         y = 1 - y - h
-    left, top = round(x * size[0]), round(y * size[1])
-    left, top = min(left, size[0] - 1), min(top, size[1] - 1)
+    left, top = min(round(x * size[0]), size[0] - 1), min(round(y * size[1]), size[1] - 1)
     right, bottom = round((x + w) * size[0]), round((y + h) * size[1])
     return left, top, max(right, left + 1), max(bottom, top + 1)
 
 
 def _shrink(image: Image.Image, region: tuple[int, int, int, int], factor: int) -> Image.Image:
     """The region as RGB, each `factor` × `factor` pixels averaged to one."""
+    if image.mode in ("L", "RGB", "CMYK") and not image.has_transparency_data:
+        return image.reduce(factor, region).convert("RGB")
     left, top, right, bottom = region
     levels = _levels(image)
-    small = Image.new(
-        "RGB", (math.ceil((right - left) / factor), math.ceil((bottom - top) / factor))
-    )
+    small = Image.new("RGB", (-(-(right - left) // factor), -(-(bottom - top) // factor)))
     rows = max(1, STRIP_PIXELS // (right - left) // factor) * factor
     for y in range(top, bottom, rows):
         strip = _rgb(image.crop((left, y, right, min(y + rows, bottom))), levels)
@@ -241,7 +231,7 @@ def _shrink(image: Image.Image, region: tuple[int, int, int, int], factor: int) 
 
 
 def _levels(image: Image.Image) -> tuple[float, float] | None:
-    """Scale and offset to 0…255 for modes of more than 8 bits: the type's range, where it has one.
+    """Scale and offset to 0…255 for modes of more than 8 bits: those of the type where it has any.
 
     32-bit integers and floats have no agreed white: their darkest and brightest pixels are taken.
     """
@@ -262,68 +252,33 @@ def _rgb(image: Image.Image, levels: tuple[float, float] | None) -> Image.Image:
         scale, offset = levels
         grey = image.convert("F").point(lambda value: value * scale + (offset + 0.5)).convert("L")
         return Image.merge("RGB", (grey, grey, grey))
-    if image.mode == "La":
+    if image.mode == "La":  # premultiplied grey, which Pillow converts to nothing else
         image = image.convert("LA")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGB", image.size, (255, 255, 255))
-        white.paste(image, mask=image)
-        return white
-    return image.convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    white = Image.new("RGB", image.size, (255, 255, 255))
+    white.paste(image, mask=image)
+    return white
 
 
-def _jpeg(image: Image.Image, quality: int) -> bytes:
+def _view(region: Image.Image, size_px: int) -> bytes:
+    """A region stretched to the model's square, as bytes.
+
+    Bilinear finds the half-size copies of 600 photos best: 96 % come first, with bicubic 91,
+    Hamming 86, box 60. Photos of the same class it finds as well as they do (P@1 .797, .795, .802).
+    """
+    return region.resize((size_px, size_px), Resampling.BILINEAR).tobytes()
+
+
+def _thumbnail(whole: Image.Image, size: tuple[int, int], limits: Limits) -> bytes:
+    """A JPEG of this size. Hamming is as sharp as bicubic when it shrinks, at bilinear's price."""
     buffer = BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
+    whole.resize(size, Resampling.HAMMING).save(buffer, "JPEG", quality=limits.thumb_quality)
     return buffer.getvalue()
 
 
-# --- facts ----------------------------------------------------------------------------------------
-
-
-def _exif(image: Image.Image) -> dict[int, object]:
-    """The tags of the first and the Exif directory; unreadable metadata is no metadata."""
-    try:
-        exif = image.getexif()
-        return {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
-    except Exception:  # as with pixels, the parser raises almost anything
-        return {}
-
-
-def _orientation(exif: dict[int, object]) -> int:
-    value = exif.get(ExifTags.Base.Orientation)
-    return value if isinstance(value, int) and value in TURNS else 1
-
-
-def _taken_at(exif: dict[int, object]) -> int | None:
-    """When the photo was taken; of several dates the first valid one in the order of trust."""
-    base = ExifTags.Base
-    for tag in (base.DateTimeOriginal, base.DateTimeDigitized, base.DateTime):
-        date = re.fullmatch(
-            r"(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)[\0 ]*", str(exif.get(tag)), re.ASCII
-        )
-        if date:
-            try:
-                year, month, day, hour, minute, second = map(int, date.groups())
-                moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-            except (
-                ValueError
-            ):  # such as month 13, or 0000:00:00 from a camera whose clock was unset
-                continue
-            return int(moment.timestamp())
-    return None
-
-
-def _camera(exif: dict[int, object]) -> str | None:
-    """ "Canon EOS 5D", not "Canon Canon EOS 5D": most models name their maker themselves."""
-    make, model = (_text(exif.get(tag)) for tag in (ExifTags.Base.Make, ExifTags.Base.Model))
-    if make and not model.casefold().startswith(make.split()[0].casefold()):
-        model = f"{make} {model}"
-    return model[:CAMERA_CHARS].strip() or None
-
-
-def _text(value: object) -> str:
-    """One line of printable characters."""
-    if not isinstance(value, str):
-        return ""
-    return " ".join("".join(c if c.isprintable() else " " for c in value).split())
+def _fit(width_px: int, height_px: int, longer_px: int) -> tuple[int, int]:
+    """The size scaled down, never up, so that its longer side is at most `longer_px`."""
+    scale = min(1.0, longer_px / max(width_px, height_px))
+    return max(1, round(width_px * scale)), max(1, round(height_px * scale))

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "edge_app"
 
 LAYERS: list[set[str]] = [
     {"errors"},
-    {"config"},
+    {"config", "exif"},
     {"memory", "refusal"},
     {"scan", "decode", "originals", "embed", "appendfile", "codes", "catalog", "passcode"},
     {"decodechild", "tiles", "generation", "filters"},
