@@ -198,19 +198,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     search.add_argument("--csv", action="store_true", help="one line of CSV a match")
 
-    """
     duplicates = command("duplicates", commands.duplicates, "list groups of near-duplicates")
     json_output(duplicates)
-    duplicates.add_argument("--min-score", type=float, metavar="S",
-                            default=DEFAULTS.limits.duplicate_score,
-                            help="images at least this similar (default: %(default)s)")
+    duplicates.add_argument(
+        "--min-score",
+        type=float,
+        metavar="S",
+        default=DEFAULTS.limits.duplicate_score,
+        help="images at least this similar (default: %(default)s)",
+    )
 
     check = command("check", commands.check, "verify every byte of the index")
     json_output(check)
-    check.add_argument("--repair", action="store_true",
-                       help="forget what is damaged, so that the next index run makes it anew")
+    check.add_argument(
+        "--repair",
+        action="store_true",
+        help="forget what is damaged, so that the next index run makes it anew",
+    )
 
-    """
     info = command("info", commands.info, "runtime, model, index, memory, and what to fix")
     gallery(info)
     json_output(info)

@@ -13,23 +13,28 @@ from typing import Any, Self
 
 from tqdm import tqdm
 
+from edge_app import check as checking
 from edge_app import guard, indexer, params
 from edge_app.config import Config
 from edge_app.decode import WHOLE
 from edge_app.decodepool import DecodePool
 from edge_app.embed import Embedder
-from edge_app.errors import LibraryError, UsageError
+from edge_app.errors import LibraryError, StoreError, UsageError
 from edge_app.gallery import Gallery
 from edge_app.indexer import IndexReport, Progress
 from edge_app.info import describe
-from edge_app.jsonview import text_of
+from edge_app.jsonview import group_of, text_of
 from edge_app.memory import default_workers
+from edge_app.reader import Reader
+from edge_app.review import Review
 from edge_app.scan import check_root
 from edge_app.search import Match
 from edge_app.store import Writer
 from edge_app.tiles import TILES
 from edge_app.watch import Watcher
 from edge_app.web import make_app
+
+CHECKED = ("images", "rows", "thumbnails", "rejected")
 
 
 def index(config: Config, options: Namespace) -> int:
@@ -61,15 +66,17 @@ def serve(config: Config, options: Namespace) -> int:
     _refuse_index_inside_library(config)
     gallery = Gallery(config)
     watcher = Watcher(config, watch=options.watch)
+    review = Review(gallery.reader, config.limits)
     try:
         if gallery.reader.snapshot().identity is None:
             check_root(config.gallery)  # nothing to serve and nothing to make it from
             Embedder(config.model, config.threads)
         watcher.start()
         watcher.wait(options.head_start)
-        guard.serve(make_app(gallery, watcher), config, on_ready=_print_addresses)
+        guard.serve(make_app(gallery, watcher, review), config, on_ready=_print_addresses)
     finally:
         watcher.stop()
+        review.close()
         gallery.close()
     return 0
 
@@ -102,6 +109,49 @@ def search(config: Config, options: Namespace) -> int:
     finally:
         gallery.close()
     return 0
+
+
+def duplicates(config: Config, options: Namespace) -> int:
+    """Print groups of near-duplicates, the largest first."""
+    with Reader(config.index) as reader, tqdm(total=100, unit="%", disable=None) as bar:
+        if reader.snapshot().identity is None:
+            raise StoreError(f"{config.index} holds no index yet; make one with `index`")
+
+        def show(fraction: float) -> None:
+            bar.update(round(100 * fraction) - bar.n)
+
+        found = Review(reader, config.limits).all_groups(options.min_score, show)
+        for group in found:
+            shown = group_of(group, reader.images(member.id for member in group.members))
+            if options.json:
+                print(json.dumps(shown))
+                continue
+            print("copies of one file:" if group.exact else "near-duplicates:")
+            for image in shown["images"]:
+                size = f"{image['width']} × {image['height']}, {image['bytes']} bytes"
+                print(f"  {image['score']:.4f}  {image['path']}  ({size})")
+    return 0
+
+
+def check(config: Config, options: Namespace) -> int:
+    """Print what is wrong with the index; 1 while something is."""
+    report = checking.repair(config.index) if options.repair else checking.check(config.index)
+    problems = [str(problem) for problem in report.problems]
+    if options.json:
+        counts = {name: getattr(report, name) for name in CHECKED}
+        set_aside = report.set_aside and str(report.set_aside)
+        print(json.dumps(counts | {"problems": problems, "set_aside": set_aside}))
+    else:
+        for problem in problems:
+            print(problem)
+        print(", ".join(f"{getattr(report, name)} {name}" for name in CHECKED) + " checked")
+    if not problems:
+        return 0
+    if options.repair:
+        print("cleared away; the next `index` run makes it anew", file=sys.stderr)
+        return 0
+    print("`check --repair` clears this away", file=sys.stderr)
+    return 1
 
 
 def info(config: Config, options: Namespace) -> int:

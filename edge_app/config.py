@@ -32,6 +32,10 @@ class Limits:
     ranking_max: int = 10_000  # how deep offset + k may go, and a collapsed answer looks
     collapse_score: float = 0.95  # a match this close to a better one is folded under it
     duplicate_score: float = 0.95  # images this close to one another are near-duplicates
+    duplicate_score_min: float = 0.8  # below this whole albums would be one group
+    duplicate_wait_s: float = 2.0  # a request waits so long for groups, then asks again
+    dismiss_images: int = 100  # of one group, dismissed at once
+    page_groups: int = 200  # groups of duplicates in one answer
     query_images: int = 64  # photos in one combined query, like and unlike together
     unlike_weight: float = 0.5  # how strongly "less like these" counts
     box_px: int = 16  # a region's shorter side, in pixels of the original

@@ -16,13 +16,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from edge_app.batch import Batch, Moved, NewImage
 from edge_app.config import Limits
 from edge_app.decode import WHOLE, Decoded
 from edge_app.decodepool import DecodePool, Job, Outcome
 from edge_app.errors import DecodeError, NotFoundError
 from edge_app.records import Known, RejectedRecord
 from edge_app.scan import FoundFile, Scan, scan
-from edge_app.batch import Batch, Moved, NewImage
 from edge_app.store import Writer
 from edge_app.tiles import TILES
 

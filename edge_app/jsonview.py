@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from edge_app.duplicates import Group
 from edge_app.filters import ORIENTATIONS
 from edge_app.listing import Facets, Layout
 from edge_app.records import ImageRecord, RejectedRecord
@@ -58,6 +60,22 @@ def match_of(image: ImageRecord, match: Match, *, folded: bool) -> dict[str, Any
     if folded:
         extra["folded"] = list(match.folded)
     return image_of(image) | extra
+
+
+def group_of(group: Group, images: Iterable[ImageRecord]) -> dict[str, Any]:
+    """Near-duplicates of one another, each with its score to the first."""
+    members = {member.id: member for member in group.members}
+    return {
+        "exact": group.exact,
+        "images": [
+            image_of(image)
+            | {
+                "score": round(members[image.id].score, 7),
+                "copy_of": members[image.id].copy_of,
+            }
+            for image in images
+        ],
+    }
 
 
 def rejected_of(file: RejectedRecord) -> dict[str, Any]:

@@ -19,9 +19,18 @@ from edge_app.decode import WHOLE
 from edge_app.embed import ModelCard, installed_runtime
 from edge_app.errors import EdgeAppError, ModelError, UsageError
 from edge_app.gallery import Gallery, Query
-from edge_app.jsonview import facets_of, image_of, layout_of, match_of, rejected_of, text_of
+from edge_app.jsonview import (
+    facets_of,
+    group_of,
+    image_of,
+    layout_of,
+    match_of,
+    rejected_of,
+    text_of,
+)
 from edge_app.openapi import description
 from edge_app.originals import open_original
+from edge_app.review import Review
 from edge_app.search import Match
 from edge_app.sending import is_known, send_original
 from edge_app.snapshot import Snapshot
@@ -33,7 +42,7 @@ STATIC = Path(__file__).parent.parent / "static"
 YEAR_S = 365 * 24 * 3600
 
 
-def make_app(gallery: Gallery, watcher: Watcher) -> bottle.Bottle:
+def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bottle:
     """The WSGI application: the page, the JSON API, thumbnails and originals."""
     # Bottle keeps larger bodies in temporary files; the guard has bounded them, and an upload
     # must not touch the disk.
@@ -45,6 +54,7 @@ def make_app(gallery: Gallery, watcher: Watcher) -> bottle.Bottle:
     _add_status(app, gallery, watcher)
     _add_listings(app, gallery)
     _add_searches(app, gallery)
+    _add_duplicates(app, gallery, review)
     _add_files(app, gallery)
     return app
 
@@ -224,6 +234,34 @@ def _add_searches(app: bottle.Bottle, gallery: Gallery) -> None:
             "box": box,
         }
         return answer(snapshot, Query(vector), described, values)
+
+
+def _add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> None:
+    limits = gallery.config.limits
+
+    @app.get("/api/duplicates")
+    def duplicates() -> dict[str, Any]:
+        least = params.number(request.query, "min_score", limits.duplicate_score)
+        assert least is not None
+        start = params.integer(request.query, "cursor", 0, 0, 2**31)
+        found, pending = review.groups(least)
+        end = start + limits.page_groups
+        return {
+            "groups": [
+                group_of(group, gallery.reader.images(member.id for member in group.members))
+                for group in found[start:end]
+            ],
+            "next": str(end) if len(found) > end else None,
+            "total": len(found),
+            "min_score": least,
+            "pending": pending,
+            "progress": round(review.progress, 3) if pending else 1.0,
+        }
+
+    @app.post("/api/duplicates/dismiss")
+    def dismiss() -> dict[str, Any]:
+        ids = params.ids(_json_object(), "ids", limits.dismiss_images)
+        return {"dismissed": review.dismiss(ids)}
 
 
 def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:

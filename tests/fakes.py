@@ -24,8 +24,9 @@ class FakeEmbedder:
     def embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         self.calls += len(pixels)
         cells = pixels.reshape(len(pixels), 4, 8, 4, 8, 3).mean(axis=(2, 4)) + 1.0
-        vectors = cells.reshape(len(pixels), -1).astype(np.float32)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors: npt.NDArray[np.float32] = cells.reshape(len(pixels), -1).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors
 
 
 def picture(seed: int, width_px: int = 60, height_px: int = 40) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from importlib import metadata
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_app.embed import RUNTIMES, Embedder, ModelCard
 from edge_app.errors import ModelError
@@ -26,7 +28,7 @@ def installed() -> list[str]:
     return names
 
 
-def pixels(count: int, size_px: int = 224) -> np.ndarray:
+def pixels(count: int, size_px: int = 224) -> NDArray[np.uint8]:
     return np.stack([np.asarray(picture(seed, size_px, size_px)) for seed in range(count)])
 
 
@@ -103,8 +105,6 @@ def test_another_file_than_the_card_describes_is_refused(copied: Path) -> None:
 
 @pytest.mark.model
 def test_a_text_file_is_no_model(copied: Path) -> None:
-    import hashlib
-
     text = b"This is not a model.\n" * 50
     copied.write_bytes(text)
     card_file = copied.with_suffix(".json")
