@@ -48,6 +48,7 @@ def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bottl
     # must not touch the disk.
     bottle.BaseRequest.MEMFILE_MAX = gallery.config.limits.upload_bytes + MiB
     app = bottle.Bottle()
+    app.router.add_filter("id", lambda _: ("[0-9]{1,18}", int, str))  # what SQLite can hold
     app.install(_answer_errors)
     app.default_error_handler = _bottle_error
     _add_page(app)
@@ -158,7 +159,7 @@ def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
         items = [rejected_of(file) for file in page.items]
         return {"items": items, "next": page.next, "total": page.total}
 
-    @app.get("/api/images/<id:int>")
+    @app.get("/api/images/<id:id>")
     def image(id: int) -> dict[str, Any]:
         return image_of(reader.image(id))
 
@@ -192,7 +193,7 @@ def _add_searches(app: bottle.Bottle, gallery: Gallery) -> None:
             if match.id in images
         ]
 
-    @app.get("/api/images/<id:int>/similar")
+    @app.get("/api/images/<id:id>/similar")
     def similar(id: int) -> dict[str, Any]:
         gallery.reader.image(id)  # an unknown id is 404 even before there is an index
         snapshot = gallery.searchable()
@@ -267,7 +268,7 @@ def _add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> Non
 def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
     reader = gallery.reader
 
-    @app.get("/thumbs/<id:int>")
+    @app.get("/thumbs/<id:id>")
     def thumbnail(id: int) -> HTTPResponse:
         data, crc = reader.thumbnail(id)
         version = f"{crc:08x}"
@@ -284,7 +285,7 @@ def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
             return HTTPResponse(status=304, headers=headers)
         return HTTPResponse(data, headers=headers)
 
-    @app.get("/originals/<id:int>")
+    @app.get("/originals/<id:id>")
     def original(id: int) -> HTTPResponse:
         image = reader.image(id)
         file = open_original(gallery.config.gallery, image.path)
