@@ -100,7 +100,7 @@ class Watcher:
     def _observe(self) -> float:
         """Ask for events; how long to wait for one before looking anyway."""
         root, limits = self.config.gallery, self.config.limits
-        if _file_system(root) in EVENTLESS:
+        if file_system_of(root) in EVENTLESS:
             return limits.poll_eventless_s
         observer = Observer()
         try:
@@ -186,7 +186,7 @@ class _Handler(FileSystemEventHandler):
             self._note_change()
 
 
-def _file_system(path: Path) -> str:
+def file_system_of(path: Path) -> str:
     """The type of the file system `path` is on, "" where that can't be told."""
     try:
         mounts = Path("/proc/self/mounts").read_text().splitlines()

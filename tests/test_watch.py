@@ -1,0 +1,148 @@
+"""watch: the indexing process beside the server, from its progress to its end."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_app import watch
+from edge_app.config import Config, Limits
+from edge_app.reader import Reader
+from edge_app.watch import IndexingStatus, Watcher
+from tests.fakes import save
+
+pytestmark = pytest.mark.model
+
+LIMITS = Limits(settle_s=0.2, index_retry_s=0.3)
+
+
+@pytest.fixture
+def config(tmp_path: Path, model: Path) -> Config:
+    save(tmp_path / "library/a.png", 1)
+    return Config(
+        gallery=tmp_path / "library", index=tmp_path / "index", model=model, limits=LIMITS
+    )
+
+
+@pytest.fixture
+def watching(config: Config) -> Iterator[Callable[..., Watcher]]:
+    started: list[Watcher] = []
+
+    def start(config: Config = config, watch: bool = True) -> Watcher:
+        watcher = Watcher(config, watch=watch)
+        started.append(watcher)
+        watcher.start()
+        return watcher
+
+    yield start
+    for watcher in started:
+        watcher.stop()
+
+
+def images(config: Config) -> int:
+    with Reader(config.index) as reader:
+        return reader.counts().images
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+
+
+def test_the_first_run_can_be_waited_for(config: Config, watching: Callable[..., Watcher]) -> None:
+    watcher = watching(watch=False)
+    watcher.wait(20)
+    assert images(config) == 1
+    until(lambda: watcher.status == IndexingStatus())
+
+
+def test_new_renamed_and_deleted_files_are_followed(
+    config: Config, watching: Callable[..., Watcher]
+) -> None:
+    watching().wait(20)
+    save(config.gallery / "new folder/b.png", 2)
+    until(lambda: images(config) == 2)
+    (config.gallery / "a.png").rename(config.gallery / "c.png")
+    with Reader(config.index) as reader:
+        until(lambda: {i.path for i in reader.page().items} == {"new folder/b.png", "c.png"})
+    (config.gallery / "c.png").unlink()
+    until(lambda: images(config) == 1)
+
+
+def test_changes_are_found_without_events_too(
+    config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = watch.file_system_of(config.gallery)
+    monkeypatch.setattr("edge_app.watch.EVENTLESS", frozenset({kind}))
+    limits = replace(LIMITS, poll_eventless_s=0.5)
+    watching(replace(config, limits=limits)).wait(20)
+    save(config.gallery / "b.png", 2)
+    until(lambda: images(config) == 2)
+
+
+def test_reading_the_library_causes_no_further_run(
+    config: Config, watching: Callable[..., Watcher]
+) -> None:
+    watcher = watching()
+    watcher.wait(20)
+    until(lambda: watcher.status.state == "idle")
+    for _ in range(20):
+        (config.gallery / "a.png").read_bytes()
+        time.sleep(0.05)
+        assert watcher.status.state == "idle"
+
+
+def test_a_failed_run_says_why_and_is_tried_again(
+    config: Config, watching: Callable[..., Watcher]
+) -> None:
+    away = config.gallery.with_name("away")
+    config.gallery.rename(away)
+    watcher = watching()
+    watcher.wait(20)
+    until(lambda: watcher.status.state == "failed")
+    assert "does not exist" in (watcher.status.message or "")
+    away.rename(config.gallery)
+    until(lambda: images(config) == 1)
+
+
+def test_another_writer_is_waited_for(config: Config, watching: Callable[..., Watcher]) -> None:
+    config.index.mkdir()
+    with (config.index / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        watcher = watching(watch=False)
+        watcher.wait(20)
+        until(lambda: watcher.status.state == "failed")
+    until(lambda: images(config) == 1)
+
+
+def test_stopping_ends_the_run_at_once(config: Config, watching: Callable[..., Watcher]) -> None:
+    for seed in range(100):
+        save(config.gallery / f"{seed}.png", seed)
+    watcher = watching()
+    until(lambda: watcher.status.state == "indexing")
+    before = time.monotonic()
+    watcher.stop()
+    assert time.monotonic() - before < 4
+    assert not any("edge_app index" in command for command in children())
+
+
+def children() -> list[str]:
+    """Command lines of this process's children."""
+    own = str(os.getpid())
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if parent == own:
+                found.append((folder / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
