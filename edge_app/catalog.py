@@ -100,12 +100,6 @@ CREATE TABLE rejected (
     reason TEXT NOT NULL,
     crc INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE dismissed (           -- pairs that are no duplicates to the user; survive re-indexing
-    content_a BLOB NOT NULL,       -- content_a < content_b
-    content_b BLOB NOT NULL,
-    crc INTEGER NOT NULL,
-    PRIMARY KEY (content_a, content_b)
-) WITHOUT ROWID;
 """
 
 
@@ -283,9 +277,6 @@ class Catalog:
             (path := os.fsdecode(blob)): RejectedRecord(path, *others) for blob, *others in rows
         }
 
-    def dismissed(self) -> set[tuple[bytes, bytes]]:
-        return set(self.connection.execute("SELECT content_a, content_b FROM dismissed"))
-
     def count_rows(self, generation: int) -> int:
         """Live rows of a generation, counted."""
         sql = "SELECT count(*) FROM rows WHERE generation = ?"
@@ -340,9 +331,6 @@ class Catalog:
 
     def drop_rejected(self, path: str) -> None:
         self.connection.execute("DELETE FROM rejected WHERE path = ?", (os.fsencode(path),))
-
-    def put_dismissed(self, content_a: bytes, content_b: bytes) -> None:
-        self._insert("dismissed", sorted((content_a, content_b)))
 
     # --- small change ---------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,12 @@ def repair(index: Path) -> CheckReport:
             os.close(lock_fd)
 
 
+@cache
+def _sound_schema() -> set[tuple[str, str, str | None]]:
+    with closing(Catalog.empty()) as sound:
+        return sound.schema()
+
+
 def _structure(catalog: Catalog) -> Iterator[Problem]:
     """Whether SQLite can be believed at all."""
     if catalog.schema_version() != SCHEMA_VERSION:
@@ -95,9 +101,8 @@ def _structure(catalog: Catalog) -> Iterator[Problem]:
     for (message,) in catalog.connection.execute("PRAGMA integrity_check"):
         if message != "ok":
             yield _catalog_problem(" ".join(message.split()))
-    with closing(Catalog.empty()) as sound:
-        if catalog.schema() != sound.schema():
-            yield _catalog_problem("its schema is not the one it was made with")
+    if catalog.schema() != _sound_schema():
+        yield _catalog_problem("its schema is not the one it was made with")
     for table in ("state", "generations"):
         for *values, crc in catalog.connection.execute(f"SELECT * FROM {table}"):
             if record_crc(values) != crc:
@@ -136,8 +141,7 @@ class _Contents:
                 for file in files:
                     yield from file.problems()
                 yield from self._rows(record, files)
-        for table, key in (("rejected", "path"), ("dismissed", "content_a, content_b")):
-            yield from self._others(table, key)
+        yield from self._rejected()
 
     def _images(self, thumbs: _File) -> Iterator[Problem]:
         for *values, crc in self._select(
@@ -189,14 +193,13 @@ class _Contents:
                 lambda catalog: None,  # every repair counts anew
             )
 
-    def _others(self, table: str, key: str) -> Iterator[Problem]:
-        keys = len(key.split(","))
-        for *values, crc in self._select(f"SELECT * FROM {table}"):
-            self._report.rejected += table == "rejected"
-            if record_crc(values) != crc:
+    def _rejected(self) -> Iterator[Problem]:
+        for path, *values, crc in self._select("SELECT * FROM rejected"):
+            self._report.rejected += 1
+            if record_crc((path, *values)) != crc:
                 yield Problem(
-                    f"{CATALOG}: a record of {table} differs from its CRC",
-                    partial(_forget_record, table=table, key=key, values=values[:keys]),
+                    f"{CATALOG}: the record of a rejected file differs from its CRC",
+                    partial(_forget_rejected, path=path),
                 )
 
     def _select(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
@@ -269,9 +272,8 @@ def _forget_row(catalog: Catalog, generation: int, row: int) -> None:
     )
 
 
-def _forget_record(catalog: Catalog, table: str, key: str, values: list[Any]) -> None:
-    marks = ", ".join("?" * len(values))
-    catalog.connection.execute(f"DELETE FROM {table} WHERE ({key}) = ({marks})", values)
+def _forget_rejected(catalog: Catalog, path: object) -> None:
+    catalog.connection.execute("DELETE FROM rejected WHERE path = ?", (path,))
 
 
 def _restore(_: Catalog, path: Path, header: Header, length: int) -> None:

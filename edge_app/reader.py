@@ -22,6 +22,7 @@ from edge_app.records import ImageRecord, RejectedRecord
 from edge_app.session import CATALOG
 from edge_app.snapshot import Snapshot, load_snapshot
 
+_TOTALS = 100  # filters whose counts are kept until the index changes
 _LOAD_TRIES = 5  # a writer switches generations at most every few minutes, never five times here
 
 
@@ -35,7 +36,7 @@ class Reader:
     def __init__(self, index: Path) -> None:
         self.index = index.absolute()
         self._mutex = threading.RLock()
-        self._catalog = Catalog.empty()
+        self._catalog: Catalog | None = None  # before the first look at the folder
         self._file_id: tuple[int, int] | None = None  # of the catalogue that is open
         self._seen: tuple[tuple[int, int] | None, int] | None = None
         self._version = 0
@@ -53,7 +54,7 @@ class Reader:
     def close(self) -> None:
         """Let go of the index; snapshots already given out stay usable."""
         with self._mutex:
-            self._reconnect(None)
+            self._disconnect()
 
     def version(self) -> str:
         """Another text after every change of the index."""
@@ -105,6 +106,8 @@ class Reader:
         with self._reading() as catalog, catalog.transaction("DEFERRED"):
             items, behind = listing.page(catalog, sort, filter, cursor, limit)
             if filter not in self._totals:  # counting takes longer than finding a page
+                if len(self._totals) > _TOTALS:
+                    self._totals.clear()
                 self._totals[filter] = listing.count(catalog, filter)
             return Page(items, behind, self._totals[filter])
 
@@ -133,11 +136,6 @@ class Reader:
         with self._reading() as catalog:
             return listing.counts(catalog)
 
-    def dismissed(self) -> set[tuple[bytes, bytes]]:
-        """Pairs of content hashes that are no duplicates to the user, the lesser one first."""
-        with self._reading() as catalog:
-            return catalog.dismissed()
-
     def thumbnail(self, id: int) -> tuple[bytes, int]:
         """JPEG and CRC-32 of an image's thumbnail; StoreError if the bytes have rotted."""
         with self._reading() as catalog:
@@ -165,47 +163,48 @@ class Reader:
         """The catalogue as it is now, for one thread at a time."""
         with self._mutex:
             try:
-                self._follow()
-                yield self._catalog
+                yield self._followed()
             except sqlite3.Error as error:
-                self._reconnect(None)
+                self._disconnect()
                 raise StoreError(
                     f"the catalogue of {self.index} can't be read: {error}; `check` says more"
                 ) from error
 
-    def _follow(self) -> None:
+    def _followed(self) -> Catalog:
         """Notice a commit, or another catalogue in the place of the one that is open."""
         try:
             status = (self.index / CATALOG).stat()
             file_id = (status.st_dev, status.st_ino)
         except FileNotFoundError:
             file_id = None
-        if file_id != self._file_id:
-            self._reconnect(file_id)
+        if self._catalog is None or file_id != self._file_id:
+            self._disconnect()
+            self._catalog = self._connected() if file_id else Catalog.empty()
+            self._file_id = file_id
         seen = (self._file_id, self._catalog.data_version())
         if seen != self._seen:
             self._seen, self._snapshot, self._totals = seen, None, {}
             self._version += 1
+        return self._catalog
 
-    def _reconnect(self, file_id: tuple[int, int] | None) -> None:
-        self._catalog.close()
+    def _connected(self) -> Catalog:
+        catalog = open_for_reading(self.index)
+        version = catalog.schema_version()
+        if version != SCHEMA_VERSION:
+            catalog.close()
+            raise StoreError(
+                f"{self.index} has the index format {version}, this program reads "
+                f"{SCHEMA_VERSION}; build the index anew, or choose another with --index"
+            )
+        return catalog
+
+    def _disconnect(self) -> None:
+        if self._catalog is not None:
+            self._catalog.close()
+            self._catalog = None
         if self._thumbs is not None:
             self._thumbs.close()
             self._thumbs = None
-        self._catalog, self._file_id = Catalog.empty(), None
-        if file_id is None:
-            return
-        catalog = open_for_reading(self.index)
-        version = catalog.schema_version()
-        if version == SCHEMA_VERSION:
-            self._catalog, self._file_id = catalog, file_id
-        else:
-            catalog.close()
-        if version not in (0, SCHEMA_VERSION):  # 0: a writer is just about to create it
-            raise StoreError(
-                f"{self.index} has the index format {version}, this program reads "
-                f"{SCHEMA_VERSION}; build the index anew with --index elsewhere"
-            )
 
     def _thumbs_file(self, number: int) -> AppendFile:
         if self._thumbs is None or self._thumbs.header.generation != number:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,13 +34,13 @@ _SAMPLE_FILES = 64  # looked up to recognise a library that has been moved
 
 def open_catalog(index: Path) -> Catalog:
     """The catalogue, open for writing; an empty one is made where there is none."""
-    catalog = Catalog.writable(index / CATALOG)
+    path = index / CATALOG
+    if not path.exists():
+        _create_catalog(path)
+    catalog = Catalog.writable(path)
     try:
         version = catalog.schema_version()
-        if version == 0:
-            catalog.create()
-            sync_folder(index)
-        elif version != SCHEMA_VERSION:
+        if version != SCHEMA_VERSION:
             raise StoreError(
                 f"{index} has the index format {version}, this program writes {SCHEMA_VERSION}; "
                 "remove the folder, or choose another with --index"
@@ -56,6 +56,17 @@ def open_catalog(index: Path) -> Catalog:
         catalog.close()
         raise
     return catalog
+
+
+def _create_catalog(path: Path) -> None:
+    """Make a catalogue under another name first: readers find a complete one or none at all."""
+    making = path.with_name(f"{path.name}.new")
+    for stray in path.parent.glob(f"{making.name}*"):
+        stray.unlink()
+    with closing(Catalog.writable(making)) as catalog:
+        catalog.create()
+    making.rename(path)
+    sync_folder(path.parent)
 
 
 class OpenIndex:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from edge_app.appendfile import make_folder
 from edge_app.batch import Batch
-from edge_app.catalog import Catalog
 from edge_app.commit import commit, need_bytes
 from edge_app.compact import compact
 from edge_app.config import Limits, MiB
@@ -22,7 +22,7 @@ from edge_app.embed import ModelIdentity
 from edge_app.errors import DiskFullError, StoreError
 from edge_app.locking import errors_translated, lock
 from edge_app.records import Known, RejectedRecord
-from edge_app.session import OpenIndex, open_catalog
+from edge_app.session import OpenIndex
 
 
 class Writer:
@@ -50,7 +50,7 @@ class Writer:
                 "written; choose another with --index"
             )
         with errors_translated(self.index):
-            self.index.mkdir(parents=True, exist_ok=True)
+            make_folder(self.index)
             self._lock_fd = lock(self.index)
         try:
             with self._using():
@@ -107,11 +107,6 @@ class Writer:
         with suppress(DiskFullError), self._using() as index:
             compact(index, self._limits.compact_dead_fraction)
 
-    def dismiss(self, pairs: Iterable[tuple[int, int]]) -> int:
-        """Remember pairs of image ids as no duplicates, by content; how many were new."""
-        with self._using() as index:
-            return _dismiss(index.catalog, pairs)
-
     @contextmanager
     def _using(self, need_bytes: int = MiB) -> Iterator[OpenIndex]:
         """The open index. Any error closes it: after a failed sync or COMMIT neither the files
@@ -133,17 +128,6 @@ class Writer:
             self._open = None
 
 
-def dismiss(index: Path, pairs: Iterable[tuple[int, int]]) -> int:
-    """`Writer.dismiss` for a process that has no Writer, and needs neither library nor model."""
-    with errors_translated(index):
-        lock_fd = lock(index)
-        try:
-            with closing(open_catalog(index)) as catalog:
-                return _dismiss(catalog, pairs)
-        finally:
-            os.close(lock_fd)
-
-
 def _switch(index: OpenIndex) -> None:
     """Let readers answer from the generation just built, and remove the old one."""
     state = replace(index.state, generation=index.record.generation)
@@ -152,14 +136,3 @@ def _switch(index: OpenIndex) -> None:
         index.catalog.set_state(state)
     index.state = state
     index.remove_strays()
-
-
-def _dismiss(catalog: Catalog, pairs: Iterable[tuple[int, int]]) -> int:
-    with catalog.transaction():
-        before = len(catalog.dismissed())
-        for pair in pairs:
-            images = [catalog.image(id) for id in pair]
-            contents = {image.content for image in images if image}
-            if len(contents) == 2:
-                catalog.put_dismissed(*contents)
-        return len(catalog.dismissed()) - before

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app import codes
 from edge_app.batch import NewImage
 from edge_app.config import Limits
 from edge_app.embed import ModelIdentity
+from edge_app.reader import Reader
 from edge_app.store import Writer
 
 DIM = 16
@@ -25,6 +28,11 @@ def vector_of(content: bytes, dim: int = DIM) -> NDArray[np.float32]:
     values = bits.astype(np.float64) + 0.5
     unit: NDArray[np.float32] = (values / np.linalg.norm(values)).astype(np.float32)
     return unit
+
+
+def thumbnail_of(content: bytes) -> bytes:
+    """Bytes that follow from `content`, of a length that does too."""
+    return content * (20 + content[0] % 60)
 
 
 def new_image(
@@ -44,7 +52,7 @@ def new_image(
         "format": "JPEG",
         "taken_at": None,
         "camera": None,
-        "thumbnail": content * (20 + number % 60),
+        "thumbnail": thumbnail_of(content),
         "vector": vector_of(content, dim),
     }
     if tiles:
@@ -57,3 +65,32 @@ def writer_of(
 ) -> Writer:
     """A writer of `folder`/index for the library `folder`/library."""
     return Writer(folder / "index", folder / "library", identity, Limits(**limits), tiles)
+
+
+@dataclass(frozen=True)
+class View:
+    """What a reader finds in an index."""
+
+    model: ModelIdentity | None  # of what can be found by a search, if anything
+    images: frozenset[tuple[str, bytes]]  # path and content
+    embedded: frozenset[str]  # paths of the images that a search can find
+
+
+def view(index: Path) -> View:
+    """What is in an index made of `new_image`s, every byte of it compared with what it should be."""
+    with Reader(index) as reader:
+        snapshot = reader.snapshot()
+        images = {image.id: image for image in reader.page(limit=10_000).items}
+        for image in images.values():
+            assert reader.thumbnail(image.id)[0] == thumbnail_of(image.content), image.path
+    embedded = {int(id): images[id] for id in snapshot.ids[snapshot.live]}
+    for id, image in embedded.items():
+        row = snapshot.row_of(id)
+        vector = vector_of(image.content, snapshot.vectors.shape[1])
+        assert np.array_equal(snapshot.vectors[row], vector), image.path
+        assert np.array_equal(snapshot.codes[row], codes.encode(vector[None])[0]), image.path
+    return View(
+        snapshot.identity if embedded else None,
+        frozenset((image.path, image.content) for image in images.values()),
+        frozenset(image.path for image in embedded.values()),
+    )
