@@ -1,11 +1,11 @@
-"""Arguments, exit codes and printing; the work is done by the modules to the left."""
+"""Arguments and exit codes; what each command does is in `commands`."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,12 +14,16 @@ from edge_app.config import Config
 from edge_app.errors import EdgeAppError
 
 DEFAULTS = Config()
+LIMITS = DEFAULTS.limits
+
+Parser = argparse.ArgumentParser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: 0 done, 1 failed, 2 usage, 75 another writer holds the
     index."""
     options = _parser().parse_args(arguments)
+    # Options and settings have the same names, so that an option is declared in one place only.
     given = {field.name for field in fields(Config)} & vars(options).keys()
     config = Config(**{name: getattr(options, name) for name in given})
     try:
@@ -36,190 +40,147 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m edge_app", description="Exact image-similarity search for one small device."
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, run: object, description: str) -> argparse.ArgumentParser:
-        sub = subparsers.add_parser(name, help=description, description=description)
+    def command(
+        run: Callable[..., int], description: str, *options: Callable[[Parser], None]
+    ) -> None:
+        sub = subparsers.add_parser(run.__name__, help=description, description=description)
         sub.set_defaults(run=run)
-        sub.add_argument(
-            "--index",
-            type=Path,
-            default=DEFAULTS.index,
-            metavar="DIR",
-            help="the index folder (default: %(default)s)",
-        )
-        return sub
+        for add in options:
+            add(sub)
 
-    def gallery(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument(
-            "--gallery",
-            type=Path,
-            default=DEFAULTS.gallery,
-            metavar="DIR",
-            help="the photo folder; never written to (default: %(default)s)",
-        )
-        sub.add_argument(
-            "--model",
-            type=Path,
-            default=DEFAULTS.model,
-            metavar="FILE",
-            help="the .tflite file, its card beside it (default: %(default)s)",
-        )
-        sub.add_argument(
-            "--threads",
-            type=_positive,
-            metavar="N",
-            help="inference threads (default: one a core, 4 at most)",
-        )
-
-    def json_output(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("--json", action="store_true", help="one JSON object a line")
-
-    index = command("index", commands.index, "bring the index in step with the photo folder")
-    gallery(index)
-    json_output(index)
-    index.add_argument(
-        "--workers",
-        type=_positive,
-        metavar="N",
-        help="decoding processes (default: what cores and memory allow)",
+    command(
+        commands.index, "bring the index in step with the photo folder",
+        _index_folder, _library, _json, _workers, _index,
+    )  # fmt: skip
+    command(
+        commands.serve, "serve the gallery to browsers, indexing meanwhile",
+        _index_folder, _library, _workers, _serve, _network,
+    )  # fmt: skip
+    command(
+        commands.search, "find the images most similar to given ones",
+        _index_folder, _library, _json, _search, _filters,
+    )  # fmt: skip
+    command(
+        commands.duplicates, "list groups of near-duplicates", _index_folder, _json, _duplicates
     )
-    index.add_argument(
-        "--prune",
-        action="store_true",
-        help="drop images whose files are gone, even where most of them are",
-    )
-    index.add_argument(
-        "--tiles",
-        action="store_true",
-        default=DEFAULTS.tiles,
-        help="also embed tiles of each photo, so that a region query finds photos"
-        " where the object is small",
-    )
-
-    serve = command("serve", commands.serve, "serve the gallery to browsers, indexing meanwhile")
-    gallery(serve)
-    serve.add_argument(
-        "--host",
-        default=DEFAULTS.host,
-        metavar="H",
-        help="the address to listen on (default: %(default)s)",
-    )
-    serve.add_argument(
-        "--port",
-        type=int,
-        default=DEFAULTS.port,
-        metavar="P",
-        help="the port to listen on, 0 for any free one (default: %(default)s)",
-    )
-    serve.add_argument(
-        "--lan",
-        action="store_true",
-        help="listen on the network and announce the addresses that work",
-    )
-    serve.add_argument(
-        "--watch",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="pick up new, changed and deleted files while serving",
-    )
-    serve.add_argument(
-        "--head-start",
-        type=float,
-        default=0.0,
-        metavar="SECONDS",
-        help="wait so long for the first index run before serving",
-    )
-    serve.add_argument(
-        "--workers",
-        type=_positive,
-        metavar="N",
-        help="decoding processes of the index run (default: as for index)",
-    )
-
-    search = command("search", commands.search, "find the images most similar to given ones")
-    gallery(search)
-    json_output(search)
-    search.add_argument(
-        "images",
-        nargs="+",
-        metavar="IMAGE",
-        help="an image file, or a path of the index; each is one query",
-    )
-    search.add_argument(
-        "--unlike",
-        nargs="+",
-        default=[],
-        metavar="IMAGE",
-        help="search for all IMAGEs together, and away from these",
-    )
-    search.add_argument(
-        "--together", action="store_true", help="one query for all IMAGEs instead of one each"
-    )
-    search.add_argument(
-        "--weight",
-        type=float,
-        default=DEFAULTS.limits.unlike_weight,
-        metavar="W",
-        help="how strongly --unlike counts (default: %(default)s)",
-    )
-    search.add_argument(
-        "--box",
-        metavar="x,y,w,h",
-        help="search for this region of IMAGE: fractions of the upright image",
-    )
-    search.add_argument(
-        "--k",
-        type=int,
-        default=DEFAULTS.limits.k,
-        metavar="K",
-        help="how many matches (default: %(default)s)",
-    )
-    search.add_argument("--min-score", type=float, metavar="S", help="no match below this cosine")
-    search.add_argument("--folder", metavar="F", help="only images in this folder and below it")
-    search.add_argument("--from", metavar="DATE", help="only images taken on this date or later")
-    search.add_argument("--to", metavar="DATE", help="only images taken on this date or earlier")
-    search.add_argument("--format", metavar="F", help="only these formats, such as JPEG,PNG")
-    search.add_argument("--orientation", metavar="O", help="landscape, portrait or square")
-    search.add_argument(
-        "--collapse",
-        action="store_true",
-        help="fold near-duplicates of one another under the best one",
-    )
-    search.add_argument(
-        "--tiles",
-        action="store_true",
-        default=DEFAULTS.tiles,
-        help="also search the tiles of photos (see index --tiles)",
-    )
-    search.add_argument("--csv", action="store_true", help="one line of CSV a match")
-
-    duplicates = command("duplicates", commands.duplicates, "list groups of near-duplicates")
-    json_output(duplicates)
-    duplicates.add_argument(
-        "--min-score",
-        type=float,
-        metavar="S",
-        default=DEFAULTS.limits.duplicate_score,
-        help="images at least this similar (default: %(default)s)",
-    )
-
-    check = command("check", commands.check, "verify every byte of the index")
-    json_output(check)
-    check.add_argument(
-        "--repair",
-        action="store_true",
-        help="forget what is damaged, so that the next index run makes it anew",
-    )
-
-    info = command("info", commands.info, "runtime, model, index, memory, and what to fix")
-    gallery(info)
-    json_output(info)
+    command(commands.check, "verify every byte of the index", _index_folder, _json, _check)
+    command(
+        commands.info, "runtime, model, index, memory, and what to fix",
+        _index_folder, _library, _json,
+    )  # fmt: skip
+    command(commands.passcode, "make the file that serve --passcode-file reads", _passcode)
     return parser
+
+
+def _index_folder(parser: Parser) -> None:
+    parser.add_argument("--index", type=Path, default=DEFAULTS.index, metavar="DIR",
+        help="the index folder (default: %(default)s)")  # fmt: skip
+
+
+def _library(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--gallery", type=Path, default=DEFAULTS.gallery, metavar="DIR",
+        help="the photo folder; never written to (default: %(default)s)")  # fmt: skip
+    add("--model", type=Path, default=DEFAULTS.model, metavar="FILE",
+        help="the .tflite file, its card beside it (default: %(default)s)")  # fmt: skip
+    add("--threads", type=_positive, metavar="N",
+        help="inference threads (default: one a core)")  # fmt: skip
+
+
+def _json(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _workers(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--workers", type=_positive, metavar="N",
+        help="decoding processes (default: what cores and memory allow)")  # fmt: skip
+    add("--tiles", action="store_true",
+        help="also embed parts of each photo, so that a search finds photos in which the object is"
+        " small; takes six times the inference")  # fmt: skip
+
+
+def _index(parser: Parser) -> None:
+    parser.add_argument("--prune", action="store_true",
+        help="drop images whose files are gone, even where most of them are")  # fmt: skip
+
+
+def _serve(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--watch", action=argparse.BooleanOptionalAction, default=True,
+        help="pick up new, changed and deleted files while serving")  # fmt: skip
+    add("--head-start", type=float, default=0.0, metavar="SECONDS",
+        help="wait so long for the first index run before serving")  # fmt: skip
+    add("--strip-location", action="store_true",
+        help="serve originals without the place they were taken at")  # fmt: skip
+    add("--access-log", action="store_true", help="one line for each request on standard error")
+
+
+def _network(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--host", default=DEFAULTS.host, metavar="H",
+        help="the address to listen on (default: %(default)s)")  # fmt: skip
+    add("--port", type=int, default=DEFAULTS.port, metavar="P",
+        help="the port to listen on, 0 for any free one (default: %(default)s)")  # fmt: skip
+    add("--lan", action="store_true",
+        help="listen on the whole network, and print every address that works")  # fmt: skip
+    add("--passcode-file", type=Path, metavar="FILE",
+        help="ask visitors for a passcode; `passcode FILE` makes the file")  # fmt: skip
+    add("--allow-host", action="append", default=[], dest="allowed_hosts", metavar="NAME",
+        help="a further name this server is called by, such as photos.home.arpa")  # fmt: skip
+    add("--base-path", default=DEFAULTS.base_path, metavar="/PATH",
+        help="the path a proxy serves the gallery below, such as /photos")  # fmt: skip
+    add("--trusted-proxy", metavar="ADDRESS",
+        help="the address of the proxy whose X-Forwarded-* headers are believed")  # fmt: skip
+
+
+def _search(parser: Parser) -> None:
+    add = parser.add_argument
+    add("images", nargs="+", metavar="IMAGE",
+        help="an image file, or a path of the index; each is a query of its own")  # fmt: skip
+    add("--unlike", nargs="+", default=[], metavar="IMAGE",
+        help="one query for all IMAGEs together, and away from these")  # fmt: skip
+    add("--together", action="store_true", help="one query for all IMAGEs together")
+    add("--weight", type=float, default=LIMITS.unlike_weight, metavar="W",
+        help="how strongly --unlike counts (default: %(default)s)")  # fmt: skip
+    add("--box", metavar="x,y,w,h",
+        help="search for this region of IMAGE: fractions of the upright image")  # fmt: skip
+    add("--k", default=LIMITS.k, metavar="K", help="how many matches (default: %(default)s)")
+    add("--min-score", metavar="S", help="no match below this cosine")
+    add("--collapse", action="store_true",
+        help="fold near-duplicates of one another under the best one")  # fmt: skip
+    add("--tiles", action="store_true",
+        help="also compare with parts of each photo (see index --tiles)")  # fmt: skip
+    add("--csv", action="store_true", help="one line of CSV a match")
+
+
+def _filters(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--folder", metavar="F", help="only images in this folder and below it")
+    add("--from", metavar="DATE", help="only images taken on this date or later")
+    add("--to", metavar="DATE", help="only images taken on this date or earlier")
+    add("--format", metavar="F", help="only these formats, such as JPEG,PNG")
+    add("--orientation", metavar="O", help="only landscape, portrait or square images")
+
+
+def _duplicates(parser: Parser) -> None:
+    parser.add_argument("--min-score", type=float, default=LIMITS.duplicate_score, metavar="S",
+        help="images at least this similar (default: %(default)s)")  # fmt: skip
+
+
+def _check(parser: Parser) -> None:
+    parser.add_argument("--repair", action="store_true",
+        help="forget what is damaged, so that the next index run makes it anew")  # fmt: skip
+
+
+def _passcode(parser: Parser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="the file to make or replace")
 
 
 def _positive(text: str) -> int:

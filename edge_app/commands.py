@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
 import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from getpass import getpass
 from typing import Any, Self
 
 from tqdm import tqdm
@@ -25,6 +27,7 @@ from edge_app.indexer import IndexReport, Progress
 from edge_app.info import describe
 from edge_app.jsonview import group_of, text_of
 from edge_app.memory import default_workers
+from edge_app.passcode import write_passcode
 from edge_app.reader import Reader
 from edge_app.review import Review
 from edge_app.scan import check_root
@@ -67,13 +70,21 @@ def serve(config: Config, options: Namespace) -> int:
     gallery = Gallery(config)
     watcher = Watcher(config, watch=options.watch)
     review = Review(gallery.reader, config.limits)
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
     try:
         if gallery.reader.snapshot().identity is None:
             check_root(config.gallery)  # nothing to serve and nothing to make it from
             Embedder(config.model, config.threads)
         watcher.start()
         watcher.wait(options.head_start)
-        guard.serve(make_app(gallery, watcher, review), config, on_ready=_print_addresses)
+
+        def print_start(urls: list[str]) -> None:
+            for url in urls:
+                print(f"Serving the gallery at {url}", flush=True)
+            for note in guard.start_notes(config, urls):
+                print(note, flush=True)
+
+        guard.serve(make_app(gallery, watcher, review), config, on_ready=print_start)
     finally:
         watcher.stop()
         review.close()
@@ -171,6 +182,19 @@ def info(config: Config, options: Namespace) -> int:
     return 0
 
 
+def passcode(config: Config, options: Namespace) -> int:
+    """Ask for a passcode and keep its hash in a file."""
+    if sys.stdin.isatty():
+        text = getpass("Passcode: ")
+        if getpass("Once more: ") != text:
+            raise UsageError("the two passcodes differ; nothing written")
+    else:
+        text = sys.stdin.readline().rstrip("\n")
+    write_passcode(options.file, text, config.limits)
+    print(f"{options.file} written; use it with: serve --passcode-file {options.file}")
+    return 0
+
+
 def _refuse_index_inside_library(config: Config) -> None:
     if config.index.resolve().is_relative_to(config.gallery.resolve()):
         raise UsageError(
@@ -250,11 +274,6 @@ def _row(gallery: Gallery, match: Match, collapse: bool) -> dict[str, Any]:
         "score": round(match.score, 7),
     }
     return row | ({"folded": list(match.folded)} if collapse else {})
-
-
-def _print_addresses(urls: Sequence[str]) -> None:
-    for url in urls:
-        print(f"Serving the gallery at {url}", flush=True)
 
 
 def _exit(*_: object) -> None:
