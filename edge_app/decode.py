@@ -274,7 +274,9 @@ def _view(region: Image.Image, size_px: int) -> bytes:
 def _thumbnail(whole: Image.Image, size: tuple[int, int], limits: Limits) -> bytes:
     """A JPEG of this size. Hamming is as sharp as bicubic when it shrinks, at bilinear's price."""
     buffer = BytesIO()
-    whole.resize(size, Resampling.HAMMING).save(buffer, "JPEG", quality=limits.thumb_quality)
+    thumbnail = whole.resize(size, Resampling.HAMMING)
+    thumbnail.info.clear()  # save() would write the original's comment into it
+    thumbnail.save(buffer, "JPEG", quality=limits.thumb_quality)
     return buffer.getvalue()
 
 
