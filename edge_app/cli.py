@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from edge_app import commands
-from edge_app.config import Config
+from edge_app.config import Config, limits_from
 from edge_app.errors import EdgeAppError
 
 DEFAULTS = Config()
@@ -22,11 +22,12 @@ Parser = argparse.ArgumentParser
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: 0 done, 1 failed, 2 usage, 75 another writer holds the
     index."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     # Options and settings have the same names, so that an option is declared in one place only.
     given = {field.name for field in fields(Config)} & vars(options).keys()
     config = Config(**{name: getattr(options, name) for name in given})
     try:
+        config = replace(config, limits=limits_from(getattr(options, "limit", [])))
         code: int = options.run(config, options)
         return code
     except EdgeAppError as error:
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """All commands and their options."""
     parser = Parser(
         prog="python -m edge_app", description="Exact image-similarity search for one small device."
     )
@@ -51,7 +53,7 @@ def _parser() -> Parser:
     ) -> None:
         sub = subparsers.add_parser(run.__name__, help=description, description=description)
         sub.set_defaults(run=run)
-        for add in options:
+        for add in (*options, _limits):
             add(sub)
 
     command(
@@ -177,6 +179,16 @@ def _duplicates(parser: Parser) -> None:
 def _check(parser: Parser) -> None:
     parser.add_argument("--repair", action="store_true",
         help="forget what is damaged, so that the next index run makes it anew")  # fmt: skip
+
+
+def _limits(parser: Parser) -> None:
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a limit of docs/limits.md, such as decode_pixels=200000000",
+    )
 
 
 def _passcode(parser: Parser) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+
+from edge_app.errors import UsageError
 
 MiB = 1024 * 1024
 
@@ -100,3 +104,29 @@ class Config:
     access_log: bool = False
     strip_location: bool = False  # originals leave without the place they were taken at
     limits: Limits = field(default_factory=Limits)
+
+
+def limits_from(changes: Iterable[str]) -> Limits:
+    """The default limits with some changed, each by a text NAME=VALUE in the limit's unit."""
+    values: dict[str, float] = {}
+    types: dict[str, type] = {name: type(value) for name, value in asdict(Limits()).items()}
+    for change in changes:
+        name, _, text = change.partition("=")
+        if name not in types:
+            raise UsageError(f"--limit {change}: there is no limit {name!r}; see docs/limits.md")
+        try:
+            values[name] = types[name](text)
+        except ValueError:
+            raise UsageError(f"--limit {change}: {text!r} is not {NUMBERS[types[name]]}") from None
+        if not 0 < values[name] < math.inf:  # NaN fails too
+            raise UsageError(f"--limit {change}: {text} is not above 0")
+    return replace(Limits(), **values)  # type: ignore[arg-type]
+
+
+def changes_of(limits: Limits) -> list[str]:
+    """What `limits_from` makes these limits of."""
+    default = asdict(Limits())
+    return [f"{name}={value}" for name, value in asdict(limits).items() if value != default[name]]
+
+
+NUMBERS: dict[type, str] = {int: "a whole number", float: "a number"}

@@ -21,7 +21,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from edge_app.config import Config
+from edge_app.config import Config, changes_of
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +174,8 @@ class Watcher:
             command += ["--threads", str(config.threads)]
         if config.tiles:
             command += ["--tiles"]
+        for change in changes_of(config.limits):
+            command += ["--limit", change]
         return command
 
 
