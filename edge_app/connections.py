@@ -2,12 +2,10 @@
 
 Measured with waitress 3.0.2 as it comes: 99 connections that send a byte now and then stop all
 service, since every byte restarts its time-out and a full server accepts nobody; bodies over 512
-KiB and answers over 1 MiB go to a temporary file; the line before a chunk may be endless; and a
-body that is too large and announced by `Expect: 100-continue` is read all the same.
+KiB and answers over 1 MiB go to a temporary file; and what it refuses waits for a free thread.
 
 Here a request has one deadline however its bytes drip in, a full server closes the connection
-that does least, bodies stay in memory within a limit, and every refusal is an answer with the
-API's error shape, made by a thread of its own so that it comes even when all others are busy.
+that does least, bodies stay in memory within a limit, and refusals have a thread of their own.
 """
 
 from __future__ import annotations
@@ -17,19 +15,19 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any
 
-from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+from waitress.task import ThreadedTaskDispatcher
 
 from edge_app.config import Limits
+from edge_app.eventloop import EventLoop
+from edge_app.httprequest import AppTask, Refusal, RefusalTask, Request
 from edge_app.refusal import refusal, status_line
 
 log = logging.getLogger(__name__)
@@ -37,110 +35,6 @@ log = logging.getLogger(__name__)
 LOOP_S = 0.25  # how often the loop wakes by itself; deadlines are this exact at best
 FRESH_S = 0.25  # a new connection has so long to send a request before others rank above it
 ACCEPTS = 16  # per turn of the loop, so that those accepted are read before they are evicted
-CHUNK_LINE_BYTES = 1024  # size and extensions of one chunk
-
-
-class Refusal(NamedTuple):
-    """Why a request gets no further than the server; waitress's own errors have these names too."""
-
-    code: int
-    body: str  # the one line that the client reads
-
-
-class RefusalTask(ErrorTask):  # type: ignore[misc]
-    """Answers a request that never reaches the app."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        self.status = status_line(error.code)
-        self.response_headers, body = refusal(
-            error.code, error.body, [("X-Content-Type-Options", "nosniff")]
-        )
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class AppTask(WSGITask):  # type: ignore[misc]
-    """Answers a request through the app."""
-
-    def build_response_header(self) -> bytes:
-        header: bytes = super().build_response_header()
-        if self.request.command == "HEAD":
-            self.chunked_response = False  # or waitress would end the body that isn't there
-        return header
-
-
-class Request(HTTPRequestParser):  # type: ignore[misc]
-    """One request on its way in; it is judged by its headers before any of its body is kept."""
-
-    error: Refusal | None
-    is_upload = False
-    judged = False
-
-    def __init__(self, adj: Adjustments, limits: Limits, admit: Callable[[], bool]) -> None:
-        super().__init__(adj)
-        self.limits = limits
-        self.admit = admit  # is there room for one more upload?
-        self.started = time.monotonic()
-
-    @property
-    def deadline(self) -> float:
-        """When the rest must be here; grows with the body, so that it bounds a rate."""
-        limits = self.limits
-        received: int = self.body_bytes_received
-        return self.started + limits.header_s + received / limits.body_bytes_per_s
-
-    def received(self, data: bytes) -> int:
-        consumed: int = super().received(data)
-        if self.headers_finished and self.error is None:
-            if not self.judged:
-                self.judged = True
-                self.error = self._fault_of_headers()
-            if self.error is None and self.body_rcv is not None:
-                self.error = self._fault_of_body()
-        if self.error is not None:
-            self.completed = True
-            self.is_upload = False
-            self.expect_continue = False  # or waitress would invite the body it has refused
-            self.close()
-        return consumed
-
-    def _fault_of_headers(self) -> Refusal | None:
-        if self.version not in ("1.0", "1.1"):
-            return Refusal(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "This server speaks HTTP/1.1.")
-        # Two lengths, or one that HTTP/1.0 doesn't know: a proxy may read it otherwise than we do.
-        if "TRANSFER_ENCODING" in self.headers or (
-            self.chunked and "CONTENT_LENGTH" in self.headers
-        ):
-            return Refusal(HTTPStatus.BAD_REQUEST, "Content-Length or chunks, not both.")
-        if self.body_rcv is None:
-            return None
-        limits = self.limits
-        self.body_limit_bytes = limits.body_bytes
-        if self.headers.get("CONTENT_TYPE", "").lower().startswith("multipart/form-data"):
-            self.is_upload = True
-            self.body_limit_bytes = (
-                limits.upload_unsized_bytes if self.chunked else limits.upload_bytes
-            )
-            if not self.admit():
-                return Refusal(
-                    HTTPStatus.SERVICE_UNAVAILABLE, "Too many uploads at once; try again."
-                )
-        return None
-
-    def _fault_of_body(self) -> Refusal | None:
-        if max(self.content_length, self.body_bytes_received) > self.body_limit_bytes:
-            return Refusal(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"The body is over the limit of {self.body_limit_bytes} bytes.",
-            )
-        if self.chunked and (
-            len(self.body_rcv.control_line) > CHUNK_LINE_BYTES
-            or len(self.body_rcv.trailer) > self.limits.header_bytes
-        ):
-            return Refusal(HTTPStatus.BAD_REQUEST, "A chunk's header or trailer is too long.")
-        return None
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
@@ -178,7 +72,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def service(self) -> None:
         self.refused = self.requests[0].error is not None
-        super().service()
+        with self.server.loop.on_behalf_of(self):
+            super().service()
         self.idle_since = time.monotonic()
         self.answered = True
 
@@ -249,6 +144,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.handle_close()
 
 
+class Settings(Adjustments):  # type: ignore[misc]
+    """waitress's settings with another default."""
+
+    send_bytes = 1024  # the header waits for the first of the body: one system call, one packet
+
+
 class Server(TcpWSGIServer):  # type: ignore[misc]
     """Serves a WSGI app on one listening socket until told to stop."""
 
@@ -265,7 +166,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self.limits = limits
         self.trusted_proxy = trusted_proxy
         forwarded = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
-        adj = Adjustments(
+        adj = Settings(
             sockets=[listener],
             threads=limits.server_threads,
             ident="",
@@ -283,10 +184,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             connection_limit=1 << 30,  # ours closes one instead of accepting none
             log_socket_errors=False,
         )
+        dispatchers: dict[int, Any] = {}
+        self.loop = EventLoop(dispatchers)
         self._refusals = ThreadedTaskDispatcher()
         self._refusals.set_thread_count(1)
         super().__init__(
             app,
+            map=dispatchers,
             _sock=listener,
             adj=adj,
             sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
@@ -295,13 +199,15 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     def run_until(self, stop: threading.Event) -> None:
         """Serve until `stop` is set, then finish what is under way within `limits.drain_s`."""
+        self.loop.watch(self)
+        self.loop.watch(self.trigger)
         while not stop.is_set():
-            wasyncore.poll2(LOOP_S, self._map)
+            self._turn()
         self.del_channel()
         self.socket.close()
         deadline = time.monotonic() + self.limits.drain_s
         while self._close_idle() and time.monotonic() < deadline:
-            wasyncore.poll2(LOOP_S, self._map)
+            self._turn()
         self._refusals.shutdown(timeout=0.1)
         left = max(0.1, deadline - time.monotonic())
         self.task_dispatcher.shutdown(timeout=left)
@@ -309,6 +215,14 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             channel.handle_close()
         if not self.task_dispatcher.threads:  # or a late one would write to a stranger's descriptor
             self.trigger.close()
+        self.loop.close()
+
+    def _turn(self) -> None:
+        self.loop.turn(LOOP_S)
+        self.readable()  # where waitress keeps its clock: calls maintenance every second
+
+    def pull_trigger(self) -> None:
+        self.loop.wake(self.trigger)
 
     def _close_idle(self) -> int:
         """Close connections without a request; how many are left."""
@@ -359,7 +273,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 continue
             with contextlib.suppress(OSError):  # gone already: reading will tell
                 self.set_socket_options(connection)
-            self.channel_class(self, connection, address, self.adj, map=self._map)
+            self.loop.watch(self.channel_class(self, connection, address, self.adj, map=self._map))
 
     def fix_addr(self, addr: tuple[Any, ...]) -> tuple[Any, ...]:
         """An IPv4 client of the socket that listens for both is known by its IPv4 address."""
