@@ -1,0 +1,54 @@
+"""A decoder that does what its bytes say, for tests of the pool; children load it by name."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from edge_app.config import Limits
+from edge_app.decode import Box, Decoded
+from edge_app.errors import DecodeError
+
+poisoned = False
+
+
+def decode(data: bytes, size_px: int, limits: Limits, boxes: Sequence[Box]) -> Decoded:
+    """Follow the instruction in `data`; the answer's `camera` tells which process gave it."""
+    global poisoned
+    word, _, rest = data.partition(b" ")
+    if word == b"crash" or poisoned:
+        ctypes.string_at(0)
+    elif word == b"hang":
+        while True:
+            pass
+    elif word == b"memory":
+        hoard = [bytearray(1 << 24)]
+        while True:
+            hoard.append(bytearray(1 << 24))
+    elif word == b"exit":
+        os._exit(3)
+    elif word == b"bug":
+        raise ZeroDivisionError
+    elif word == b"refuse":
+        raise DecodeError("refused")
+    elif word == b"print":
+        print("noise", flush=True)
+        os.write(1, b"more noise")
+        print("even more", file=sys.stderr, flush=True)
+    elif word == b"poison":  # harms the process, and shows only with the next image
+        poisoned = True
+    elif word == b"sleep":
+        time.sleep(float(rest))
+    return Decoded(
+        views=bytes(len(boxes) * size_px * size_px * 3),
+        thumbnail=b"",
+        width_px=1,
+        height_px=1,
+        format=word.decode(),
+        taken_at=None,
+        camera=f"{os.getpid()} {os.nice(0)}",
+        content=bytes(16),
+    )
