@@ -1,9 +1,9 @@
 /** What is known of a photo: name, size, date, camera, path. */
 import { copyText, h, named } from './dom.js';
 import { icon } from './icons.js';
+import { toast } from './pieces.js';
 import { href } from './route.js';
 import { bytes, date, dateTime, decimal, t } from './text.js';
-import { toast } from './toast.js';
 
 export function createDetails(image) {
   const dated = image.taken_from === 'exif' ? 'meta.date' : 'meta.date.file';

@@ -1,12 +1,11 @@
 /** Groups of photos that are the same or nearly so, side by side, and a list of the lesser ones. */
-import { get, post } from './api.js';
 import { copyText, h, named } from './dom.js';
 import { icon } from './icons.js';
-import { remember } from './images.js';
-import { emptyState, failure, slider } from './pieces.js';
+import { remember } from './library.js';
+import { emptyState, failure, slider, toast } from './pieces.js';
 import { href, note } from './route.js';
+import { get, post } from './server.js';
 import { bytes, date, percent, score, t } from './text.js';
-import { toast } from './toast.js';
 
 const LEAST = 0.95; // the device's default
 const PAGE = 20;

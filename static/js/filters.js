@@ -1,28 +1,13 @@
-/** The filter sheet, and the chips that show which filters are on. Filters live in the URL. */
-import { get } from './api.js';
+/** The filter sheet: folders, dates, formats, orientation. Filters live in the URL. */
 import { debounce, h } from './dom.js';
-import { folderTree } from './folders.js';
-import { recallListing } from './listing.js';
+import { icon } from './icons.js';
+import { recallListing } from './library.js';
 import { openDialog } from './pieces.js';
-import { href, LISTING, pick } from './route.js';
-import { date, number, t } from './text.js';
+import { LISTING, pick } from './route.js';
+import { get } from './server.js';
+import { number, t } from './text.js';
 
 const TYPING_MS = 400;
-
-/** One removable chip for each filter that is on. */
-export function chips(params) {
-  const listing = pick(params, LISTING);
-  const chip = (name, without) =>
-    h('a.chip', { href: href({ ...listing, ...without }), 'aria-label': t('filter.chip.remove', { name }) }, h('bdi', {}, name), ' ×');
-  return [
-    params.folder && chip(params.folder, { folder: '' }),
-    params.from && chip(t('filter.chip.from', { date: date(params.from) }), { from: '' }),
-    params.to && chip(t('filter.chip.to', { date: date(params.to) }), { to: '' }),
-    ...(params.format?.split(',') ?? []).map((format, _, all) =>
-      chip(format, { format: all.filter((each) => each !== format).join(',') })),
-    params.orientation && chip(t(`orientation.${params.orientation}`), { orientation: '' }),
-  ].filter(Boolean);
-}
 
 /** Opens the sheet; every change is applied at once through `apply(filters)`. */
 export async function openFilters(current, apply) {
@@ -83,4 +68,56 @@ export async function openFilters(current, apply) {
   } catch (error) {
     folders.replaceChildren(h('p', { role: 'alert' }, error.message));
   }
+}
+
+/** The library's folders as a tree; branches are built when they are first opened.
+ *
+ * @param {{folder: string, images: number}[]} folders with their own images counted, not those below
+ * @param {(folder: string) => void} choose called with '' for all folders */
+function folderTree(folders, chosen, choose) {
+  const root = { path: '', name: t('filter.folder.all'), images: 0, children: new Map() };
+  for (const { folder, images } of folders) {
+    let node = root;
+    node.images += images;
+    for (const name of folder.split('/').filter(Boolean)) {
+      const path = node.path ? `${node.path}/${name}` : name;
+      if (!node.children.has(name)) node.children.set(name, { path, name, images: 0, children: new Map() });
+      node = node.children.get(name);
+      node.images += images;
+    }
+  }
+  const list = h('ul.tree', {}, branch(root, true));
+  const showChosen = (path) => {
+    for (const button of list.querySelectorAll('.folder')) {
+      const on = button.dataset.path === path;
+      if (on) button.setAttribute('aria-current', 'true');
+      else button.removeAttribute('aria-current');
+    }
+  };
+
+  function branch(node, open) {
+    const below = h('ul', { hidden: !open });
+    let built = false;
+    const build = () => {
+      built = true;
+      const sorted = [...node.children.values()].sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+      below.append(...sorted.map((child) => branch(child, chosen.startsWith(`${child.path}/`))));
+    };
+    const toggle = h('button.twist', {
+      type: 'button', 'aria-expanded': String(open), 'aria-label': t('filter.folder.expand', { name: node.name }),
+      onclick: () => {
+        if (!built) build();
+        below.hidden = !below.hidden;
+        toggle.setAttribute('aria-expanded', String(!below.hidden));
+      },
+    }, icon('right'));
+    const button = h('button.folder', { type: 'button', 'data-path': node.path, onclick: () => {
+      choose(node.path);
+      showChosen(node.path);
+    } }, h('bdi', {}, node.name), h('small', {}, number(node.images)));
+    if (node.path === chosen) button.setAttribute('aria-current', 'true');
+    if (open) build();
+    return h('li', {}, h('div.row', {}, node.children.size > 0 && node.path !== '' ? toggle : h('span.twist'), button), node.children.size > 0 && below);
+  }
+  return list;
 }

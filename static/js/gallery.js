@@ -1,16 +1,13 @@
 /** The gallery: every photo under the present sort and filters. */
-import { get } from './api.js';
 import { h } from './dom.js';
-import { chips, openFilters } from './filters.js';
 import { Grid } from './grid.js';
 import { icon } from './icons.js';
-import { forget, remember } from './images.js';
-import { fetchListing, recallListing } from './listing.js';
+import { fetchListing, forget, recallListing, remember } from './library.js';
 import { emptyState, failure } from './pieces.js';
 import { FILTERS, go, href, LISTING, pick } from './route.js';
 import { Scrubber } from './scrubber.js';
-import { lastStatus, revision, server } from './server.js';
-import { t } from './text.js';
+import { get, lastStatus, revision, server } from './server.js';
+import { date, t } from './text.js';
 
 const SORTS = ['-date', 'date', 'name', '-name', 'folder', '-folder'];
 const HEADING_PX = 52;
@@ -32,15 +29,22 @@ export default function gallery(first, { restored } = {}) {
     hrefOf: (id) => href({ ...pick(params, LISTING), view: 'similar', id }),
     target,
     heading: HEADING_PX,
+    onArrange: () => scrubber.draw(),
     onRender: () => scrubber.follow(),
   });
   grid.tapSelects = true;
-  const scrubber = new Scrubber(grid, (on) => element.classList.toggle('scrubbed', on));
+  const scrubber = new Scrubber(grid, (on) => {
+    element.classList.toggle('scrubbed', on);
+    grid.resize();
+  });
   const title = h('h1', {});
   const count = h('span.count', { role: 'status' });
   const sort = h('select', { 'aria-label': t('gallery.sort'), onchange: () => go({ ...params, sort: sort.value === '-date' ? '' : sort.value }) },
     SORTS.map((each) => h('option', { value: each }, t(`sort.${each}`))));
-  const filter = () => openFilters(() => params, (next) => go({ ...pick(params, ['sort']), ...next }, { replace: true }));
+  const filter = async () => {
+    const { openFilters } = await import('./filters.js');
+    openFilters(() => params, (next) => go({ ...pick(params, ['sort']), ...next }, { replace: true }));
+  };
   const active = h('div.chips');
   const news = h('div.news', { role: 'status' });
   const place = h('div.place', {}, grid.element);
@@ -55,7 +59,7 @@ export default function gallery(first, { restored } = {}) {
     const { signal } = loading;
     sort.value = params.sort || '-date';
     title.replaceChildren(params.folder ? h('bdi', {}, params.folder) : t('gallery.title'));
-    active.replaceChildren(...chips(params, go));
+    active.replaceChildren(...chips(params));
     const kept = !fresh && recallListing(params);
     if (kept) show(kept);
     try {
@@ -80,13 +84,18 @@ export default function gallery(first, { restored } = {}) {
     place.replaceChildren(some ? grid.element : nothing());
     element.classList.toggle('nothing', !some);
     grid.show(listing);
-    const dated = (params.sort || '-date').endsWith('date');
-    scrubber.show(dated && some ? listing.groups : []);
-    if (some && returning) {
-      grid.resize();
-      grid.restore(returning.anchor);
-      returning = null;
-    }
+    settle();
+  }
+
+  /** Goes where the reader was, once the grid is in the page and has something to scroll. */
+  function settle() {
+    if (!element.isConnected) return;
+    grid.resize();
+    scrubber.show((params.sort || '-date').endsWith('date') ? grid.listing.groups : []);
+    if (!returning || !grid.listing.ids.length) return;
+    if (returning.anchor) grid.restore(returning.anchor);
+    else scrollTo(0, returning.y);
+    returning = null;
   }
 
   function nothing() {
@@ -129,8 +138,8 @@ export default function gallery(first, { restored } = {}) {
     element,
     title: t('gallery.title'),
     keys: { f: filter },
-    shown: () => grid.resize(),
-    position: () => ({ anchor: grid.anchor() }),
+    shown: settle,
+    position: () => ({ anchor: grid.anchor(), y: scrollY }),
     update(next, { restored: back, moved }) {
       params = next;
       returning = back;
@@ -149,3 +158,19 @@ export default function gallery(first, { restored } = {}) {
 }
 
 const same = (a, b) => a.ids.length === b.ids.length && a.ids.every((id, i) => id === b.ids[i]);
+
+/** One removable chip for each filter that is on. */
+function chips(params) {
+  const listing = pick(params, LISTING);
+  const chip = (name, without) =>
+    h('a.chip', { href: href({ ...listing, ...without }), 'aria-label': t('filter.chip.remove', { name }) }, h('bdi', {}, name), ' ×');
+  return [
+    params.folder && chip(params.folder, { folder: '' }),
+    params.from && chip(t('filter.chip.from', { date: date(params.from) }), { from: '' }),
+    params.to && chip(t('filter.chip.to', { date: date(params.to) }), { to: '' }),
+    ...(params.format?.split(',') ?? []).map((format, _, all) =>
+      chip(format, { format: all.filter((each) => each !== format).join(',') })),
+    params.orientation && chip(t(`orientation.${params.orientation}`), { orientation: '' }),
+  ].filter(Boolean);
+}
+

@@ -1,9 +1,8 @@
 /** A justified grid of any number of photos that keeps only those near the window in the page. */
 import { h } from './dom.js';
-import { attachKeys } from './gridkeys.js';
-import { attachSelection } from './gridselect.js';
-import { learn } from './images.js';
+import { attachKeys, attachSelection } from './gridinput.js';
 import { justify, lastAtMost, placeRow } from './layout.js';
+import { learn } from './library.js';
 import { queryset } from './queryset.js';
 import { server } from './server.js';
 import { t } from './text.js';
@@ -16,9 +15,9 @@ const EMPTY = { ids: new Int32Array(), ratios: new Uint16Array(), groups: [] };
 
 export class Grid {
   /** @param {{hrefOf: (id: number) => string, target: (width: number) => number, label?: string,
-   *   decorate?: (tile: Tile, image: object) => void, heading?: number, onRender?: () => void}} options */
-  constructor({ hrefOf, target, label = t('grid.label'), decorate, heading = 0, onRender }) {
-    Object.assign(this, { hrefOf, target, decorate, onRender });
+   *   decorate?: (tile: Tile, image: object) => void, heading?: number, onArrange?: () => void, onRender?: () => void}} options */
+  constructor({ hrefOf, target, label = t('grid.label'), decorate, heading = 0, onArrange, onRender }) {
+    Object.assign(this, { hrefOf, target, decorate, onArrange, onRender });
     this.headingHeight = heading;
     this.element = h('div.grid', { role: 'list', 'aria-label': label });
     this.tiles = new Map(); // id → Tile
@@ -122,6 +121,7 @@ export class Grid {
     this.element.style.height = `${this.layout.height}px`;
     if (anchor) this.restore(anchor);
     else this.render();
+    this.onArrange?.();
   }
 
   schedule() {

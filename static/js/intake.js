@@ -1,9 +1,9 @@
 /** Photos to search with, however they arrive: picker, camera, drop or paste. Kept in memory only. */
 import { h } from './dom.js';
 import { icon } from './icons.js';
+import { toast } from './pieces.js';
 import { go } from './route.js';
 import { t } from './text.js';
-import { toast } from './toast.js';
 
 const KEPT = 8;
 const files = new Map();

@@ -1,7 +1,6 @@
 /** Where every photo of a justified grid goes; pure arithmetic on typed arrays.
  *
  * 100,000 images take about 10 ms and 2 MB; nothing here touches the page. */
-
 // Proportions beyond these are cut in the grid, so that one panorama can't flatten its row.
 const NARROWEST = 0.4;
 const WIDEST = 4;

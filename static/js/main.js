@@ -3,12 +3,11 @@ import { h } from './dom.js';
 import gallery from './gallery.js';
 import { attachIntake } from './intake.js';
 import photo from './photo.js';
-import { attachTray } from './tray.js';
 import { entry, go, keepPosition, route, start } from './route.js';
 import { poll } from './server.js';
 import { buildShell } from './shell.js';
-import { setGlobal, setLocal } from './shortcuts.js';
 import { language, t } from './text.js';
+import { attachTray } from './tray.js';
 
 // What a reader meets first comes with the page, the rest when it is asked for.
 const views = {
@@ -25,14 +24,14 @@ const openHelp = async () => (await import('./help.js')).openHelp();
 const main = buildShell(openHelp);
 const tray = attachTray();
 attachIntake();
-setGlobal({
+const keys = {
   '?': openHelp,
   g: () => go({}),
   u: () => go({ view: 'upload' }),
   d: () => go({ view: 'duplicates' }),
-  i: () => go({ view: 'status' }),
+  t: () => go({ view: 'status' }),
   s: () => tray.search(),
-});
+};
 
 let mounted = null; // {name, view, entry}
 let turn = 0;
@@ -60,7 +59,6 @@ async function show({ restored, moved }) {
   document.body.dataset.view = name;
   document.title = `${view.title} · ${t('app.name')}`;
   main.replaceChildren(view.element);
-  setLocal(view.keys);
   tray.hide(name === 'search');
   if (!restored) scrollTo(0, 0);
   view.shown?.();
@@ -68,6 +66,19 @@ async function show({ restored, moved }) {
   if (!first && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
 }
 
+/** Single keys: those of the view on show, then those that work anywhere. */
+function press(event) {
+  const { target, key } = event;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (target.closest('input:not([type=range], [type=checkbox], [type=radio]), select, dialog')) return;
+  if (target.closest('input') && key.startsWith('Arrow')) return;
+  const action = mounted?.view.keys?.[key] ?? keys[key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+addEventListener('keydown', press);
 start(show, leave);
 poll();
 document.body.append(h('div.drop', { 'aria-hidden': 'true' }, h('p', {}, t('upload.drop'))));

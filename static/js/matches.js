@@ -2,7 +2,7 @@
 import { h } from './dom.js';
 import { Grid } from './grid.js';
 import { icon } from './icons.js';
-import { learn, recall, remember } from './images.js';
+import { learn, recall, remember } from './library.js';
 import { checkbox, failure, slider } from './pieces.js';
 import { FILTERS, href, LISTING, note, pick, route } from './route.js';
 import { score as write, t } from './text.js';

@@ -1,15 +1,14 @@
 /** One photo and what looks like it: the page behind every click. */
-import { get } from './api.js';
-import { debounce, h } from './dom.js';
 import { createDetails } from './details.js';
+import { debounce, h } from './dom.js';
 import { icon } from './icons.js';
-import { image as fetchImage, recall } from './images.js';
-import { fetchListing, recallListing } from './listing.js';
+import { fetchListing, image as fetchImage, recall, recallListing } from './library.js';
 import { createMatches } from './matches.js';
 import { emptyState, failure } from './pieces.js';
 import { mark, marked, queryset } from './queryset.js';
 import { go, href, LISTING, note, pick } from './route.js';
-import { createStage } from './stage.js';
+import { get } from './server.js';
+import { createRegionButton, createStage } from './stage.js';
 import { t } from './text.js';
 
 const ADJUST_MS = 150; // a region still being dragged with the keys is not searched yet
@@ -83,7 +82,7 @@ function showImage(image, params, restored) {
   const setBox = (box) => {
     state = { ...state, box };
     note(state);
-    clearButton.hidden = !box;
+    regionButton.draw();
     searchSoon();
   };
 
@@ -121,9 +120,7 @@ function showImage(image, params, restored) {
 
   // --- what can be done with it -----------------------------------------------------------------
   const button = (name, label, onclick) => h('button.action', { type: 'button', onclick, title: label }, icon(name), h('span', {}, label));
-  const regionButton = button('region', t('photo.region'), () => stage.region.arm());
-  const clearButton = button('close', t('photo.region.clear'), () => stage.region.clear());
-  clearButton.hidden = !params.box;
+  const regionButton = createRegionButton(() => stage.region);
   const addButton = button('plus', t('photo.more'), () => mark([image.id], marked(image.id) ? null : 'more'));
   const showMark = () => {
     const on = Boolean(marked(image.id));
@@ -132,6 +129,7 @@ function showImage(image, params, restored) {
   };
   queryset.addEventListener('change', showMark);
   showMark();
+  regionButton.draw();
   const download = h('a.action', { href: `${image.original}?download=1`, download: image.name, title: t('photo.download') }, icon('download'), h('span', {}, t('photo.download')));
   const details = createDetails(image);
 
@@ -152,7 +150,7 @@ function showImage(image, params, restored) {
         h('div.top', {}, h('h1.visually-hidden', {}, image.name),
           h('a.nav.back', { href: href(listing), 'aria-label': t('photo.back'), title: t('photo.back') }, icon('close')), previous, next),
         stage.element, notice,
-        h('div.actions', { role: 'toolbar' }, regionButton, clearButton,
+        h('div.actions', { role: 'toolbar' }, regionButton,
           button('zoom', t('photo.zoom'), () => setZoom(true)), download, addButton),
         details),
       matchPlace,
@@ -167,7 +165,7 @@ function showImage(image, params, restored) {
       zoom(on);
     },
     actions: {
-      next: () => turn(1), previous: () => turn(-1), zoom: () => setZoom(true), region: () => stage.region.arm(),
+      next: () => turn(1), previous: () => turn(-1), zoom: () => setZoom(true), region: () => regionButton.click(),
       more: () => addButton.click(), download: () => download.click(), details: () => (details.open = !details.open),
     },
     destroy() {

@@ -2,6 +2,8 @@
 import { h } from './dom.js';
 import { t } from './text.js';
 
+const TOAST_MS = 5000;
+
 /** A whole-view message that says what to do: a title, a text and links or buttons. */
 export const emptyState = (title, text, ...actions) =>
   h('section.empty', {}, h('h2', {}, title), text && h('p', {}, text), actions.length > 0 && h('p.actions', {}, actions));
@@ -50,4 +52,14 @@ export function openDialog(className, title, ...content) {
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
+}
+
+const region = h('div.toasts', { role: 'status' });
+document.body.append(region);
+
+/** A short notice at the foot of the window, read out politely. */
+export function toast(text) {
+  const notice = h('p.toast', {}, text);
+  region.replaceChildren(notice);
+  setTimeout(() => notice.remove(), TOAST_MS);
 }

@@ -1,7 +1,6 @@
 /** The URL is the page's state: what is shown, filtered and searched is in the query string.
  *
  * Query strings are relative, so the page works under any sub-path. */
-
 /** What narrows and orders the gallery; carried along from view to view. */
 export const FILTERS = ['folder', 'from', 'to', 'format', 'orientation'];
 export const LISTING = ['sort', ...FILTERS];

@@ -1,10 +1,11 @@
 /** A strip at the window's edge: years as marks, a drag jumps through the dates. */
 import { h } from './dom.js';
+import { lastAtMost } from './layout.js';
 import { t } from './text.js';
 
 const LABEL_PX = 26; // least room between two years
 const SHOWN_MS = 1200;
-const WORTH_SCREENS = 3; // a shorter gallery needs no scrubber
+const WORTH_SCREENS = 2; // a shorter gallery needs no scrubber
 
 export class Scrubber {
   /** @param {(useful: boolean) => void} onUse told whether the strip is on show */
@@ -22,17 +23,20 @@ export class Scrubber {
     this.element.addEventListener('pointermove', (event) => this.dragging && this.drag(event));
     for (const end of ['pointerup', 'pointercancel']) this.element.addEventListener(end, () => this.release());
     this.element.addEventListener('keydown', (event) => this.key(event));
-    this.resizes = new ResizeObserver(() => this.draw());
-    this.resizes.observe(this.element);
   }
 
   destroy() {
-    this.resizes.disconnect();
     clearTimeout(this.fading);
   }
 
+  /** Stands for these groups, if they are worth a strip. */
   show(groups) {
     this.groups = groups;
+    const useful = groups.length > 1 && this.grid.layout.height > WORTH_SCREENS * innerHeight;
+    if (this.element.hidden === useful) {
+      this.element.hidden = !useful;
+      this.onUse(useful);
+    }
     this.draw();
   }
 
@@ -46,12 +50,7 @@ export class Scrubber {
   }
 
   draw() {
-    const useful = this.groups.length > 1 && this.grid.layout && this.grid.layout.height > WORTH_SCREENS * innerHeight;
-    if (this.element.hidden === Boolean(useful)) {
-      this.element.hidden = !useful;
-      this.onUse(Boolean(useful));
-    }
-    if (!useful) return;
+    if (this.element.hidden) return;
     const height = this.element.clientHeight;
     const marks = [];
     let free = -Infinity;
@@ -72,7 +71,7 @@ export class Scrubber {
 
   /** Moves the handle to where the page is scrolled. */
   follow() {
-    if (this.element.hidden || !this.groups.length) return;
+    if (this.element.hidden) return;
     const at = this.current();
     this.thumb.style.transform = `translateY(${Math.min(1, scrollY / this.range()) * this.element.clientHeight}px)`;
     this.bubble.textContent = this.groups[at].label;
@@ -91,10 +90,10 @@ export class Scrubber {
     this.fading = setTimeout(() => this.element.classList.remove('active'), SHOWN_MS);
   }
 
+  /** The group on show: at the top of the window at first, at its foot when scrolled to the end. */
   current() {
-    let at = 0;
-    while (at + 1 < this.groups.length && this.topOf(at + 1) <= scrollY + 1) at += 1;
-    return at;
+    const line = scrollY + (scrollY / this.range()) * innerHeight + 1;
+    return lastAtMost(this.grid.layout.groupTops, this.groups.length, line - this.topOf(0));
   }
 
   grab(event) {

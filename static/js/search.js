@@ -1,15 +1,14 @@
 /** Photos like some and unlike others: the results of the query set. */
-import { post } from './api.js';
 import { debounce, h } from './dom.js';
 import { createMatches } from './matches.js';
-import { emptyState, slider } from './pieces.js';
+import { emptyState } from './pieces.js';
 import { adopt, chosen, chosenAs, clear, queryset } from './queryset.js';
 import { go, href, note } from './route.js';
-import { decimal, t } from './text.js';
+import { post } from './server.js';
+import { t } from './text.js';
 import { setChips, setParams } from './tray.js';
 
 const EDIT_MS = 200;
-const WEIGHT = 0.5; // the device's default
 
 const numbers = (text) => (text ?? '').split(',').map(Number).filter(Boolean);
 
@@ -18,17 +17,9 @@ export default function search(first, { restored } = {}) {
   let matches = null;
   const title = h('h1', {});
   const chips = setChips();
-  const weight = slider({
-    label: t('set.weight'), min: 0, max: 1, step: 0.1, value: Number(params.weight ?? WEIGHT), format: decimal,
-    onchange: (value) => {
-      params = { ...params, weight: value === WEIGHT ? '' : value };
-      note(params);
-      run();
-    },
-  });
   const place = h('div.match-side');
   const element = h('div.search', {},
-    h('header.query', {}, h('div.heading', {}, title, h('button.soft', { type: 'button', onclick: clear }, t('set.clear'))), chips, weight),
+    h('header.query', {}, h('div.heading', {}, title, h('button.soft', { type: 'button', onclick: clear }, t('set.clear'))), chips),
     place);
 
   function run(back) {
@@ -36,7 +27,6 @@ export default function search(first, { restored } = {}) {
     const unlike = chosenAs('less');
     title.textContent = t('set.title', { n: like.length });
     chips.draw();
-    weight.hidden = !unlike.length;
     matches?.destroy();
     matches = null;
     if (!like.length) {
@@ -45,11 +35,10 @@ export default function search(first, { restored } = {}) {
       place.replaceChildren(empty);
       return;
     }
-    const weighed = unlike.length && params.weight !== undefined && params.weight !== '' ? Number(params.weight) : undefined;
     matches = createMatches({
       title: t('matches.title'),
-      key: `set ${like} ${unlike} ${weighed}`,
-      search: ({ collapse, ...query }, signal) => post('api/search', { like, unlike, weight: weighed, collapse: Boolean(collapse), ...query }, signal),
+      key: `set ${like} ${unlike}`,
+      search: ({ collapse, ...query }, signal) => post('api/search', { like, unlike, collapse: Boolean(collapse), ...query }, signal),
       restored: back,
       set: (changes) => go({ ...params, ...changes }, { replace: true }),
     });

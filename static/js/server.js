@@ -1,5 +1,5 @@
-/** Follows the device: is it there, and how is its index doing? */
-import { get, onContact } from './api.js';
+/** The device: its JSON API, whether it answers at all, and how its index is doing. */
+import { t } from './text.js';
 
 const BUSY_MS = 1500;
 const IDLE_MS = 12000;
@@ -14,6 +14,51 @@ let away = false;
 let wait_ms = AWAY_FIRST_MS;
 let retryAt = 0;
 let timer;
+
+/** A failed request: what the server said of it, or that no server answered. */
+class ApiError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export const get = (path, params = {}, signal) => request(`${path}${search(params)}`, { signal });
+
+export const post = (path, body, signal) => {
+  const form = body instanceof FormData;
+  const headers = { 'X-Edge-Gallery': '1' };
+  if (!form) headers['Content-Type'] = 'application/json';
+  return request(path, { method: 'POST', headers, body: form ? body : JSON.stringify(body), signal });
+};
+
+function search(params) {
+  const kept = Object.entries(params).filter(([, value]) => value !== undefined && value !== '' && value !== null);
+  return kept.length ? `?${new URLSearchParams(kept)}` : '';
+}
+
+async function request(url, options) {
+  let response;
+  try {
+    response = await fetch(url, options);
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    contact(false);
+    throw new ApiError(t('away.error'));
+  }
+  const body = await response.json().catch(() => null);
+  // A proxy in front answers 502 to 504 in its own words when the device is away.
+  if (!body && response.status >= 502 && response.status <= 504) {
+    contact(false);
+    throw new ApiError(t('away.error'));
+  }
+  contact(true);
+  if (response.ok && body) return body;
+  throw new ApiError(body?.error?.message ?? t('error.unexpected', { status: response.status }), {
+    code: body?.error?.code ?? 'unexpected',
+    status: response.status,
+  });
+}
 
 export const lastStatus = () => status;
 export const isAway = () => away;
@@ -39,11 +84,12 @@ export async function poll() {
   if (!document.hidden) timer = setTimeout(poll, next_ms);
 }
 
-onContact((reachable) => {
+function contact(reachable) {
   if (reachable === !away) return;
   away = !reachable;
   wait_ms = AWAY_FIRST_MS;
   server.dispatchEvent(new Event(away ? 'away' : 'back'));
   if (away) poll();
-});
+}
+
 document.addEventListener('visibilitychange', () => !document.hidden && poll());

@@ -1,5 +1,6 @@
 /** One photo shown large, at a size known before it has loaded, with a region to drag on it. */
 import { h } from './dom.js';
+import { icon } from './icons.js';
 import { readBox, Region, writeBox } from './region.js';
 import { t } from './text.js';
 
@@ -48,4 +49,16 @@ function attachSwipe(frame, region, onSwipe, onZoom) {
     else if (Math.hypot(x, y) < 10) onZoom?.();
   });
   frame.addEventListener('pointercancel', () => (from = null));
+}
+
+/** Starts a region, or goes back to the whole photo while there is one. `draw` when that changes. */
+export function createRegionButton(regionOf) {
+  const button = h('button.action', { type: 'button', onclick: () => (regionOf().box ? regionOf().clear() : regionOf().arm()) });
+  button.draw = () => {
+    const boxed = Boolean(regionOf()?.box);
+    const label = t(boxed ? 'photo.region.clear' : 'photo.region');
+    button.title = t(boxed ? 'photo.region.clear' : 'photo.region.hint');
+    button.replaceChildren(icon(boxed ? 'close' : 'region'), h('span', {}, label));
+  };
+  return button;
 }

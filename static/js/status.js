@@ -1,7 +1,6 @@
 /** The index: progress, library, model, and the files that were turned down, with reasons. */
-import { get } from './api.js';
 import { h, named } from './dom.js';
-import { lastStatus, poll, server } from './server.js';
+import { get, lastStatus, poll, server } from './server.js';
 import { bytes, decimal, duration, number, t } from './text.js';
 
 const PAGE = 50;

@@ -35,7 +35,7 @@ export function bytes(n) {
   const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
   const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(n, 1)) / 3));
   return new Intl.NumberFormat(locale, {
-    style: 'unit', unit: units[step], maximumFractionDigits: step > 1 ? 1 : 0,
+    style: 'unit', unit: units[step], unitDisplay: step ? 'short' : 'long', maximumFractionDigits: step > 1 ? 1 : 0,
   }).format(n / 1000 ** step);
 }
 

@@ -1,7 +1,7 @@
 /** One photo of a grid: a link with its thumbnail, and a mark to select it. */
 import { h } from './dom.js';
 import { icon } from './icons.js';
-import { recall } from './images.js';
+import { recall } from './library.js';
 import { marked } from './queryset.js';
 import { t } from './text.js';
 

@@ -1,12 +1,12 @@
 /** The query set as a bar: what is searched for, each photo as "more" or "less", all editable. */
 import { h } from './dom.js';
 import { icon } from './icons.js';
-import { learn, recall } from './images.js';
+import { learn, recall } from './library.js';
+import { toast } from './pieces.js';
 import { chosen, chosenAs, clear, mark, marked, queryset } from './queryset.js';
 import { go, href } from './route.js';
 import { t } from './text.js';
 import { nameOf } from './tile.js';
-import { toast } from './toast.js';
 
 /** The URL that searches by the present set. */
 export const setHref = () => href(setParams());

@@ -1,11 +1,10 @@
 /** Search with a photo of the reader's own, which goes to the device for this search only. */
-import { post } from './api.js';
 import { debounce, h, named } from './dom.js';
-import { icon } from './icons.js';
 import { fileOf, intakeButtons } from './intake.js';
 import { createMatches } from './matches.js';
 import { go, note } from './route.js';
-import { createStage } from './stage.js';
+import { post } from './server.js';
+import { createRegionButton, createStage } from './stage.js';
 import { bytes, t } from './text.js';
 
 const ADJUST_MS = 200;
@@ -27,7 +26,7 @@ export default function upload(first, { restored } = {}) {
     show(next, back);
     return true;
   };
-  view.keys.r = () => shown?.region?.()?.arm();
+  view.keys.r = () => shown?.region?.();
   view.destroy = () => shown?.destroy();
   return view;
 }
@@ -72,8 +71,8 @@ function results(file, params, restored) {
   };
   const runSoon = debounce(() => run(), ADJUST_MS);
 
-  const regionButton = h('button.action', { type: 'button', hidden: true, onclick: () => stage.region.arm() }, icon('region'), h('span', {}, t('photo.region')));
-  const clearButton = h('button.action', { type: 'button', hidden: !params.box, onclick: () => stage.region.clear() }, icon('close'), h('span', {}, t('photo.region.clear')));
+  const regionButton = createRegionButton(() => stage?.region);
+  regionButton.hidden = true;
   const probe = new Image();
   probe.onload = () => {
     stage = createStage({
@@ -81,12 +80,13 @@ function results(file, params, restored) {
       onBox: (box) => {
         state = { ...state, box };
         note(state);
-        clearButton.hidden = !box;
+        regionButton.draw();
         runSoon();
       },
       onFailed: () => {},
     });
     regionButton.hidden = false;
+    regionButton.draw();
     stagePlace.replaceChildren(stage.element);
   };
   probe.onerror = () => stagePlace.replaceChildren(h('p.quiet.nopreview', {}, t('upload.nopreview')));
@@ -96,11 +96,11 @@ function results(file, params, restored) {
     children: [
       h('div.photo-side', {}, h('h1.visually-hidden', {}, t('upload.title')), stagePlace,
         h('p.caption', {}, named(file.name), h('span.facts', {}, bytes(file.size))),
-        h('div.actions', {}, regionButton, clearButton, intakeButtons('soft'))),
+        h('div.actions', {}, regionButton, intakeButtons('soft'))),
       matchPlace,
     ],
     start: () => run(restored),
-    region: () => stage?.region,
+    region: () => regionButton.click(),
     destroy() {
       stage?.destroy();
       runSoon.cancel();

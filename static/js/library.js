@@ -1,0 +1,87 @@
+/** What the page knows of the library: its images by id, and their order and shapes. */
+import { LISTING, pick } from './route.js';
+import { get } from './server.js';
+import { monthOf } from './text.js';
+
+const IMAGES = 3000; // kept
+const IDS = 200; // in one request, to keep its URL short
+const LISTINGS = 3; // kept
+const FEW = 6; // photos a month on average, below which a heading for each would be mostly headings
+
+const known = new Map();
+const listings = new Map();
+
+/** Keeps image objects that some answer brought along. */
+export function remember(images) {
+  for (const image of images) {
+    known.delete(image.id);
+    known.set(image.id, image);
+  }
+  for (const id of known.keys()) {
+    if (known.size <= IMAGES) break;
+    known.delete(id);
+  }
+}
+
+export const recall = (id) => known.get(id);
+
+/** Forgets everything: the library has changed. */
+export const forget = () => known.clear();
+
+/** Resolves once every id is known that the device still has. */
+export async function learn(ids) {
+  const missing = ids.filter((id) => !known.has(id));
+  for (let start = 0; start < missing.length; start += IDS) {
+    const page = missing.slice(start, start + IDS);
+    remember((await get('api/images', { ids: page.join(',') })).items);
+  }
+}
+
+/** One image; rejects with a 404 ApiError when it is gone. */
+export async function image(id, signal) {
+  if (!known.has(id)) remember([await get(`api/images/${id}`, {}, signal)]);
+  return known.get(id);
+}
+
+const keyOf = (params) => JSON.stringify(pick(params, LISTING));
+
+/** The listing last fetched for these params, if it is still at hand. */
+export const recallListing = (params) => listings.get(keyOf(params));
+
+/** @returns {Promise<{ids: Int32Array, ratios: Uint16Array, groups: {start, count, label, year}[]}>} */
+export async function fetchListing(params, signal) {
+  const answer = await get('api/layout', pick(params, LISTING), signal);
+  const listing = {
+    ids: Int32Array.from(answer.ids),
+    ratios: Uint16Array.from(answer.ratios, (ratio) => Math.min(65535, ratio)),
+    groups: groupsOf(answer),
+  };
+  const key = keyOf(params);
+  listings.delete(key);
+  listings.set(key, listing);
+  if (listings.size > LISTINGS) listings.delete(listings.keys().next().value);
+  return listing;
+}
+
+/** Runs of days become months, or years where a month holds few photos; folders stay as they are. */
+function groupsOf({ total, days, folders }) {
+  if (folders?.length) return runs(folders, (folder) => folder, (folder) => folder);
+  if (!days?.length) return total ? [{ start: 0, count: total, label: '' }] : [];
+  const months = runs(days, (day) => day.slice(0, 7), monthOf);
+  return total / months.length < FEW ? runs(days, yearOf, yearOf) : months;
+}
+
+/** Neighbouring [value, count] pairs of one key, as groups. */
+function runs(pairs, keyOfValue, labelOf) {
+  const groups = [];
+  let start = 0;
+  for (const [value, count] of pairs) {
+    const key = keyOfValue(value);
+    if (groups.at(-1)?.key === key) groups.at(-1).count += count;
+    else groups.push({ key, start, count, label: labelOf(value), year: yearOf(value) });
+    start += count;
+  }
+  return groups;
+}
+
+const yearOf = (day) => day.slice(0, 4);

@@ -1,0 +1,114 @@
+"""Headless Chromium, at a desk and on a phone, in front of the real server and model."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.browser import photos
+from tests.browser.site import Site
+
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
+DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+    "device_scale_factor": 2,
+}
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium from PATH; without one the tests skip, under CI=true they fail."""
+    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    if path is None:
+        reason = f"none of {', '.join(CHROMIUMS)} is on PATH"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Site]:
+    """The photos of `photos.fill`, indexed and served with the real model."""
+    folder = tmp_path_factory.mktemp("browser")
+    library = folder / "Holidays"
+    library.mkdir()
+    photos.fill(library)
+    site = Site(library, folder / "index", "--model", str(model), "--no-watch")
+    try:
+        site.wait_until_indexed(photos.IMAGES)
+        yield site
+    finally:
+        site.stop()
+
+
+class Console:
+    """What the browser complained about; whatever the test did not expect fails it."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        self._expected: list[str] = []
+
+    def expect(self, pattern: str) -> None:
+        self._expected.append(pattern)
+
+    def watch(self, page: Page) -> None:
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.errors.append(f"{message.text} ({message.location['url']})")
+
+    def unexpected(self) -> list[str]:
+        return [e for e in self.errors if not any(re.search(p, e) for p in self._expected)]
+
+
+@pytest.fixture
+def console() -> Iterator[Console]:
+    console = Console()
+    yield console
+    assert console.unexpected() == []
+
+
+def open_page(browser: Browser, base_url: str, console: Console, **options: Any) -> BrowserContext:
+    context = browser.new_context(base_url=base_url, reduced_motion="reduce", **options)
+    context.set_default_timeout(10_000)
+    context.on("page", console.watch)
+    return context
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site, console: Console) -> Iterator[Page]:
+    """A window of 1280 × 800 with a mouse."""
+    context = open_page(browser, site.url, console, **DESK)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def phone(browser: Browser, site: Site, console: Console) -> Iterator[Page]:
+    """A touch screen of 390 × 844."""
+    context = open_page(browser, site.url, console, **PHONE)
+    yield context.new_page()
+    context.close()

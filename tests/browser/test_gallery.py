@@ -1,0 +1,191 @@
+"""The gallery: every photo once, in order, in true proportions; sorted, filtered, found again."""
+
+from __future__ import annotations
+
+import re
+from urllib.request import Request, urlopen
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import photos
+from tests.browser.site import Site
+from tests.conftest import ROOT
+
+STATIC = ROOT / "static"
+NEWEST = photos.name_of(photos.PLAIN - 1)
+
+
+def tile(page: Page, name: str) -> Locator:
+    return page.get_by_role("link", name=name, exact=True)
+
+
+def names(page: Page) -> list[str]:
+    """Names of the photos in the page, top left to bottom right."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll('.tile')]
+            .sort((a, b) => a.ariaPosInSet - b.ariaPosInSet)
+            .map(tile => tile.querySelector('a').getAttribute('aria-label'))"""
+    )
+
+
+def expect_thumbnails(page: Page) -> None:
+    """Wait until every tile in the page shows its thumbnail."""
+    expect(page.locator(".tile").first).to_be_visible()
+    expect(page.locator(".tile:not(.loaded)")).to_have_count(0)
+
+
+def test_newest_photos_come_first_with_their_thumbnails(page: Page) -> None:
+    page.goto("")
+    expect(page.get_by_text(f"{photos.IMAGES} photos")).to_be_visible()
+    expect_thumbnails(page)
+    assert names(page)[0] == NEWEST
+    expect(page.locator(".group").first).to_have_text("2022")
+
+
+def test_tiles_have_the_photos_proportions(page: Page) -> None:
+    page.goto("")
+    expect_thumbnails(page)
+    shapes = page.evaluate(
+        """() => [...document.querySelectorAll('.tile')].map(tile => {
+            const box = tile.getBoundingClientRect(), image = tile.querySelector('img');
+            return [box.width / box.height, image.naturalWidth / image.naturalHeight]; })"""
+    )
+    assert len(shapes) > 10
+    for shown, true in shapes:
+        assert abs(shown / true - 1) < 0.03
+
+
+def test_nothing_shifts_while_thumbnails_load(page: Page) -> None:
+    page.add_init_script(
+        """window.shifts = []; new PerformanceObserver(list => {
+            for (const entry of list.getEntries()) window.shifts.push(
+                entry.sources.map(({node}) => node?.className ?? node?.nodeName));
+        }).observe({type: 'layout-shift', buffered: true});"""
+    )
+    page.goto("")
+    expect_thumbnails(page)
+    assert page.evaluate("window.shifts") == []
+
+
+def test_sorting_by_name_is_in_the_url(page: Page) -> None:
+    page.goto("")
+    page.get_by_label("Sort").select_option("Name, A to Z")
+    expect(page).to_have_url(re.compile(r"\?sort=name$"))
+    expect(tile(page, "drawing.webp")).to_be_visible()
+    shown = [name for name in names(page) if name.startswith("photo-")]
+    assert shown == sorted(shown)
+
+
+def test_filters_narrow_the_gallery_and_live_in_the_url(page: Page) -> None:
+    page.goto("")
+    page.get_by_role("button", name="Filter").click()
+    sheet = page.get_by_role("dialog", name="Filter")
+    sheet.get_by_role("button", name="Show folders in 2020").click()
+    sheet.get_by_role("button", name=re.compile("^spring")).click()
+    sheet.get_by_label("Portrait").check()
+    in_spring_2020 = [
+        number
+        for number in range(photos.PLAIN)
+        if photos.folder_of(number) == "2020/spring"
+        and photos.SIZES[number % len(photos.SIZES)] == (400, 600)
+    ]
+    sheet.get_by_role("button", name=f"Show {len(in_spring_2020)}", exact=True).click()
+    expect(page).to_have_url(re.compile(r"folder=2020%2Fspring&orientation=portrait"))
+    expect(page.locator(".tile")).to_have_count(len(in_spring_2020))
+    page.reload()
+    expect(page.locator(".tile")).to_have_count(len(in_spring_2020))
+    page.get_by_role("link", name="Remove filter: Portrait").click()
+    expect(page).not_to_have_url(re.compile("orientation"))
+
+
+def test_dates_and_format_filter_too(page: Page) -> None:
+    page.goto("?from=2019-01-01&to=2019-12-31&format=JPEG")
+    in_2019 = [n for n in range(photos.PLAIN) if photos.taken_at(n).year == 2019]
+    count = len(in_2019) + 1  # and the copy of one of them
+    expect(page.locator(".tile")).to_have_count(count)
+    page.get_by_role("button", name="Filter").click()
+    sheet = page.get_by_role("dialog", name="Filter")
+    expect(sheet.get_by_label("From")).to_have_value("2019-01-01")
+    sheet.get_by_label("To", exact=True).fill("2019-03-31")
+    expect(page).to_have_url(re.compile("to=2019-03-31"))
+    expect(sheet.get_by_role("button", name="Show 3", exact=True)).to_be_visible()
+
+
+def test_filters_that_leave_nothing_say_so_and_can_be_cleared(page: Page) -> None:
+    page.goto("?from=1990-01-01&to=1990-12-31")
+    expect(page.get_by_role("heading", name="No photo fits these filters")).to_be_visible()
+    page.get_by_role("link", name="Clear filters").click()
+    expect(tile(page, NEWEST)).to_be_visible()
+
+
+def test_back_returns_to_where_the_reader_was(page: Page) -> None:
+    page.goto("")
+    expect_thumbnails(page)
+    page.mouse.move(600, 500)
+    page.mouse.wheel(0, 1400)
+    page.wait_for_function("scrollY > 1300")
+    before = page.evaluate("scrollY")
+    link = page.locator(".tile a").nth(12)
+    link.scroll_into_view_if_needed()
+    before = page.evaluate("scrollY")
+    link.click()
+    expect(page.get_by_role("heading", name="Most similar")).to_be_visible()
+    page.go_back()
+    expect_thumbnails(page)
+    assert abs(page.evaluate("scrollY") - before) <= 1
+    page.reload()
+    expect_thumbnails(page)
+    assert abs(page.evaluate("scrollY") - before) <= 1
+
+
+def test_a_date_can_be_jumped_to(phone: Page) -> None:
+    phone.goto("")
+    expect_thumbnails(phone)
+    scrubber = phone.get_by_role("slider", name="Jump to date")
+    scrubber.focus()
+    phone.keyboard.press("End")
+    expect(scrubber).to_have_attribute("aria-valuetext", "2019")
+    assert phone.evaluate("scrollY") > 800
+
+
+def test_the_scrubber_can_be_dragged(page: Page) -> None:
+    page.goto("")
+    expect_thumbnails(page)
+    box = page.get_by_role("slider", name="Jump to date").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 30, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 30, box["y"] + box["height"])
+    page.mouse.up()
+    expect(tile(page, photos.name_of(0))).to_be_visible()
+
+
+def test_it_is_usable_at_320_pixels(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    for url in ("", "?view=upload", "?view=duplicates", "?view=status"):
+        page.goto(url)
+        page.get_by_role("navigation").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_it_can_be_installed(page: Page, site: Site) -> None:
+    page.goto("")
+    manifest = page.evaluate(
+        "async () => (await fetch(document.querySelector('link[rel=manifest]').href)).json()"
+    )
+    assert manifest["display"] == "standalone"
+    for icon in manifest["icons"]:
+        assert page.request.get(icon["src"]).ok
+
+
+def test_the_whole_app_is_under_60_kilobytes(site: Site) -> None:
+    sizes = {}
+    for file in (STATIC / "js", STATIC / "css", STATIC / "messages"):
+        for path in file.iterdir():
+            request = Request(
+                f"{site.url}{file.name}/{path.name}", headers={"Accept-Encoding": "gzip"}
+            )
+            with urlopen(request) as answer:
+                sizes[path.name] = len(answer.read())
+    assert len(sizes) > 20
+    assert sum(sizes.values()) < 59_000  # index.html, the manifest and the icon are the rest
