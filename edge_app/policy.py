@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# POST only for the size of the question. Programs such as curl may ask without our header; browsers
+# may not: they send Origin or Sec-Fetch-Site with every POST of a page.
+CHANGES_NOTHING = frozenset({"/api/search"})
 HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 
 COMMON_HEADERS = [
@@ -84,7 +87,9 @@ class Policy:
                 return refuse(start, 404, f"The gallery is at {self.base_path}/.")
             path = path[len(self.base_path) :]
             environ["SCRIPT_NAME"], environ["PATH_INFO"] = self.base_path, path
-        fault = cross_site_fault(environ, is_form=path in self.form_paths)
+        from_page = "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ
+        headerless = path in self.form_paths or (path in CHANGES_NOTHING and not from_page)
+        fault = cross_site_fault(environ, headerless)
         if fault:
             return refuse(start, 403, fault)
         if path.startswith("/originals/"):
@@ -107,11 +112,12 @@ def is_own_host(host: str, names: frozenset[str]) -> bool:
     return name.startswith("[") == (":" in name)
 
 
-def cross_site_fault(environ: WSGIEnvironment, is_form: bool = False) -> str | None:
-    """Why another site's page, not ours, may have made this request."""
+def cross_site_fault(environ: WSGIEnvironment, headerless: bool = False) -> str | None:
+    """Why another site's page, not ours, may have made this request; `headerless` ones may lack
+    our header."""
     method = environ["REQUEST_METHOD"]
     if method not in SAFE_METHODS:
-        if environ.get("HTTP_X_EDGE_GALLERY") != "1" and not is_form:
+        if environ.get("HTTP_X_EDGE_GALLERY") != "1" and not headerless:
             return "Requests that change or compute something need the header X-Edge-Gallery: 1."
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and origin.partition("://")[2] != environ["HTTP_HOST"]:

@@ -113,6 +113,17 @@ def test_our_page_may_post(site: Site) -> None:
         assert site.ask("/api/search", "POST", headers, b"{}").status == 200
 
 
+def test_a_program_may_search_without_our_header_and_a_page_may_not(site: Site) -> None:
+    """A search changes nothing, and curl is no page of another site."""
+    assert site.ask("/api/search", "POST", {}, b"{}").status == 200
+    for headers in (
+        {"Origin": f"http://127.0.0.1:{site.port}"},
+        {"Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "same-origin"},
+    ):
+        assert site.ask("/api/search", "POST", headers, b"{}").status == 403
+
+
 CROSS_SITE = [
     (method, headers)
     for method in ("POST", "PUT", "DELETE", "PATCH", "PROPFIND")
@@ -145,7 +156,8 @@ CROSS_SITE = [
 def test_no_other_site_may_make_a_browser_ask(
     site: Site, method: str, headers: dict[str, str]
 ) -> None:
-    answer = site.ask("/api/search", method, headers, b"{}" if method != "GET" else None)
+    path = "/api/duplicates/dismiss"
+    answer = site.ask(path, method, headers, b"{}" if method != "GET" else None)
     assert answer.status == 403
     assert not [name for name in answer.headers if name.startswith("access-control-")]
 
