@@ -1,0 +1,61 @@
+"""Pixels to learn from and to check with, decoded exactly as the device decodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_app.config import Limits
+from edge_app.decode import WHOLE, Box, decode
+from edge_app.errors import DecodeError, ModelError, UsageError
+from edge_app.scan import scan
+
+Pixels = npt.NDArray[np.uint8]  # (n, size, size, 3) RGB
+
+
+def required_photos(
+    folder: Path | None,
+    size_px: int,
+    count: range,
+    option: str,
+    boxes: Sequence[Box] = (WHOLE,),
+) -> list[Pixels]:
+    """`photos`, at least count.start and at most count.stop of them, or an error naming the option
+    that needs them."""
+    if folder is None:
+        raise UsageError(f"{option} needs --photos DIR with at least {count.start} photos")
+    if not folder.is_dir():
+        raise ModelError(f"--photos {folder} is not a folder")
+    found = photos(folder, size_px, count.stop, boxes)
+    if len(found) < count.start:
+        raise ModelError(
+            f"--photos {folder} holds {len(found)} readable photos, {option} needs {count.start}"
+        )
+    return found
+
+
+def photos(folder: Path, size_px: int, most: int, boxes: Sequence[Box] = (WHOLE,)) -> list[Pixels]:
+    """Views of at most `most` photos spread evenly over a folder, (len(boxes), size, size, 3) each.
+
+    What can't be decoded is left out.
+    """
+    files = scan(folder).files
+    found = []
+    for place in np.linspace(0, len(files) - 1, min(most, len(files))).astype(int):
+        with suppress(DecodeError, OSError):
+            data = (folder / files[place].path).read_bytes()
+            views = decode(data, size_px, Limits(), boxes).views
+            found.append(np.frombuffer(views, np.uint8).reshape(-1, size_px, size_px, 3))
+    return found
+
+
+def generated_pictures(count: int, size_px: int) -> Pixels:
+    """(count, size, size, 3): patches of colour under grain, the same every time."""
+    random = np.random.default_rng(0)
+    places = np.linspace(0, 7, size_px).round().astype(int)
+    colours = random.uniform(0, 255, (count, 8, 8, 3))[:, places][:, :, places]
+    return np.clip(colours + random.normal(0, 20, colours.shape), 0, 255).astype(np.uint8)
