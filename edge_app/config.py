@@ -26,8 +26,8 @@ class Limits:
     thumb_quality: int = 80  # JPEG quality of a thumbnail
 
     # --- one batch of the index --------------------------------------------------------------
-    batch_images: int = 256
-    batch_s: float = 30.0
+    batch_images: int = 256  # a kill costs no more: half is committed while the other half fills
+    batch_s: float = 30.0  # a batch is committed after this, however few its images
     compact_dead_fraction: float = 0.25  # more dead rows than this and the index is rewritten
 
     # --- one query -----------------------------------------------------------------------------
