@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ CREATE TABLE state (               -- one record
     last_image INTEGER NOT NULL,
     thumbs_generation INTEGER NOT NULL,
     thumbs_bytes INTEGER NOT NULL, -- committed length of thumbs-<thumbs_generation>.bin
-    openings INTEGER NOT NULL,     -- see store.Writer
+    openings INTEGER NOT NULL,     -- counted so that each opening commits something, see session.py
     crc INTEGER NOT NULL
 );
 CREATE TABLE generations (
@@ -130,27 +130,36 @@ class Catalog:
 
     @classmethod
     def connect(cls, path: Path, options: str) -> Catalog:
-        """Open `path` with URI `options`, such as "mode=ro"; one thread at a time may use it."""
+        """Open `path` with URI `options`, such as "mode=ro"; one thread at a time may use it.
+
+        sqlite3.Error if it can't be read, found out at once. Commits are on the medium on return.
+        """
         uri = f"file:{quote(os.fsencode(path.absolute()))}?{options}"
-        return cls(
-            sqlite3.connect(
-                uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10
-            )
+        connection = sqlite3.connect(
+            uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10
         )
+        catalog = cls(connection)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            catalog.schema_version()
+        except BaseException:
+            catalog.close()
+            raise
+        return catalog
+
+    @classmethod
+    def create(cls, path: Path) -> None:
+        """Make a new file that holds an empty catalogue, complete without its log."""
+        with closing(cls.connect(path, "mode=rwc")) as catalog:
+            catalog._lay_out()
+            # Last: what is in a log would be lost if this file alone got its final name.
+            catalog.connection.execute("PRAGMA journal_mode = WAL")
 
     @classmethod
     def empty(cls) -> Catalog:
         """A catalogue of nothing, in memory: what there is before the first index run."""
         catalog = cls(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
-        catalog.create()
-        return catalog
-
-    @classmethod
-    def writable(cls, path: Path) -> Catalog:
-        """The one read-write connection; each commit is on the medium when it returns."""
-        catalog = cls.connect(path, "mode=rwc")
-        catalog.connection.execute("PRAGMA journal_mode = WAL")
-        catalog.connection.execute("PRAGMA synchronous = FULL")
+        catalog._lay_out()
         return catalog
 
     def close(self) -> None:
@@ -171,7 +180,7 @@ class Catalog:
         self.connection.execute("COMMIT")
 
     def schema_version(self) -> int:
-        """0 for a new file."""
+        """Of the file that is open."""
         return int(self._value("PRAGMA user_version"))
 
     def schema(self) -> set[tuple[str, str, str | None]]:
@@ -181,14 +190,6 @@ class Catalog:
     def data_version(self) -> int:
         """Changes when another connection has committed."""
         return int(self._value("PRAGMA data_version"))
-
-    def create(self) -> None:
-        """Lay out an empty catalogue, inside one transaction."""
-        with self.transaction():
-            for statement in SCHEMA.split(";\n"):
-                self.connection.execute(statement)
-            self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            self._insert("state", astuple(State(b"", 0, 0, 0, 0, 0, 0)))
 
     # --- what readers and the writer ask -------------------------------------------------------
 
@@ -333,6 +334,13 @@ class Catalog:
         self.connection.execute("DELETE FROM rejected WHERE path = ?", (os.fsencode(path),))
 
     # --- small change ---------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        with self.transaction():
+            for statement in SCHEMA.split(";\n"):
+                self.connection.execute(statement)
+            self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._insert("state", astuple(State(b"", 0, 0, 0, 0, 0, 0)))
 
     def _insert(self, table: str, values: Iterable[Any], crc: int | None = None) -> None:
         values = tuple(values)

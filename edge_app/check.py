@@ -120,6 +120,8 @@ class _Contents:
     def problems(self) -> Iterator[Problem]:
         state = self._catalog.state()
         number = state.thumbs_generation
+        if not number:
+            return  # a writer was stopped before its first generation
         thumbs = _File(self._index / thumbs_name(number), thumbs_header(number), state.thumbs_bytes)
         with closing(thumbs):
             yield from thumbs.problems()

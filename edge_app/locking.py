@@ -45,7 +45,9 @@ def errors_translated(index: Path, need_bytes: int = MiB) -> Iterator[None]:
         ) from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == sqlite3.SQLITE_FULL:
+        # Of its shared memory file SQLite says "I/O error" where it means a full disk.
+        io_error_when_full = code == sqlite3.SQLITE_IOERR and _free_bytes(index) < need_bytes
+        if code == sqlite3.SQLITE_FULL or io_error_when_full:
             raise _disk_full(index, need_bytes) from error
         hint = "choose another folder with --index"
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
@@ -54,10 +56,13 @@ def errors_translated(index: Path, need_bytes: int = MiB) -> Iterator[None]:
 
 
 def _disk_full(index: Path, need_bytes: int) -> DiskFullError:
-    disk = os.statvfs(index)
-    free_bytes = disk.f_bavail * disk.f_frsize
     return DiskFullError(
         f"the disk of index folder {index} is full: {-(-need_bytes // MiB)} MiB are needed for "
-        f"the next batch, {free_bytes // MiB} MiB are free; make room, or choose another with "
-        "--index"
+        f"the next batch, {_free_bytes(index) / MiB:.1f} MiB are free; make room, or choose "
+        "another with --index"
     )
+
+
+def _free_bytes(index: Path) -> int:
+    disk = os.statvfs(next(folder for folder in (index, *index.parents) if folder.exists()))
+    return disk.f_bavail * disk.f_frsize

@@ -199,6 +199,7 @@ class Reader:
         return catalog
 
     def _disconnect(self) -> None:
+        self._snapshot = self._seen = None
         if self._catalog is not None:
             self._catalog.close()
             self._catalog = None

@@ -19,15 +19,12 @@ _COPY_BYTES = 256 * MiB  # of catalogue, at most, copied off read-only media: a 
 def open_for_reading(index: Path) -> Catalog:
     """The catalogue of `index`, last commit included; sqlite3.Error if it can't be read."""
     path = index / CATALOG
-    catalog = Catalog.connect(path, "mode=ro")
     try:
-        catalog.schema_version()
+        return Catalog.connect(path, "mode=ro")
     except sqlite3.OperationalError:
-        catalog.close()
         if os.access(index, os.W_OK):
             raise
         return _open_on_readonly_media(path)
-    return catalog
 
 
 def _open_on_readonly_media(path: Path) -> Catalog:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def open_catalog(index: Path) -> Catalog:
     path = index / CATALOG
     if not path.exists():
         _create_catalog(path)
-    catalog = Catalog.writable(path)
+    catalog = Catalog.connect(path, "mode=rw")
     try:
         version = catalog.schema_version()
         if version != SCHEMA_VERSION:
@@ -45,13 +45,6 @@ def open_catalog(index: Path) -> Catalog:
                 f"{index} has the index format {version}, this program writes {SCHEMA_VERSION}; "
                 "remove the folder, or choose another with --index"
             )
-        # A process killed inside COMMIT may have left its transaction in the write-ahead log,
-        # where live readers keep it from being either recovered or overwritten. Were files now
-        # written at the same offsets and the power cut, recovery would find the old transaction
-        # with the new bytes. One durable commit first overwrites it.
-        with catalog.transaction():
-            state = catalog.state()
-            catalog.set_state(replace(state, openings=state.openings + 1))
     except BaseException:
         catalog.close()
         raise
@@ -63,8 +56,7 @@ def _create_catalog(path: Path) -> None:
     making = path.with_name(f"{path.name}.new")
     for stray in path.parent.glob(f"{making.name}*"):
         stray.unlink()
-    with closing(Catalog.writable(making)) as catalog:
-        catalog.create()
+    Catalog.create(making)
     making.rename(path)
     sync_folder(path.parent)
 
@@ -180,6 +172,11 @@ class OpenIndex:
             self.sync_names()
         if self.state.generation not in generations:
             self.state = replace(self.state, generation=chosen.generation)
+        # A process killed inside COMMIT may have left its transaction in the write-ahead log, where
+        # live readers keep it from being either recovered or overwritten. Were the next batch now
+        # written to the same places and the power cut, recovery would find the old transaction
+        # with the new bytes. This commit overwrites it first, and must not be optimised away.
+        self.state = replace(self.state, openings=self.state.openings + 1)
         with self.catalog.transaction():
             for number in generations.keys() - {chosen.generation, self.state.generation}:
                 self.catalog.drop_generation(number)

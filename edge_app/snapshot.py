@@ -86,8 +86,17 @@ def load_snapshot(index: Path, catalog: Catalog) -> Snapshot:
     identity, found = identity_of(record), columns(record)
     files = {column.header.kind: _mapped(index, column, record.rows) for column in found}
     vectors_file = AppendFile.open(index / found[0].name, found[0].header)
-    vectors_file.expect_random_reads()
-    return _assemble(catalog, number, identity, record.rows, files, vectors_file)
+    try:
+        vectors_file.expect_random_reads()
+        return _assemble(catalog, number, identity, record.rows, files, vectors_file)
+    except (IndexError, TypeError, ValueError, OverflowError) as error:
+        vectors_file.close()
+        raise StoreError(
+            f"the catalogue of {index} is damaged ({error}); `check --repair` settles it"
+        ) from error
+    except BaseException:
+        vectors_file.close()
+        raise
 
 
 def _assemble(

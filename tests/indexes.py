@@ -77,7 +77,7 @@ class View:
 
 
 def view(index: Path) -> View:
-    """What is in an index made of `new_image`s, every byte of it compared with what it should be."""
+    """What is in an index made of `new_image`s, every byte compared with what it should be."""
     with Reader(index) as reader:
         snapshot = reader.snapshot()
         images = {image.id: image for image in reader.page(limit=10_000).items}

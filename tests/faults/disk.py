@@ -35,9 +35,9 @@ class Operation:
 
 def record(command: list[str], folder: Path, log: Path) -> list[Operation]:
     """Run a command to its end; what it did below `folder`, and what it wrote to its output."""
+    strace = ["strace", "-f", "-qq", "-y", "-xx", "-s", "100000000", "-e", "signal=none"]
     subprocess.run(
-        ["strace", "-f", "-qq", "-y", "-xx", "-s", "100000000", "-e", f"trace={TRACED}"]
-        + ["-e", "signal=none", "-o", str(log), *command],
+        [*strace, "-e", f"trace={TRACED}", "-o", str(log), *command],
         check=True,
         stdout=subprocess.PIPE,
     )
@@ -60,7 +60,7 @@ def _parsed(line: str) -> Iterator[Operation]:
     descriptor = re.match(r"(\d+)<([^>]*)>", arguments)
     path = ""
     if descriptor:
-        number, hexed = descriptor.groups()
+        hexed = descriptor[2]
         path = bytes.fromhex(hexed.replace("\\x", "")).decode() if "\\x" in hexed else hexed
     numbers = [int(number) for number in re.findall(r", (\d+)", arguments)]
     match name:

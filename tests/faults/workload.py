@@ -5,7 +5,6 @@ python -m tests.faults.workload FOLDER [SABOTAGE]
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -89,19 +88,19 @@ def sabotage(name: str) -> None:
         sync = AppendFile.sync
         AppendFile.sync = lambda file: file.header.kind == "vectors" or sync(file)  # type: ignore
     elif name == "no folder sync":
-        session.sync_folder = lambda folder: None
+        session.sync_folder = lambda folder: None  # type: ignore[attr-defined]
     elif name == "no full sync":
-        writable = Catalog.writable
+        connect = Catalog.connect
 
-        def lazily_writable(path: Path) -> Catalog:
-            catalog = writable(path)
+        def lazily_connect(path: Path, options: str) -> Catalog:
+            catalog = connect(path, options)
             catalog.connection.execute("PRAGMA synchronous = NORMAL")
             return catalog
 
-        Catalog.writable = lazily_writable  # type: ignore[assignment,method-assign]
+        Catalog.connect = lazily_connect  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
         sabotage(sys.argv[2])
-    run(Path(sys.argv[1]), lambda number: os.write(1, b"reported %d\n" % number) and None)
+    run(Path(sys.argv[1]), lambda number: print(f"reported {number}", flush=True))
