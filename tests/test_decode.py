@@ -44,11 +44,12 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def views(decoded: Decoded) -> NDArray[np.uint8]:
-    return np.frombuffer(decoded.views, np.uint8).reshape(-1, SIZE_PX, SIZE_PX, 3)
+def views(decoded: Decoded) -> NDArray[np.int_]:
+    """(n, s, s, 3) RGB, signed so that differences may be taken."""
+    return np.frombuffer(decoded.views, np.uint8).reshape(-1, SIZE_PX, SIZE_PX, 3).astype(int)
 
 
-def centre(view: NDArray[np.uint8]) -> list[int]:
+def centre(view: NDArray[np.int_]) -> list[int]:
     """The colour in the middle of a view."""
     return [int(value) for value in view[SIZE_PX // 2, SIZE_PX // 2]]
 
