@@ -27,6 +27,7 @@ from edge_app.records import (
     stored,
 )
 
+CATALOG = "catalog.db"  # its name in the index folder
 SCHEMA_VERSION = 1
 
 SCHEMA = """

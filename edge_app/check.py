@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from edge_app.appendfile import AppendFile, Header, sync_folder
-from edge_app.catalog import IMAGE_TABLES, SCHEMA_VERSION, STORED_COLUMNS, Catalog
+from edge_app.catalog import CATALOG, IMAGE_TABLES, SCHEMA_VERSION, STORED_COLUMNS, Catalog
 from edge_app.errors import StoreError
 from edge_app.generation import columns, thumbs_header, thumbs_name
 from edge_app.locking import errors_translated, lock
 from edge_app.readonly import open_for_reading
 from edge_app.records import GenerationRecord, join_path, record_crc
-from edge_app.session import CATALOG, open_catalog
+from edge_app.session import open_catalog
 
 Cure = Callable[[Catalog], object]
 

@@ -12,14 +12,13 @@ from pathlib import Path
 
 from edge_app import listing
 from edge_app.appendfile import AppendFile
-from edge_app.catalog import SCHEMA_VERSION, Catalog
+from edge_app.catalog import CATALOG, SCHEMA_VERSION, Catalog
 from edge_app.errors import NotFoundError, StoreError
 from edge_app.filters import Filter
 from edge_app.generation import thumbs_header, thumbs_name
 from edge_app.listing import Counts, Facets, Layout, Page
 from edge_app.readonly import open_for_reading
 from edge_app.records import ImageRecord, RejectedRecord
-from edge_app.session import CATALOG
 from edge_app.snapshot import Snapshot, load_snapshot
 
 _TOTALS = 100  # filters whose counts are kept until the index changes

@@ -8,10 +8,9 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from edge_app.catalog import Catalog
+from edge_app.catalog import CATALOG, Catalog
 from edge_app.config import MiB
 from edge_app.errors import StoreError
-from edge_app.session import CATALOG
 
 _COPY_BYTES = 256 * MiB  # of catalogue, at most, copied off read-only media: a million images
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge_app.appendfile import AppendFile, Header, sync_folder
-from edge_app.catalog import SCHEMA_VERSION, Catalog
+from edge_app.catalog import CATALOG, SCHEMA_VERSION, Catalog
 from edge_app.embed import ModelIdentity
 from edge_app.errors import StoreError
 from edge_app.generation import (
@@ -28,7 +28,6 @@ from edge_app.generation import (
 )
 from edge_app.records import GenerationRecord, State
 
-CATALOG = "catalog.db"
 _SAMPLE_FILES = 64  # looked up to recognise a library that has been moved
 
 

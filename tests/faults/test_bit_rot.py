@@ -13,11 +13,10 @@ import pytest
 
 from edge_app.appendfile import HEADER_BYTES
 from edge_app.batch import Batch
-from edge_app.catalog import Catalog
+from edge_app.catalog import CATALOG, Catalog
 from edge_app.check import check
 from edge_app.generation import columns
 from edge_app.records import RejectedRecord
-from edge_app.session import CATALOG
 from tests.indexes import new_image, writer_of
 
 FLIPS = 1000 * (20 if os.environ.get("FAULTS") == "long" else 1)
