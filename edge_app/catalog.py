@@ -24,11 +24,14 @@ from edge_app.records import (
     image_record,
     join_path,
     record_crc,
+    rejected_record,
+    storable,
     stored,
 )
 
 CATALOG = "catalog.db"  # its name in the index folder
 SCHEMA_VERSION = 1
+LARGEST = 2**63 - 1  # integer that SQLite can hold, or be asked for
 
 SCHEMA = """
 CREATE TABLE state (               -- one record
@@ -58,7 +61,7 @@ CREATE TABLE images (
     name BLOB NOT NULL,
     name_key BLOB NOT NULL,        -- sorts as people read: case folded, numbers by value
     size_bytes INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
+    mtime_ns NOT NULL,             -- text from the year 2262 on, where integers end
     content BLOB NOT NULL,         -- BLAKE2b-128 of the file
     twin INTEGER NOT NULL,         -- first 8 bytes of content as a signed integer
     width_px INTEGER NOT NULL,
@@ -97,7 +100,7 @@ CREATE UNIQUE INDEX rows_by_image ON rows (image_id, generation);
 CREATE TABLE rejected (
     path BLOB PRIMARY KEY,
     size_bytes INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
+    mtime_ns NOT NULL,             -- text from the year 2262 on, where integers end
     reason TEXT NOT NULL,
     crc INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -204,6 +207,8 @@ class Catalog:
         }
 
     def image(self, id: int) -> ImageRecord | None:
+        if abs(id) > LARGEST:
+            return None
         return self._image("images.id = ?", id)
 
     def image_at(self, path: str) -> ImageRecord | None:
@@ -268,16 +273,15 @@ class Catalog:
         )
         return {
             join_path(folder, name): Known(
-                id, size_bytes, mtime_ns, content, bool(offline), bool(embedded)
+                id, size_bytes, int(mtime_ns), content, bool(offline), bool(embedded)
             )
             for folder, name, id, size_bytes, mtime_ns, content, offline, embedded in rows
         }
 
     def rejected(self) -> dict[str, RejectedRecord]:
         rows = self.connection.execute("SELECT path, size_bytes, mtime_ns, reason FROM rejected")
-        return {
-            (path := os.fsdecode(blob)): RejectedRecord(path, *others) for blob, *others in rows
-        }
+        records = map(rejected_record, rows)
+        return {record.path: record for record in records}
 
     def count_rows(self, generation: int) -> int:
         """Live rows of a generation, counted."""
@@ -329,7 +333,7 @@ class Catalog:
         # A reason may quote a name that is not UTF-8, which SQLite can't hold as text.
         reason = record.reason.encode(errors="replace").decode()
         blob = os.fsencode(record.path)
-        self._insert("rejected", (blob, record.size_bytes, record.mtime_ns, reason))
+        self._insert("rejected", (blob, record.size_bytes, storable(record.mtime_ns), reason))
 
     def drop_rejected(self, path: str) -> None:
         self.connection.execute("DELETE FROM rejected WHERE path = ?", (os.fsencode(path),))

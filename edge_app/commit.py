@@ -16,6 +16,7 @@ from edge_app.generation import columns
 from edge_app.records import ImageRecord, RejectedRecord, RowRecord
 from edge_app.session import OpenIndex
 
+_YEAR_1_S, _YEAR_9999_S = -62_135_596_800, 253_402_300_799  # first and last second
 _CATALOG_BYTES = 4096  # of log and catalogue for one image, generously
 
 
@@ -107,7 +108,6 @@ class _Change:
         if offset is None:
             offset = self.state.thumbs_bytes
             self.state = replace(self.state, thumbs_bytes=offset + thumb.size_bytes)
-        file_time = image.mtime_ns // 10**9
         self._catalog.drop_rejected(image.path)
         self._catalog.put_image(
             ImageRecord(
@@ -119,7 +119,7 @@ class _Change:
                 width_px=image.width_px,
                 height_px=image.height_px,
                 format=image.format,
-                taken_at=file_time if image.taken_at is None else image.taken_at,
+                taken_at=_seconds(image.mtime_ns) if image.taken_at is None else image.taken_at,
                 taken_from="file" if image.taken_at is None else "exif",
                 camera=image.camera,
                 offline=False,
@@ -152,21 +152,23 @@ class _Change:
         for move in moved:
             self._catalog.drop_image(move.id)
         for move, image in images:
+            if image is None:
+                continue
             overwritten = self._catalog.image_at(move.path)
             if overwritten:
                 self.remove(overwritten.id)
             self._catalog.drop_rejected(move.path)
-            if image:
-                image = replace(
+            from_file = image.taken_from == "file"
+            self._catalog.put_image(
+                replace(
                     image,
                     path=move.path,
                     size_bytes=move.size_bytes,
                     mtime_ns=move.mtime_ns,
+                    taken_at=_seconds(move.mtime_ns) if from_file else image.taken_at,
                     offline=False,
                 )
-                if image.taken_from == "file":
-                    image = replace(image, taken_at=move.mtime_ns // 10**9)
-                self._catalog.put_image(image)
+            )
 
     def set_offline(self, id: int, offline: bool) -> None:
         image = self._catalog.image(id)
@@ -184,6 +186,11 @@ class _Change:
 
     def _drop_rows(self, id: int, generation: int | None = None) -> None:
         self._live.subtract(self._catalog.drop_rows(id, generation))
+
+
+def _seconds(mtime_ns: int) -> int:
+    """A file's time as seconds, kept within the years 1 to 9999 that dates have."""
+    return max(_YEAR_1_S, min(mtime_ns // 10**9, _YEAR_9999_S))
 
 
 def need_bytes(batch: Batch) -> int:

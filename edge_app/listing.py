@@ -16,10 +16,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.catalog import Catalog
+from edge_app.catalog import LARGEST, Catalog
 from edge_app.errors import UsageError
 from edge_app.filters import ORIENTATIONS, Filter
-from edge_app.records import ImageRecord, RejectedRecord, name_key
+from edge_app.records import ImageRecord, RejectedRecord, name_key, rejected_record
 
 T = TypeVar("T")
 SORTS = ("date", "name", "folder")  # each also with a "-" before it: the other way round
@@ -138,7 +138,7 @@ def rejected(catalog: Catalog, cursor: str | None, limit: int) -> Page[RejectedR
            WHERE path > ? ORDER BY path LIMIT ?""",
         (behind, limit + 1),
     ).fetchall()
-    items = [RejectedRecord(os.fsdecode(path), *others) for path, *others in rows[:limit]]
+    items = [rejected_record(row) for row in rows[:limit]]
     return Page(
         items, rows[limit - 1][0].hex() if len(rows) > limit else None, counts(catalog).rejected
     )
@@ -206,6 +206,8 @@ class _Order:
             values = [*keys, int(id)]
         except ValueError:
             raise _bad_cursor(cursor) from None
+        if any(isinstance(value, int) and abs(value) > LARGEST for value in values):
+            raise _bad_cursor(cursor)
         sign = "<" if self.descending else ">"
         if self.sort != "folder":
             return f"({', '.join(self._columns)}) {sign} (?, ?)", values

@@ -118,6 +118,11 @@ def name_key(name: str) -> bytes:
     return os.fsencode(padded)
 
 
+def storable(number: int) -> int | str:
+    """As SQLite can hold it: its integers end at 2**63, a file's time in nanoseconds may not."""
+    return number if abs(number) < 2**63 else str(number)
+
+
 def stored(image: ImageRecord) -> tuple[Any, ...]:
     """The values of STORED_COLUMNS, the ones derived from others included: a flipped bit there
     would bend a filter or an order, so the CRC covers them too."""
@@ -130,7 +135,7 @@ def stored(image: ImageRecord) -> tuple[Any, ...]:
         name,
         name_key(image.name),
         image.size_bytes,
-        image.mtime_ns,
+        storable(image.mtime_ns),
         image.content,
         twin,
         image.width_px,
@@ -155,4 +160,10 @@ def image_record(columns: tuple[Any, ...]) -> ImageRecord:
     """An ImageRecord from a selection of IMAGE_COLUMNS."""
     id, folder, name, *others = columns
     record = ImageRecord(id, join_path(folder, name), *others)
-    return replace(record, offline=bool(record.offline))
+    return replace(record, mtime_ns=int(record.mtime_ns), offline=bool(record.offline))
+
+
+def rejected_record(columns: tuple[Any, ...]) -> RejectedRecord:
+    """A RejectedRecord from a selection of all its columns."""
+    path, size_bytes, mtime_ns, reason = columns
+    return RejectedRecord(os.fsdecode(path), size_bytes, int(mtime_ns), reason)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.appendfile import HEADER_BYTES, AppendFile
-from edge_app.catalog import Catalog
+from edge_app.catalog import LARGEST, Catalog
 from edge_app.embed import ModelIdentity
 from edge_app.errors import NotFoundError, StoreError
 from edge_app.generation import Column, columns, identity_of
@@ -62,7 +62,7 @@ class Snapshot:
     def row_of(self, id: int) -> int:
         """The row of an image; NotFoundError if it has no live one."""
         ids, rows = self._rows_by_id
-        place = int(np.searchsorted(ids, id))
+        place = int(np.searchsorted(ids, id)) if 0 < id <= LARGEST else len(ids)
         if place == len(ids) or ids[place] != id:
             raise NotFoundError(f"image {id} is not in the index, or not embedded yet")
         return int(rows[place])

@@ -159,6 +159,8 @@ def test_images_that_come_and_go_neither_repeat_nor_hide_others(tmp_path: Path) 
         ("folder", "61.1"),
         ("-folder", "61.61.one"),
         ("date", "9" * 5000 + ".1"),
+        ("-date", "9" * 30 + ".1"),
+        ("name", "61." + "9" * 30),
     ],
 )
 def test_a_cursor_of_something_else_is_refused(reader: Reader, sort: str, cursor: str) -> None:

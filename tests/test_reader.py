@@ -94,6 +94,16 @@ def test_the_same_content_twice_is_a_twin(tmp_path: Path) -> None:
         assert first == second != third
 
 
+@pytest.mark.parametrize("id", [0, -1, 2, 2**63, -(2**63), 10**30])
+def test_an_id_that_never_was_is_not_found(tmp_path: Path, id: int) -> None:
+    add(tmp_path, "a.jpg")
+    with Reader(tmp_path / "index") as reader:
+        assert reader.images([id, 1]) == [reader.image(1)]
+        for ask in (reader.image, reader.thumbnail, reader.snapshot().row_of):
+            with pytest.raises(NotFoundError):
+                ask(id)
+
+
 def test_rows_are_read_without_the_map(tmp_path: Path) -> None:
     add(tmp_path, *[f"{n}.jpg" for n in range(20)])
     with Reader(tmp_path / "index") as reader:

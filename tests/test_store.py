@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from edge_app import store
 from edge_app.appendfile import AppendFile
 from edge_app.batch import Batch, Moved
+from edge_app.check import check
 from edge_app.config import Limits
 from edge_app.errors import DiskFullError, LockedError, StoreError
 from edge_app.reader import Reader
@@ -131,9 +133,26 @@ def test_an_image_out_of_reach_is_kept(tmp_path: Path) -> None:
 
 def test_ids_that_are_gone_are_passed_over(tmp_path: Path) -> None:
     with writer_of(tmp_path) as writer:
+        writer.commit(images("a.jpg"))
         moved = [Moved(9, "a.jpg", 1, 1)]
         writer.commit(Batch(removed=[7], offline=[8], online=[8], moved=moved))
-        assert writer.known() == {}
+    assert paths(tmp_path) == {"a.jpg"}
+
+
+@pytest.mark.parametrize("seconds", [-(10**12), -(2**33), 0, 2**33, 2**34, 10**12])
+def test_a_file_may_have_any_time(tmp_path: Path, seconds: int) -> None:
+    mtime_ns = seconds * 10**9 + 5
+    broken = RejectedRecord("b.jpg", 1, mtime_ns, "cut short")
+    with writer_of(tmp_path) as writer:
+        writer.commit(Batch(images=[new_image("a.jpg", mtime_ns=mtime_ns)], rejected=[broken]))
+        assert writer.known()["a.jpg"].mtime_ns == mtime_ns
+        assert writer.rejected() == {"b.jpg": broken}
+        writer.commit(Batch(moved=[Moved(1, "c.jpg", 1, mtime_ns + 1)]))
+    with Reader(tmp_path / "index") as reader:
+        assert reader.image(1).mtime_ns == mtime_ns + 1
+        datetime.fromtimestamp(reader.image(1).taken_at, UTC)  # a date that can be shown
+        assert reader.rejected().items == [broken]
+    assert check(tmp_path / "index").problems == []
 
 
 def test_the_same_thumbnail_is_not_written_twice(tmp_path: Path) -> None:
