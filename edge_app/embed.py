@@ -77,9 +77,11 @@ class ModelIdentity:
 
 
 class Embedder:
-    """One interpreter of one model; calls from several threads take turns.
+    """One model, safe to use from several threads: `threads` calls run at a time, others wait.
 
-    threads: None for `default_threads()`; passed explicitly, the runtime's own default is one.
+    threads: None for `default_threads()`. Each has an interpreter of its own, made when it is first
+    needed, 26 MB: on 2 cores two of them embed 174 images/s (ai-edge-litert; tflite-runtime 90),
+    one interpreter told to use two threads 119 (70).
     runtime: a key of RUNTIMES, or None for the first that is installed.
     Raises ModelError if the model, its card or a runtime is missing or they don't fit together.
     """
@@ -95,20 +97,19 @@ class Embedder:
             )
         self.threads = threads or default_threads()
         self.runtime = installed_runtime(runtime)
-        module = _interpreter_module(self.runtime)
+        self._module = _interpreter_module(self.runtime)
+        self._content = content
+        self._making = threading.Lock()
         try:
-            with _native_chatter_silenced():
-                self._interpreter = module.Interpreter(
-                    model_content=content, num_threads=self.threads
-                )
-                self._interpreter.allocate_tensors()
-            (self._input,) = self._interpreter.get_input_details()
-            (self._output,) = self._interpreter.get_output_details()
+            first = self._make_interpreter()
+            (self._input,) = first.get_input_details()
+            (self._output,) = first.get_output_details()
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ModelError(f"model {model} can't be loaded by {self.runtime}: {reason}") from None
         self._check_shapes(model)
-        self._turn = threading.Lock()
+        self._idle = [first]
+        self._turns = threading.Semaphore(self.threads)
 
     @property
     def identity(self) -> ModelIdentity:
@@ -122,13 +123,13 @@ class Embedder:
     def embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(n, s, s, 3) uint8 RGB → (n, dim) float32, unit rows."""
         vectors = np.empty((len(pixels), self.card.dim), np.float32)
-        with self._turn:
+        with self._interpreter() as interpreter:
             for image, vector in zip(pixels, vectors, strict=True):
-                self._interpreter.set_tensor(
+                interpreter.set_tensor(
                     self._input["index"], image[np.newaxis].astype(self._input["dtype"])
                 )
-                self._interpreter.invoke()
-                vector[:] = self._interpreter.get_tensor(self._output["index"])[0]
+                interpreter.invoke()
+                vector[:] = interpreter.get_tensor(self._output["index"])[0]
         if self._output["dtype"] != np.float32:
             scale, zero_point = self._output["quantization"]
             vectors = (vectors - np.float32(zero_point)) * np.float32(scale)
@@ -136,6 +137,22 @@ class Embedder:
         # A network whose last activations are all zero has no direction; it matches nothing.
         vectors /= np.maximum(norms, np.finfo(np.float32).tiny)
         return vectors
+
+    @contextmanager
+    def _interpreter(self) -> Iterator[Any]:
+        """An interpreter for the caller alone."""
+        with self._turns:
+            interpreter = self._idle.pop() if self._idle else self._make_interpreter()
+            try:
+                yield interpreter
+            finally:
+                self._idle.append(interpreter)
+
+    def _make_interpreter(self) -> Any:
+        with self._making, _native_chatter_silenced():
+            interpreter = self._module.Interpreter(model_content=self._content, num_threads=1)
+            interpreter.allocate_tensors()
+        return interpreter
 
     def _check_shapes(self, model: Path) -> None:
         size, dim = self.card.input_size_px, self.card.dim

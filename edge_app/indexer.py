@@ -1,7 +1,7 @@
 """Brings the index in step with the library root: scan → decode → embed → store, overlapping.
 
-Decoding runs ahead in child processes while this loop embeds, and a thread commits one batch while
-the next one fills; only then is it counted as done.
+Child processes decode, threads embed, and one more thread commits a batch while the next one fills;
+only then is it counted as done. No stage runs further ahead of the next than keeps that one busy.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_app.ahead import Ahead
 from edge_app.batch import Batch, Moved, NewImage
 from edge_app.config import Limits
 from edge_app.decode import WHOLE, Decoded
@@ -32,6 +33,8 @@ FIRST_BATCH_S = 1.0
 
 class Embeds(Protocol):
     """What indexing needs of an `embed.Embedder`."""
+
+    threads: int  # calls of `embed` that run at a time
 
     def embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(n, s, s, 3) uint8 RGB → (n, dim) float32, unit rows."""
@@ -138,45 +141,20 @@ def index(
     todo = plan(found, known, writer.rejected())
     report = IndexReport(unchanged=todo.unchanged, rejected=todo.still_rejected)
     boxes = (WHOLE, *TILES) if writer.tiles else (WHOLE,)
-    with _Commits(writer) as commits:
-        run = _Run(root, writer, embedder, limits, todo, known, report, commits, on_progress)
+    with (
+        # As many images wait as are being embedded, so that no thread has to.
+        Ahead[NewImage](embedder.threads, most=2 * embedder.threads) as images,
+        Ahead[int](threads=1, most=1) as commits,
+    ):
+        run = _Run(
+            root, writer, embedder, limits, todo, known, report, images, commits, on_progress
+        )
         run.read(pool.run(Job(file, file.path, boxes) for file in todo.to_read))
         run.settle(found, prune)
     report.seconds = time.monotonic() - start
     read = report.added + report.updated + report.moved
     report.images_per_s = read / report.seconds if read else 0.0
     return report
-
-
-class _Commits:
-    """Commits one batch at a time, in a thread: waiting for the medium, tenths of a second a batch,
-    leaves no core idle."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-        self._thread = ThreadPoolExecutor(1, "commit")
-        self._under_way: Future[None] | None = None
-        self.done = 0  # files whose batch is part of the index
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._thread.shutdown()
-
-    def start(self, batch: Batch, count: int) -> None:
-        """Begin to commit a batch of `count` files, as soon as the one before is done."""
-        self.wait()
-        self._under_way = self._thread.submit(self._commit, batch, count)
-
-    def wait(self) -> None:
-        """Until all is committed; raises what went wrong."""
-        if self._under_way is not None:
-            self._under_way.result()
-
-    def _commit(self, batch: Batch, count: int) -> None:
-        self._writer.commit(batch)
-        self.done += count
 
 
 class _Run:
@@ -191,17 +169,18 @@ class _Run:
         todo: Plan,
         known: dict[str, Known],
         report: IndexReport,
-        commits: _Commits,
+        images: Ahead[NewImage],  # being embedded
+        commits: Ahead[int],  # of batches; each gives the count of its files
         on_progress: Callable[[Progress], None],
     ) -> None:
         self.root, self.writer, self.embedder, self.limits = root, writer, embedder, limits
-        self.todo, self.known, self.report = todo, known, report
-        self.commits, self.on_progress = commits, on_progress
+        self.todo, self.known, self.report, self.on_progress = todo, known, report, on_progress
+        self.images, self.commits = images, commits
         self.missing_paths = {
             old.content: path for path, old in todo.missing.items() if old.embedded
         }
         self.batch = Batch(online=todo.back_online, forgotten=todo.forgotten)
-        self.told = 0  # of the files committed
+        self.done = 0
         self.started = self.filling = time.monotonic()
 
     def read(self, results: Iterable[tuple[Job, Outcome]]) -> None:
@@ -210,12 +189,12 @@ class _Run:
         pending = 0
         for job, result in results:
             self._take(job.key, result)
+            self.batch.images.extend(self.images.done())
             pending += 1
             if 2 * pending >= self.limits.batch_images or self._is_due():
                 self._commit(pending)
                 pending = 0
-            if self.commits.done > self.told:
-                self._tell()
+            self._note(self.commits.done())
         self._commit(pending)
 
     def settle(self, found: Scan, prune: bool) -> None:
@@ -231,8 +210,7 @@ class _Run:
             else:
                 self._mark_offline(old)
         self._commit(0)
-        self.commits.wait()
-        self._tell()
+        self._note(self.commits.rest())
         self.writer.finish()
 
     def _take(self, file: FoundFile, result: Outcome) -> None:
@@ -251,10 +229,10 @@ class _Run:
                 self.batch.moved.append(Moved(same.id, file.path, file.size_bytes, file.mtime_ns))
                 self.report.moved += 1
             else:
-                self.batch.images.append(self._embedded(file, result))
+                self.images.start(partial(self._embedded, file, result))
                 self.report.updated += 1
         else:
-            self.batch.images.append(self._embedded(file, result))
+            self.images.start(partial(self._embedded, file, result))
             self.report.added += 1
 
     def _missing_twin(self, content: bytes) -> Known | None:
@@ -301,11 +279,22 @@ class _Run:
             self.batch.offline.append(old.id)
 
     def _commit(self, count: int) -> None:
-        self.commits.start(self.batch, count)
+        """Begin to commit the batch of so many files; returns when the one before is committed."""
+        self.batch.images.extend(self.images.rest())
+        self.commits.start(partial(self._committed, self.batch, count))
         self.batch = Batch()
         self.filling = time.monotonic()
+        self._note(self.commits.done())
+
+    def _committed(self, batch: Batch, count: int) -> int:
+        self.writer.commit(batch)
+        return count
+
+    def _note(self, committed: Iterable[int]) -> None:
+        for count in committed:
+            self.done += count
+            self._tell()
 
     def _tell(self) -> None:
-        self.told = self.commits.done
-        rate = self.told / (time.monotonic() - self.started) if self.told else 0.0
-        self.on_progress(Progress("indexing", self.told, len(self.todo.to_read), rate))
+        rate = self.done / (time.monotonic() - self.started) if self.done else 0.0
+        self.on_progress(Progress("indexing", self.done, len(self.todo.to_read), rate))

@@ -20,11 +20,7 @@ def available_bytes(root: Path = _ROOT) -> int:
 
 
 def default_threads() -> int:
-    """One for each core this process may run on.
-
-    Measured on 2 cores, ms an image with 1 and 2 inference threads: tflite-runtime 19.5 and 10.2,
-    ai-edge-litert 9.7 and 6.6.
-    """
+    """One for each core this process may run on."""
     return len(os.sched_getaffinity(0))
 
 

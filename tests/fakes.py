@@ -17,6 +17,8 @@ SIZE_PX = 32
 class FakeEmbedder:
     """An image's colours on a 4 × 4 grid, as a unit vector: similar pictures, similar vectors."""
 
+    threads = 2
+
     def __init__(self, name: str = "fake") -> None:
         self.identity = ModelIdentity(name, f"{name:0<64}", 48, SIZE_PX, PREPROCESS, "any")
         self.calls = 0

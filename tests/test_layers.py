@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "edge_app"
 LAYERS: list[set[str]] = [
     {"errors"},
     {"config", "exif"},
-    {"memory", "refusal"},
+    {"memory", "refusal", "ahead"},
     {"scan", "decode", "originals", "embed", "appendfile", "codes", "records", "passcode"},
     {"decodechild", "tiles", "catalog", "batch", "locking", "dismissed"},
     {"decodepool", "generation", "readonly"},
