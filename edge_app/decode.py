@@ -88,7 +88,8 @@ def decode(data: bytes, size_px: int, limits: Limits, boxes: Sequence[Box] = (WH
     name = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: JPEGs one behind another
     width_px, height_px = image.size
     with _damage_as_reason(name):
-        image.draft(None, _draft_size(image.size, boxes, enough))
+        if name == "JPEG":  # pillow-heif would deliver a thumbnail that the file brings along
+            image.draft(None, _draft_size(image.size, boxes, enough))
         image.load()
         tags = exif.read_tags(image)  # after load(): PNG may keep them last, TIFF is turned by it
         orientation = exif.orientation(tags)

@@ -58,10 +58,10 @@ def main() -> None:
         while lengths := jobs.read(LENGTHS.size):
             head_bytes, body_bytes = LENGTHS.unpack(lengths)
             head, body = json.loads(jobs.read(head_bytes)), jobs.read(body_bytes)
-            # Should this decode hang after the parent died: SIGALRM's default action ends us.
-            signal.setitimer(signal.ITIMER_REAL, 2 * limits.decode_s)
+            # The parent kills us long before; should it be dead, SIGPROF's default action does.
+            signal.setitimer(signal.ITIMER_PROF, 2 * limits.decode_s)
             _send(answers, _answer(head, body, settings, limits, decode))
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
     except MemoryError:
         os._exit(EXIT_MEMORY)
     except BrokenPipeError:

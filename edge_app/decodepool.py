@@ -34,8 +34,8 @@ from edge_app.errors import (
 
 PACKAGE = Path(__file__).parent
 START_S = 30.0  # from starting a child to its greeting
-ANSWER_S = 5.0  # from the first byte of a message to its last
-EXIT_S = 1.0  # for a child that closed its pipe or was killed to be gone
+ANSWER_S = 30.0  # from the first byte of a message to its last
+EXIT_S = 5.0  # for a child that closed its pipe or was killed to be gone
 PIPE_BYTES = (
     1 << 20
 )  # the most an unprivileged Linux process may ask for; holds 6 answers at 224 px
@@ -204,6 +204,7 @@ class _Child:
     def __init__(self, settings: Settings, limits: Limits) -> None:
         self.jobs: deque[Job] = deque()
         self.due_s = time.monotonic() + START_S  # when its next message has to be there
+        self._processor_due_s = START_S  # the same on the clock of its own processor time
         self._limits = limits
         self._greeted = False
         self._answers = 0
@@ -221,27 +222,44 @@ class _Child:
         """Give it a job more."""
         path, body = (job.source, b"") if isinstance(job.source, str) else (None, job.source)
         if self._greeted and not self.jobs:
-            self.due_s = time.monotonic() + self._limits.decode_s
+            self._start_clock()
         self.jobs.append(job)
         with suppress(BrokenPipeError):  # it is dead, which shows when its answer is due
             self._input.write(message({"path": path, "boxes": job.boxes}, body))
             self._input.flush()
 
     def answer(self) -> tuple[Job, Outcome] | None:
-        """Its first job and the outcome, or None for the greeting of a new child.
+        """Its first job and the outcome; None for a new child's greeting, or if it needs longer.
 
         EOFError when it died, TimeoutError when it has to.
         """
+        if not _readable([self], self.due_s) and self._is_starved():
+            self.due_s = time.monotonic() + self._processor_left_s()
+            return None
         head_bytes, body_bytes = LENGTHS.unpack(self._read(LENGTHS.size, self.due_s))
         rest_due_s = time.monotonic() + ANSWER_S
         head = json.loads(self._read(head_bytes, rest_due_s))
         body = self._read(body_bytes, rest_due_s)
-        self.due_s = time.monotonic() + self._limits.decode_s
+        self._start_clock()
         if not self._greeted:
             self._greeted = True
             return None
         self._answers += 1
         return self.jobs.popleft(), _outcome(head, body)
+
+    def _start_clock(self) -> None:
+        self.due_s = time.monotonic() + self._limits.decode_s
+        self._processor_due_s = _processor_s(self._process.pid)[0] + self._limits.decode_s
+
+    def _processor_left_s(self) -> float:
+        return self._processor_due_s - _processor_s(self._process.pid)[0]
+
+    def _is_starved(self) -> bool:
+        """Whether it is computing but has not had its time of a processor yet.
+
+        Under load a nice process may wait for seconds, which is not its image's fault.
+        """
+        return self._processor_left_s() > 0 and _processor_s(self._process.pid)[1]
 
     def bury(self, death: EOFError | TimeoutError) -> tuple[Job, Outcome] | None:
         """End it; the job it died of and the reason, or None if that job deserves another try.
@@ -249,22 +267,19 @@ class _Child:
         Only what a fresh child dies of is surely its first job's doing: earlier images may have
         left leaks or a damaged heap behind. A job that took too long gets no second chance.
         """
-        if isinstance(death, EOFError):
+        if isinstance(death, TimeoutError):
+            reason = self._slowness()
+            self.close()
+        else:
             with suppress(TimeoutExpired):
                 self._process.wait(EXIT_S)
-        self.close()
+            self.close()
+            reason = self._cause_of_death()
         if not self._greeted:
             raise EdgeAppError(f"a decoding process did not start ({self._end()})")
-        if isinstance(death, TimeoutError):
-            reason = f"decoding took over {self._limits.decode_s:g} s (decode_s)"
-        elif self._answers:
+        if isinstance(death, EOFError) and self._answers:
             return None
-        elif self._process.returncode == EXIT_MEMORY:
-            limit_mib = self._limits.decode_memory_bytes / MiB
-            reason = f"decoding needs over {limit_mib:g} MiB of memory (decode_memory_bytes)"
-        else:
-            reason = f"the decoder crashed ({self._end()})"
-        return self.jobs.popleft(), DecodeError(reason)
+        return self.jobs.popleft(), reason
 
     def close(self) -> None:
         """Kill it; it has nothing to lose."""
@@ -274,6 +289,20 @@ class _Child:
                 pipe.close()
         with suppress(TimeoutExpired):  # stuck in the kernel, on a dead network mount: init's now
             self._process.wait(EXIT_S)
+
+    def _slowness(self) -> DecodeError:
+        limit_s = self._limits.decode_s
+        idled = self._processor_left_s() > limit_s / 2
+        if idled and isinstance(self.jobs[0].source, str):  # a disk or a network mount that hangs
+            return UnreadableError(f"reading took over {limit_s:g} s (decode_s)")
+        return DecodeError(f"decoding took over {limit_s:g} s (decode_s)")
+
+    def _cause_of_death(self) -> DecodeError:
+        if self._process.returncode == EXIT_MEMORY:
+            limit_mib = self._limits.decode_memory_bytes / MiB
+            reason = f"decoding needs over {limit_mib:g} MiB of memory (decode_memory_bytes)"
+            return DecodeError(reason)
+        return DecodeError(f"the decoder crashed ({self._end()})")
 
     def _end(self) -> str:
         code = self._process.returncode
@@ -306,6 +335,12 @@ def _readable(children: list[_Child], until_s: float) -> set[int]:
         poll.register(child, select.POLLIN)
     wait_ms = max(0, math.ceil((until_s - time.monotonic()) * 1000))
     return {descriptor for descriptor, _ in poll.poll(wait_ms)}
+
+
+def _processor_s(pid: int) -> tuple[float, bool]:
+    """The processor time a process has used, and whether it is using or wanting more right now."""
+    state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[10]) + int(fields[11])) / os.sysconf("SC_CLK_TCK"), state == "R"
 
 
 def _outcome(head: dict[str, Any], body: bytearray) -> Outcome:

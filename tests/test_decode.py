@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import zlib
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
 from io import BytesIO
 from typing import Any
 
@@ -29,6 +31,12 @@ AVIF = pytest.param(
 )
 
 
+HEIF = pytest.param(
+    "HEIF",
+    marks=pytest.mark.skipif(not find_spec("pillow_heif"), reason="pillow-heif is not installed"),
+)
+
+
 def quadrants(width_px: int = 96, height_px: int = 64) -> Image.Image:
     """Red and green above blue and white: no turn or mirroring looks like another."""
     small = Image.new("RGB", (2, 2))
@@ -38,7 +46,9 @@ def quadrants(width_px: int = 96, height_px: int = 64) -> Image.Image:
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = BytesIO()
-    if kind in ("JPEG", "WEBP", "AVIF"):
+    if kind == "HEIF":
+        import_module("pillow_heif").register_heif_opener()
+    if kind in ("JPEG", "WEBP", "AVIF", "HEIF"):
         options = {"quality": 95, **options}
     image.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -66,7 +76,7 @@ def thumbnail_of(decoded: Decoded) -> Image.Image:
 # --- what comes out -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", AVIF])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", AVIF, HEIF])
 def test_every_format_gives_the_same_picture_its_size_and_its_name(kind: str) -> None:
     decoded = decode(encoded(quadrants(), kind), SIZE_PX, LIMITS)
     assert (decoded.width_px, decoded.height_px, decoded.format) == (96, 64, kind)
@@ -138,7 +148,7 @@ UNDO = {6: TURNS[8], 8: TURNS[6]}  # every other turn undoes itself
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "TIFF-deflate", AVIF])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "TIFF-deflate", AVIF, HEIF])
 def test_orientation_is_applied_once(kind: str, orientation: int) -> None:
     kind, _, compression = kind.partition("-")
     turn = UNDO.get(orientation, TURNS.get(orientation))
@@ -146,7 +156,7 @@ def test_orientation_is_applied_once(kind: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"compression": "tiff_deflate"} if compression else {}
-    data = encoded(stored, kind, exif=exif, **options)
+    data = encoded(stored, kind, exif=exif.tobytes(), **options)
     decoded = decode(data, SIZE_PX, LIMITS, (TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT))
     assert (decoded.width_px, decoded.height_px) == (96, 64)
     assert thumbnail_of(decoded).size == (96, 64)
@@ -320,7 +330,7 @@ def test_says_in_a_few_words_why_not() -> None:
     assert reason(b"\xff\xd8\xff" + bytes(100)) == "damaged JPEG"
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", AVIF])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", AVIF, HEIF])
 def test_a_truncated_file_is_refused_wherever_it_ends(kind: str) -> None:
     data = encoded(photo_like(64, 48), kind)
     for kept in (0.05, 0.3, 0.6, 0.9):
@@ -328,7 +338,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(kind: str) -> None:
         assert why in (f"truncated {kind}", f"damaged {kind}"), kept
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", AVIF])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", AVIF, HEIF])
 def test_a_file_over_the_pixel_limit_is_refused_and_one_at_it_is_not(kind: str) -> None:
     data = encoded(Image.new("RGB", (300, 200)), kind)
     decode(data, SIZE_PX, replace(LIMITS, decode_pixels=60_000))
