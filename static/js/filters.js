@@ -36,7 +36,7 @@ export async function openFilters(current, apply) {
       h('fieldset', {}, h('legend', {}, t('filter.dates')), h('div.days', {}, day('from'), day('to'))),
       h('fieldset', {}, h('legend', {}, t('filter.format')), formats),
       h('fieldset', {}, h('legend', {}, t('filter.orientation')), orientations)),
-    h('footer', {}, h('button.soft', { type: 'button', onclick: clear }, t('filter.clear')), done));
+    h('div.foot', {}, h('button.soft', { type: 'button', onclick: clear }, t('filter.clear')), done));
 
   // The button tells how much the filters leave, as soon as the gallery behind the sheet knows.
   const counting = setInterval(() => {

@@ -22,6 +22,7 @@ const target = (width) => (width < 500 ? 116 : width < 1000 ? 170 : width < 2000
 export default function gallery(first, { restored } = {}) {
   let params = first;
   let seen = null; // the revision of the library that is on show
+  let loaded = false;
   let loading = new AbortController();
   let returning = restored;
 
@@ -78,6 +79,7 @@ export default function gallery(first, { restored } = {}) {
   }
 
   function show(listing) {
+    loaded = true;
     news.replaceChildren();
     count.textContent = t('gallery.count', { n: listing.ids.length });
     const some = listing.ids.length > 0;
@@ -120,7 +122,7 @@ export default function gallery(first, { restored } = {}) {
   }
 
   function noticeChange() {
-    if (!grid.listing.ids.length) place.replaceChildren(nothing());
+    if (loaded && !grid.listing.ids.length) place.replaceChildren(nothing());
     if (seen === null || revision() === seen) return;
     if (grid.listing.ids.length <= REFRESH_MAX) return refreshSoon();
     const more = lastStatus().images - grid.listing.ids.length;

@@ -14,23 +14,16 @@ const kept = new Map(); // searches already answered, so that going back is inst
 const target = (width) => (width < 500 ? 120 : width < 900 ? 150 : 190);
 
 /** @param {{title: string, search: (query: object, signal: AbortSignal) => Promise<object>, key: string,
- *   restored?: object, set: (changes: object) => void}} options `search` gets k, offset, collapse and the
- *   filters; `key` names the query; `set` puts changed options into the URL and shows them */
-export function createMatches({ title, search, key, restored, set }) {
-  const params = route();
-  const collapse = params.collapse !== '0';
-  const within = params.within === '1';
-  const filtered = FILTERS.some((each) => params[each]);
-  const query = { collapse: collapse ? 1 : undefined, ...(within ? pick(params, FILTERS) : {}) };
-  const cacheKey = JSON.stringify([key, query]);
-  let min = Number(params.min) || 0;
-  let answer = kept.get(cacheKey) ?? null; // {items, total}
+ *   restored?: object}} options `search` gets k, offset, collapse and the filters; `key` names the query */
+export function createMatches({ title, search, key, restored }) {
+  let min = Number(route().min) || 0;
+  let answer = null; // {items, next, done}
   let loading = new AbortController();
   let returning = restored;
 
   const scores = new Map();
   const stacks = new Map(); // id → ids folded under it
-  const grid = new Grid({ hrefOf: (id) => href({ ...pick(params, LISTING), view: 'similar', id }), target, label: title, decorate });
+  const grid = new Grid({ hrefOf: (id) => href({ ...pick(route(), LISTING), view: 'similar', id }), target, label: title, decorate });
   const heading = h('h2', {}, title);
   const count = h('span.count', { role: 'status' });
   const minimum = slider({
@@ -46,8 +39,9 @@ export function createMatches({ title, search, key, restored, set }) {
   const element = h('section.matches', {},
     h('div.heading', {}, heading, count),
     h('div.options', {}, minimum,
-      checkbox(t('matches.collapse'), collapse, (on) => set({ collapse: on ? '' : '0' })),
-      filtered && checkbox(t('matches.within'), within, (on) => set({ within: on ? '1' : '' }))),
+      checkbox(t('matches.collapse'), route().collapse !== '0', (on) => option({ collapse: on ? '' : '0' })),
+      FILTERS.some((each) => route()[each]) &&
+        checkbox(t('matches.within'), route().within === '1', (on) => option({ within: on ? '1' : '' }))),
     place, more);
 
   function decorate(tile, image) {
@@ -105,12 +99,24 @@ export function createMatches({ title, search, key, restored, set }) {
     if (!shown) place.replaceChildren(h('p.quiet', {}, answer.items.length ? t('matches.none', { score: write(min) }) : t('matches.none.all')));
   }
 
+  /** How to search, besides by what. */
+  function query() {
+    const { collapse, within, ...params } = route();
+    return { collapse: collapse === '0' ? undefined : 1, ...(within && pick(params, FILTERS)) };
+  }
+
+  function option(change) {
+    note({ ...route(), ...change });
+    start();
+  }
+
   async function load() {
     loading.abort();
     loading = new AbortController();
+    const cacheKey = JSON.stringify([key, query()]);
     const offset = answer?.next ?? 0;
     try {
-      const page = await search({ ...query, k: PAGE, offset: offset || undefined }, loading.signal);
+      const page = await search({ ...query(), k: PAGE, offset: offset || undefined }, loading.signal);
       remember(page.items.map(({ score, folded, ...image }) => image));
       answer = {
         items: [...(answer?.items ?? []), ...page.items],
@@ -136,6 +142,8 @@ export function createMatches({ title, search, key, restored, set }) {
   }
 
   function start() {
+    loading.abort();
+    answer = kept.get(JSON.stringify([key, query()])) ?? null;
     if (answer) {
       remember(answer.items.map(({ score, folded, unfolded, ...image }) => image));
       grid.resize();

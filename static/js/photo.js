@@ -6,7 +6,7 @@ import { fetchListing, image as fetchImage, recall, recallListing } from './libr
 import { createMatches } from './matches.js';
 import { emptyState, failure } from './pieces.js';
 import { mark, marked, queryset } from './queryset.js';
-import { go, href, LISTING, note, pick } from './route.js';
+import { go, href, LISTING, note, pick, route } from './route.js';
 import { get } from './server.js';
 import { createRegionButton, createStage } from './stage.js';
 import { t } from './text.js';
@@ -60,19 +60,18 @@ export default function photo(first, { restored } = {}) {
 /** The view of one image that is known to exist. */
 function showImage(image, params, restored) {
   const listing = pick(params, LISTING);
-  let state = params;
   let matches;
   const matchPlace = h('div.match-side');
   const notice = h('p.quiet.caption', { role: 'status' });
 
   const startMatches = (back) => {
+    const { box } = route();
     matches?.destroy();
     matches = createMatches({
-      title: t(state.box ? 'matches.region' : 'matches.title'),
-      key: `similar ${image.id} ${state.box ?? ''}`,
-      search: (query, signal) => get(`api/images/${image.id}/similar`, { ...query, box: state.box }, signal),
+      title: t(box ? 'matches.region' : 'matches.title'),
+      key: `similar ${image.id} ${box ?? ''}`,
+      search: (query, signal) => get(`api/images/${image.id}/similar`, { ...query, box }, signal),
       restored: back,
-      set: (changes) => go({ ...state, ...changes }, { replace: true }),
     });
     matchPlace.replaceChildren(matches.element);
     matches.start();
@@ -80,20 +79,19 @@ function showImage(image, params, restored) {
 
   const searchSoon = debounce(() => startMatches(), ADJUST_MS);
   const setBox = (box) => {
-    state = { ...state, box };
-    note(state);
+    note({ ...route(), box });
     regionButton.draw();
     searchSoon();
   };
 
-  const setZoom = (on) => go({ ...state, zoom: on ? '1' : '' });
+  const setZoom = (on) => go({ ...route(), zoom: on ? '1' : '' });
   const stage = createStage({
     width: image.width, height: image.height, name: image.name, preview: image.thumb,
     src: image.offline ? null : image.original, box: params.box,
     onBox: setBox,
     onZoom: () => setZoom(true),
     onSwipe: (step) => turn(step),
-    onFailed: () => (notice.textContent = viewable(image) ? t('photo.failed') : t('photo.noview', { format: image.format })),
+    onShown: (on) => (notice.textContent = on ? '' : viewable(image) ? t('photo.failed') : t('photo.noview', { format: image.format })),
   });
   if (image.offline) notice.textContent = t('photo.offline');
 
@@ -139,9 +137,8 @@ function showImage(image, params, restored) {
     const { openZoom } = await import('./zoom.js');
     overlay = openZoom(image, () => {
       overlay = null;
-      if (state.zoom) history.back();
+      if (route().zoom) history.back();
     });
-    state = { ...state, zoom: '1' };
   };
 
   return {
@@ -160,10 +157,7 @@ function showImage(image, params, restored) {
       findNeighbours().catch(() => {}); // without them the photo is still there
       if (params.zoom === '1') zoom(true);
     },
-    zoom: (on) => {
-      state = { ...state, zoom: on ? '1' : '' };
-      zoom(on);
-    },
+    zoom,
     actions: {
       next: () => turn(1), previous: () => turn(-1), zoom: () => setZoom(true), region: () => regionButton.click(),
       more: () => addButton.click(), download: () => download.click(), details: () => (details.open = !details.open),

@@ -1,5 +1,6 @@
 /** Small parts that several views share. */
 import { h } from './dom.js';
+import { server } from './server.js';
 import { t } from './text.js';
 
 const TOAST_MS = 5000;
@@ -8,12 +9,15 @@ const TOAST_MS = 5000;
 export const emptyState = (title, text, ...actions) =>
   h('section.empty', {}, h('h2', {}, title), text && h('p', {}, text), actions.length > 0 && h('p.actions', {}, actions));
 
-/** What went wrong, and a way to try again. */
-export const failure = (error, retry) =>
-  h('section.empty', { role: 'alert' },
+/** What went wrong, and a way to try again; by itself once a server that was away is back. */
+export function failure(error, retry) {
+  const element = h('section.empty', { role: 'alert' },
     h('h2', {}, t('error.title')),
     h('p', {}, error.message),
     h('p.actions', {}, h('button', { type: 'button', onclick: retry }, t('error.retry'))));
+  server.addEventListener('back', () => element.isConnected && retry(), { once: true });
+  return element;
+}
 
 /** A labelled range input with its value beside it. */
 export function slider({ label, min, max, step, value, format, oninput, onchange }) {
@@ -44,7 +48,7 @@ export const checkbox = (label, checked, onchange) =>
 /** A modal dialog with a title and a close button; Escape and a click beside it close it too. */
 export function openDialog(className, title, ...content) {
   const dialog = h(`dialog.${className}`, { 'aria-label': title },
-    h('header', {}, h('h2', {}, title),
+    h('div.head', {}, h('h2', {}, title),
       h('button.plain', { type: 'button', 'aria-label': t('app.close'), onclick: () => dialog.close() }, '×')),
     ...content);
   dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());

@@ -3,17 +3,18 @@ import { debounce, h } from './dom.js';
 import { createMatches } from './matches.js';
 import { emptyState } from './pieces.js';
 import { adopt, chosen, chosenAs, clear, queryset } from './queryset.js';
-import { go, href, note } from './route.js';
+import { href, note, route } from './route.js';
 import { post } from './server.js';
 import { t } from './text.js';
 import { setChips, setParams } from './tray.js';
 
 const EDIT_MS = 200;
 
+/** Makes the set what the URL says. */
+const obey = ({ like, unlike }) => adopt(numbers(like), numbers(unlike));
 const numbers = (text) => (text ?? '').split(',').map(Number).filter(Boolean);
 
-export default function search(first, { restored } = {}) {
-  let params = first;
+export default function search(params, { restored } = {}) {
   let matches = null;
   const title = h('h1', {});
   const chips = setChips();
@@ -40,15 +41,13 @@ export default function search(first, { restored } = {}) {
       key: `set ${like} ${unlike}`,
       search: ({ collapse, ...query }, signal) => post('api/search', { like, unlike, collapse: Boolean(collapse), ...query }, signal),
       restored: back,
-      set: (changes) => go({ ...params, ...changes }, { replace: true }),
     });
     place.replaceChildren(matches.element);
     matches.start();
   }
 
   const edited = debounce(() => {
-    params = { ...params, ...setParams() };
-    note(params);
+    note({ ...route(), ...setParams() });
     run();
   }, EDIT_MS);
   const until = new AbortController();
@@ -57,14 +56,13 @@ export default function search(first, { restored } = {}) {
     element,
     title: t('set.title', { n: numbers(params.like).length }),
     shown() {
-      adopt(numbers(params.like), numbers(params.unlike));
+      obey(params);
       queryset.addEventListener('change', edited, { signal: until.signal });
       run(restored);
     },
     position: () => ({ y: scrollY }),
     update(next, { restored: back }) {
-      params = next;
-      adopt(numbers(params.like), numbers(params.unlike));
+      obey(next);
       edited.cancel();
       run(back);
       return true;

@@ -54,10 +54,7 @@ async function request(url, options) {
   }
   contact(true);
   if (response.ok && body) return body;
-  throw new ApiError(body?.error?.message ?? t('error.unexpected', { status: response.status }), {
-    code: body?.error?.code ?? 'unexpected',
-    status: response.status,
-  });
+  throw new ApiError(body?.error?.message ?? t('error.unexpected', { status: response.status }), response.status);
 }
 
 export const lastStatus = () => status;

@@ -2,6 +2,7 @@
 import { h } from './dom.js';
 import { icon } from './icons.js';
 import { readBox, Region, writeBox } from './region.js';
+import { server } from './server.js';
 import { t } from './text.js';
 
 const BOX_PX = 16; // the device searches no region smaller than this, in the photo's pixels
@@ -9,10 +10,11 @@ const DWELL_MS = 120; // originals are large: one that is only passed by is not 
 const SWIPE_PX = 60;
 
 /** @param {{width, height, name, src, preview?: string, box?: string, onBox: (text: string) => void,
- *   onZoom?: () => void, onSwipe?: (step: number) => void, onFailed: () => void}} photo */
-export function createStage({ width, height, name, src, preview, box, onBox, onZoom, onSwipe, onFailed }) {
+ *   onZoom?: () => void, onSwipe?: (step: number) => void, onShown: (shown: boolean) => void}} photo `onShown` tells whether
+ *   the browser could load it */
+export function createStage({ width, height, name, src, preview, box, onBox, onZoom, onSwipe, onShown }) {
   const image = h('img.large', { alt: name, draggable: 'false', decoding: 'async' });
-  const frame = h('div.frame', {}, preview && h('img.preview', { src: preview, alt: '', draggable: 'false' }), image);
+  const frame = h('div.frame', {}, preview && h('img.preview', { src: preview, alt: '', draggable: 'false' }));
   frame.style.setProperty('--ratio', width / height);
   frame.style.aspectRatio = `${width} / ${height}`;
   if (!onZoom) frame.classList.add('flat');
@@ -22,14 +24,21 @@ export function createStage({ width, height, name, src, preview, box, onBox, onZ
     onClick: () => onZoom?.(),
   });
   region.set(readBox(box));
-  image.addEventListener('load', () => frame.classList.add('loaded'));
+  const load = () => {
+    frame.insertBefore(image, region.element);
+    image.src = src;
+  };
+  image.addEventListener('load', () => {
+    frame.classList.add('loaded');
+    onShown(true);
+  });
   image.addEventListener('error', () => {
     image.remove();
-    onFailed();
+    onShown(false);
+    server.addEventListener('back', () => frame.isConnected && load(), { once: true });
   });
   // At once when there is nothing else to look at.
-  const timer = src ? setTimeout(() => (image.src = src), preview ? DWELL_MS : 0) : undefined;
-  if (!src) image.remove();
+  const timer = src ? setTimeout(load, preview ? DWELL_MS : 0) : undefined;
   if (onSwipe) attachSwipe(frame, region, onSwipe, onZoom);
   return { element: h('div.stage', {}, frame), region, destroy: () => clearTimeout(timer) };
 }

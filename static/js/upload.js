@@ -2,7 +2,7 @@
 import { debounce, h, named } from './dom.js';
 import { fileOf, intakeButtons } from './intake.js';
 import { createMatches } from './matches.js';
-import { go, note } from './route.js';
+import { note, route } from './route.js';
 import { post } from './server.js';
 import { createRegionButton, createStage } from './stage.js';
 import { bytes, t } from './text.js';
@@ -48,23 +48,22 @@ function results(file, params, restored) {
   const url = URL.createObjectURL(file);
   const matchPlace = h('div.match-side');
   const stagePlace = h('div');
-  let state = params;
   let stage = null;
   let matches = null;
 
   const run = (back) => {
+    const { box } = route();
     matches?.destroy();
     matches = createMatches({
-      title: t(state.box ? 'matches.region' : 'upload.results'),
-      key: `upload ${state.n} ${state.box ?? ''}`,
+      title: t(box ? 'matches.region' : 'upload.results'),
+      key: `upload ${params.n} ${box ?? ''}`,
       search: (query, signal) => {
         const form = new FormData();
-        for (const [key, value] of Object.entries({ ...query, box: state.box })) if (value !== undefined && value !== '') form.append(key, value);
+        for (const [key, value] of Object.entries({ ...query, box })) if (value !== undefined && value !== '') form.append(key, value);
         form.append('image', file, 'photo'); // its name is none of the device's business
         return post('api/search', form, signal);
       },
       restored: back,
-      set: (changes) => go({ ...state, ...changes }, { replace: true }),
     });
     matchPlace.replaceChildren(matches.element);
     matches.start();
@@ -78,12 +77,11 @@ function results(file, params, restored) {
     stage = createStage({
       width: probe.naturalWidth, height: probe.naturalHeight, name: t('upload.your'), src: url, box: params.box,
       onBox: (box) => {
-        state = { ...state, box };
-        note(state);
+        note({ ...route(), box });
         regionButton.draw();
         runSoon();
       },
-      onFailed: () => {},
+      onShown: () => {},
     });
     regionButton.hidden = false;
     regionButton.draw();

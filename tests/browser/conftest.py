@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser import photos
 from tests.browser.site import Site
@@ -24,6 +31,7 @@ PHONE: dict[str, Any] = {
     "device_scale_factor": 2,
 }
 HERE = Path(__file__).parent
+PATIENCE_MS = 15_000  # a loaded machine is slow, not wrong
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,6 +49,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
@@ -93,7 +102,7 @@ def console() -> Iterator[Console]:
 
 def open_page(browser: Browser, base_url: str, console: Console, **options: Any) -> BrowserContext:
     context = browser.new_context(base_url=base_url, reduced_motion="reduce", **options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     context.on("page", console.watch)
     return context
 

@@ -1,4 +1,4 @@
-"""A small library to browse: folders, dates, all shapes, duplicates, hostile names, broken files."""
+"""A small library: folders, dates, all shapes, duplicates, hostile names, broken files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import os
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from tests.fakes import picture
+from tests.fakes import picture, save
 
 SIZES = ((600, 400), (400, 600), (500, 500), (720, 405))
 PLAIN = 40  # photos named photo-00.jpg …, a tenth of a year apart
@@ -19,6 +20,21 @@ HOSTILE = (
     "ü" * 125 + "x.png",  # 255 bytes
 )
 EXIF_MAKE, EXIF_MODEL, EXIF_IFD, EXIF_TAKEN = 0x010F, 0x0110, 0x8769, 0x9003
+
+
+def scene(number: int, width_px: int, height_px: int) -> Image.Image:
+    """Shapes on smooth colours: unlike any other number's to the model, like its own copies."""
+    image = picture(number, width_px, height_px)
+    draw = ImageDraw.Draw(image)
+    random = Random(number)
+    shape = random.choice((draw.rectangle, draw.ellipse))
+    size = random.uniform(0.05, 0.5)
+    for _ in range(random.choice((1, 4, 20, 80))):
+        x, y = random.uniform(-0.1, 0.9) * width_px, random.uniform(-0.1, 0.9) * height_px
+        side = size * random.uniform(0.6, 1.4) * min(width_px, height_px)
+        colour = tuple(random.randrange(256) for _ in range(3))
+        shape((x, y, x + side, y + side), fill=colour, outline="black", width=random.choice((0, 5)))
+    return image
 
 
 def taken_at(number: int) -> datetime:
@@ -42,7 +58,7 @@ def fill(library: Path) -> None:
         exif[EXIF_MAKE], exif[EXIF_MODEL] = "Canon", "EOS 350D"
         exif.get_ifd(EXIF_IFD)[EXIF_TAKEN] = taken_at(number).strftime("%Y:%m:%d %H:%M:%S")
         width_px, height_px = SIZES[number % len(SIZES)]
-        picture(number, width_px, height_px).save(path, quality=90, exif=exif)
+        scene(number, width_px, height_px).save(path, quality=90, exif=exif)
 
     copies = library / "copies"
     copies.mkdir()
@@ -50,13 +66,13 @@ def fill(library: Path) -> None:
     with Image.open(library / folder_of(5) / name_of(5)) as image:
         image.resize((image.width // 2, image.height // 2)).save(copies / "smaller.jpg")
     both = Image.new("RGB", (800, 400))
-    both.paste(picture(8, 400, 400), (0, 0))
-    both.paste(picture(9, 400, 400), (400, 0))
+    both.paste(scene(8, 400, 400), (0, 0))
+    both.paste(scene(9, 400, 400), (400, 0))
     both.save(library / "two-in-one.png")
-    picture(50, 300, 200).save(library / "scan.tif")
-    picture(51, 300, 200).save(library / "drawing.webp")
+    scene(50, 300, 200).save(library / "scan.tif")
+    scene(51, 300, 200).save(library / "drawing.webp")
     for number, name in enumerate(HOSTILE):
-        picture(60 + number, 300, 200).save(library / name)
+        scene(60 + number, 300, 200).save(library / name)
 
     (library / "broken.jpg").write_bytes((copies / "smaller.jpg").read_bytes()[:500])
     (library / "notes.jpg").write_text("not an image")
@@ -66,3 +82,13 @@ def fill(library: Path) -> None:
 
 IMAGES = PLAIN + 2 + 1 + 2 + len(HOSTILE)
 REJECTED = ("broken.jpg", "notes.jpg")
+
+TWIN_NAMES = ["other.png", "the-same.png", "twin.png"]
+TWINS = len(TWIN_NAMES)
+
+
+def fill_twins(library: Path) -> None:
+    """Write a library of one photo twice, and another."""
+    save(library / "twin.png", 1)
+    shutil.copy(library / "twin.png", library / "the-same.png")
+    save(library / "other.png", 2)

@@ -5,33 +5,15 @@ from __future__ import annotations
 import re
 from urllib.request import Request, urlopen
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser import photos
+from tests.browser.looks import expect_thumbnails, names, tile, wait_until
 from tests.browser.site import Site
 from tests.conftest import ROOT
 
 STATIC = ROOT / "static"
 NEWEST = photos.name_of(photos.PLAIN - 1)
-
-
-def tile(page: Page, name: str) -> Locator:
-    return page.get_by_role("link", name=name, exact=True)
-
-
-def names(page: Page) -> list[str]:
-    """Names of the photos in the page, top left to bottom right."""
-    return page.evaluate(
-        """() => [...document.querySelectorAll('.tile')]
-            .sort((a, b) => a.ariaPosInSet - b.ariaPosInSet)
-            .map(tile => tile.querySelector('a').getAttribute('aria-label'))"""
-    )
-
-
-def expect_thumbnails(page: Page) -> None:
-    """Wait until every tile in the page shows its thumbnail."""
-    expect(page.locator(".tile").first).to_be_visible()
-    expect(page.locator(".tile:not(.loaded)")).to_have_count(0)
 
 
 def test_newest_photos_come_first_with_their_thumbnails(page: Page) -> None:
@@ -123,7 +105,7 @@ def test_back_returns_to_where_the_reader_was(page: Page) -> None:
     expect_thumbnails(page)
     page.mouse.move(600, 500)
     page.mouse.wheel(0, 1400)
-    page.wait_for_function("scrollY > 1300")
+    wait_until(page, "scrollY > 1300")
     before = page.evaluate("scrollY")
     link = page.locator(".tile a").nth(12)
     link.scroll_into_view_if_needed()

@@ -1,0 +1,43 @@
+"""What several browser tests ask of a page."""
+
+from __future__ import annotations
+
+import time
+
+from playwright.sync_api import Locator, Page, expect
+
+PATIENCE_S = 10.0
+
+
+def tile(page: Page, name: str) -> Locator:
+    """The link of the photo with this file name, alone or with its score."""
+    return page.locator(f'.tile a[title="{name}"]')
+
+
+def names(page: Page) -> list[str]:
+    """Names of the photos in the page, top left to bottom right."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll('.tile')]
+            .sort((a, b) => a.ariaPosInSet - b.ariaPosInSet)
+            .map(tile => tile.querySelector('a').title)"""
+    )
+    return found
+
+
+def expect_thumbnails(page: Page) -> None:
+    """Wait until every tile in the page shows its thumbnail."""
+    expect(page.locator(".tile").first).to_be_visible()
+    expect(page.locator(".tile:not(.loaded)")).to_have_count(0)
+
+
+def expect_first(page: Page, name: str) -> None:
+    """Wait until the best match is this photo."""
+    expect(page.locator('.tile[aria-posinset="1"] a')).to_have_attribute("title", name)
+
+
+def wait_until(page: Page, expression: str) -> None:
+    """Wait until JavaScript says so. Playwright's own way needs `eval`, which the page forbids."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(30)

@@ -1,0 +1,69 @@
+"""Everything by keyboard, with a sheet that tells the keys."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.looks import expect_thumbnails, tile
+
+
+def test_arrows_walk_through_the_grid_and_enter_opens(page: Page) -> None:
+    page.goto("?sort=name&format=JPEG")
+    expect_thumbnails(page)
+    tile(page, "photo-00.jpg").focus()
+    page.keyboard.press("ArrowRight")
+    expect(tile(page, "photo-01.jpg")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("End")
+    expect(tile(page, "the-same.jpg")).to_be_focused()
+    expect(tile(page, "the-same.jpg")).to_be_in_viewport()
+    page.keyboard.press("Home")
+    expect(tile(page, "photo-00.jpg")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("img", name="photo-00.jpg")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="All photos")).to_be_visible()
+
+
+def test_the_grid_is_one_stop_of_the_tab_key(page: Page) -> None:
+    page.goto("?sort=name")
+    expect_thumbnails(page)
+    page.get_by_label("Sort").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator(".tile a").first).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator(".tile a:focus, .tile button:focus")).to_have_count(0)
+
+
+def test_question_mark_shows_the_keys(page: Page) -> None:
+    page.goto("")
+    expect_thumbnails(page)
+    page.keyboard.press("?")
+    sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(sheet).to_contain_text("Search a region")
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+
+
+def test_single_keys_lead_everywhere(page: Page) -> None:
+    page.goto("")
+    expect_thumbnails(page)
+    for key, url in (("u", "view=upload"), ("d", "view=duplicates"), ("t", "view=status")):
+        page.keyboard.press(key)
+        expect(page).to_have_url(re.compile(url))
+    page.keyboard.press("g")
+    expect(page.get_by_role("heading", name="All photos")).to_be_visible()
+    page.keyboard.press("f")
+    expect(page.get_by_role("dialog", name="Filter")).to_be_visible()
+
+
+def test_the_skip_link_comes_first(page: Page) -> None:
+    page.goto("")
+    expect_thumbnails(page)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()

@@ -1,0 +1,173 @@
+"""One photo large, what looks like it beside it, and everything one can do there."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser import photos
+from tests.browser.conftest import Console
+from tests.browser.looks import expect_first, expect_thumbnails, names, tile, wait_until
+from tests.browser.site import Site
+
+
+def open_photo(page: Page, site: Site, name: str, more: str = "") -> None:
+    page.goto(f"?view=similar&id={site.id_of(name)}{more}")
+    expect_thumbnails(page)
+
+
+def test_a_click_shows_the_photo_and_its_matches_with_scores(page: Page, site: Site) -> None:
+    page.goto("?sort=name")
+    tile(page, "photo-05.jpg").click()
+    expect(page.get_by_role("img", name="photo-05.jpg")).to_be_visible()
+    expect(page).to_have_url(re.compile(rf"view=similar&id={site.id_of('photo-05.jpg')}"))
+    expect_first(page, "smaller.jpg")
+    scores = [float(text) for text in page.locator(".score").all_text_contents()]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] > 0.9
+    answer = site.get(f"api/images/{site.id_of('photo-05.jpg')}/similar?k=60&collapse=1")
+    assert names(page) == [item["name"] for item in answer["items"]][: len(names(page))]
+
+
+def test_a_click_goes_on_and_back_and_forward_return(page: Page, site: Site) -> None:
+    open_photo(page, site, "photo-05.jpg")
+    tile(page, "smaller.jpg").click()
+    expect(page.get_by_role("img", name="smaller.jpg")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("img", name="photo-05.jpg")).to_be_visible()
+    page.go_forward()
+    expect(page.get_by_role("img", name="smaller.jpg")).to_be_visible()
+
+
+def test_back_restores_the_scroll_position_of_the_matches(phone: Page, site: Site) -> None:
+    open_photo(phone, site, "photo-05.jpg")
+    phone.evaluate("scrollTo(0, 700)")
+    wait_until(phone, "scrollY === 700")
+    phone.locator(".tile a").nth(8).dispatch_event("click")
+    wait_until(phone, "scrollY === 0")
+    phone.go_back()
+    wait_until(phone, "scrollY === 700")
+
+
+def test_the_score_slider_hides_lower_matches_at_once(page: Page, site: Site) -> None:
+    open_photo(page, site, "photo-05.jpg")
+    scores = [float(text) for text in page.locator(".score").all_text_contents()]
+    least = scores[3] - 0.01  # the fourth and what equals it are still shown
+    shown = sum(score >= least for score in scores)
+    slider = page.get_by_role("slider", name="Minimum score")
+    slider.fill(f"{least:.2f}")
+    expect(page.locator(".tile")).to_have_count(shown)
+    expect(page.get_by_text(f"{shown} photos", exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile(f"min={least:.2f}".rstrip("0")))
+    page.reload()
+    expect(page.locator(".tile")).to_have_count(shown)
+    slider.fill("1")
+    expect(page.get_by_text("Nothing scores 1.00 or more")).to_be_visible()
+
+
+def test_near_duplicates_are_folded_and_can_be_unfolded(page: Page, site: Site) -> None:
+    open_photo(page, site, "photo-07.jpg")
+    before = names(page)
+    assert ("photo-05.jpg" in before) != ("smaller.jpg" in before)
+    stacks = page.locator(".tile", has=page.locator(".stack"))
+    stacks.filter(has=page.locator("a[title='photo-05.jpg'], a[title='smaller.jpg']")).get_by_role(
+        "button", name="1 near-duplicate: show"
+    ).click()
+    expect(page.locator(".tile")).to_have_count(len(before) + 1)
+    assert {"photo-05.jpg", "smaller.jpg"} < set(names(page))
+    page.get_by_label("Group near-duplicates").uncheck()
+    expect(page).to_have_url(re.compile("collapse=0"))
+    expect(page.locator(".stack")).to_have_count(0)
+
+
+def test_matches_can_be_kept_within_the_gallerys_filters(page: Page, site: Site) -> None:
+    open_photo(page, site, "photo-05.jpg", "&folder=copies")
+    assert len(names(page)) > 2
+    page.get_by_label("Only within the filters").check()
+    expect(page.locator(".tile")).to_have_count(2)
+    assert set(names(page)) == {"the-same.jpg", "smaller.jpg"}
+
+
+def test_next_and_previous_follow_the_gallerys_order(page: Page, site: Site) -> None:
+    page.goto("?sort=name&format=JPEG")
+    tile(page, "photo-01.jpg").click()
+    page.get_by_role("link", name="Next photo").click()
+    expect(page.get_by_role("img", name="photo-02.jpg")).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("img", name="photo-01.jpg")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="All photos")).to_be_visible()
+
+
+def test_a_flick_turns_the_page_on_a_phone(phone: Page, site: Site) -> None:
+    phone.goto("?sort=name")
+    tile(phone, "photo-01.jpg").tap()
+    frame = phone.locator(".frame")
+    expect(frame).to_be_visible()
+    expect(phone.get_by_role("link", name="Next photo")).to_have_attribute(
+        "href", re.compile("id=")
+    )
+    box = frame.bounding_box()
+    assert box
+    touch = {"pointerType": "touch", "isPrimary": True, "button": 0, "clientY": box["y"] + 90}
+    frame.dispatch_event("pointerdown", touch | {"clientX": 300})
+    frame.dispatch_event("pointerup", touch | {"clientX": 120})
+    expect(phone.get_by_role("img", name="photo-02.jpg")).to_be_visible()
+
+
+def test_zoom_has_its_own_url_and_back_closes_it(page: Page, site: Site) -> None:
+    open_photo(page, site, "photo-05.jpg")
+    page.get_by_role("button", name="Zoom").click()
+    zoom = page.get_by_role("dialog", name=re.compile("^Zoomed photo"))
+    picture = zoom.get_by_role("img")
+    expect(page).to_have_url(re.compile("zoom=1"))
+    before = picture.bounding_box()
+    zoom.get_by_role("button", name="Zoom in").click()
+    page.keyboard.press("+")
+    page.mouse.move(640, 400)
+    page.mouse.wheel(0, -300)
+    after = picture.bounding_box()
+    assert before and after and after["width"] > 2 * before["width"]
+    page.go_back()
+    expect(zoom).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("zoom"))
+    page.keyboard.press("z")
+    page.keyboard.press("Escape")
+    expect(zoom).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("zoom"))
+
+
+def test_details_tell_dimensions_date_camera_and_path(page: Page, site: Site) -> None:
+    open_photo(page, site, "photo-05.jpg")
+    details = page.locator("details")
+    details.locator("summary").click()
+    path = f"{photos.folder_of(5)}/photo-05.jpg"
+    for text in ("400 × 600 pixels · 0.2 MP", "July 14, 2019", "Canon EOS 350D", path):
+        expect(details.get_by_text(text).last).to_be_visible()
+    details.get_by_role("link", name=photos.folder_of(5)).click()
+    expect(page.get_by_role("heading", name=photos.folder_of(5))).to_be_visible()
+
+
+def test_the_original_can_be_downloaded(page: Page, site: Site) -> None:
+    open_photo(page, site, "photo-05.jpg")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == "photo-05.jpg"
+    original = site.library / photos.folder_of(5) / "photo-05.jpg"
+    assert download.value.path().read_bytes() == original.read_bytes()
+
+
+def test_an_original_the_browser_cannot_show_keeps_its_thumbnail(page: Page, site: Site) -> None:
+    open_photo(page, site, "scan.tif")
+    expect(page.get_by_text("This browser can’t show the original (TIFF)")).to_be_visible()
+    shown = page.evaluate("document.querySelector('.preview').naturalWidth")
+    assert shown == 300
+
+
+def test_a_photo_that_is_gone_says_so(page: Page, console: Console) -> None:
+    console.expect("404")
+    page.goto("?view=similar&id=999999")
+    expect(page.get_by_role("heading", name="no longer in the library")).to_be_visible()
+    page.get_by_role("link", name="Back to all photos").click()
+    expect(page.locator(".tile").first).to_be_visible()

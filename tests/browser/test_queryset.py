@@ -1,0 +1,96 @@
+"""More like these, less like those: photos are selected, marked, searched and edited."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.looks import expect_thumbnails, names, tile, wait_until
+from tests.browser.site import Site
+
+
+def tray(page: Page) -> Locator:
+    return page.get_by_role("complementary", name="Search by these photos")
+
+
+def test_selected_photos_are_searched_together(page: Page, site: Site) -> None:
+    page.goto("?sort=name")
+    for name in ("photo-05.jpg", "photo-06.jpg"):
+        tile(page, name).hover()
+        page.get_by_role("button", name=f"Select {name}").click()
+    expect(tray(page)).to_contain_text("2 selected")
+    tray(page).get_by_role("button", name="Less like photo-06.jpg").click()
+    tray(page).get_by_role("button", name="Find similar").click()
+    more, less = site.id_of("photo-05.jpg"), site.id_of("photo-06.jpg")
+    expect(page).to_have_url(re.compile(rf"view=search&like={more}&unlike={less}"))
+    expect_thumbnails(page)
+    assert names(page)[0] == "smaller.jpg"
+    assert not {"photo-05.jpg", "photo-06.jpg"} & set(names(page))
+
+
+def test_the_set_can_be_edited_beside_its_results(page: Page, site: Site) -> None:
+    more, less = site.id_of("photo-05.jpg"), site.id_of("photo-06.jpg")
+    page.goto(f"?view=search&like={more}&unlike={less}")
+    expect_thumbnails(page)
+    before = names(page)[0]
+    page.get_by_role("button", name="More like photo-06.jpg").click()
+    expect(page).to_have_url(re.compile(rf"like={more}%2C{less}$"))
+    expect(page.get_by_role("heading", name="Like these 2 photos")).to_be_visible()
+    wait_until(page, f"document.querySelector('.tile a').title !== '{before}'")
+    page.get_by_role("button", name="Remove photo-05.jpg from the search").click()
+    expect(page).to_have_url(re.compile(rf"like={less}$"))
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_role("heading", name="Choose photos to search by")).to_be_visible()
+
+
+def test_shift_click_selects_a_range(page: Page) -> None:
+    page.goto("?sort=name")
+    tile(page, "photo-02.jpg").click(modifiers=["Control"])
+    tile(page, "photo-06.jpg").click(modifiers=["Shift"])
+    expect(tray(page)).to_contain_text("5 selected")
+
+
+def test_the_keyboard_selects_marks_and_searches(page: Page, site: Site) -> None:
+    page.goto("?sort=name")
+    tile(page, "photo-02.jpg").focus()
+    page.keyboard.press("x")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(tray(page)).to_contain_text("3 selected")
+    page.keyboard.press("-")
+    expect(page.locator(".tile.less a")).to_have_attribute("title", "photo-04.jpg")
+    page.keyboard.press("s")
+    like = f"{site.id_of('photo-02.jpg')}%2C{site.id_of('photo-03.jpg')}"
+    expect(page).to_have_url(re.compile(f"like={like}&unlike={site.id_of('photo-04.jpg')}"))
+
+
+def test_a_long_press_selects_and_taps_go_on(phone: Page) -> None:
+    phone.goto("?sort=name")
+    first = tile(phone, "photo-02.jpg")
+    expect(first).to_be_visible()
+    touch = {"pointerType": "touch", "isPrimary": True, "button": 0, "clientX": 9, "clientY": 9}
+    first.dispatch_event("pointerdown", touch)
+    expect(tray(phone)).to_contain_text("1 selected")
+    first.dispatch_event("pointerup", touch)
+    first.dispatch_event("click")
+    tile(phone, "photo-03.jpg").tap()
+    expect(tray(phone)).to_contain_text("2 selected")
+    tray(phone).get_by_role("button", name="Clear").tap()
+    expect(tray(phone)).to_be_hidden()
+
+
+def test_a_photos_own_page_adds_it(page: Page, site: Site) -> None:
+    page.goto(f"?view=similar&id={site.id_of('photo-05.jpg')}")
+    page.get_by_role("button", name="More like this").click()
+    expect(tray(page)).to_contain_text("1 selected")
+    page.reload()
+    expect(tray(page)).to_contain_text("1 selected")
+
+
+def test_only_less_asks_for_more(page: Page) -> None:
+    page.goto("?sort=name")
+    tile(page, "photo-02.jpg").click(modifiers=["Control"])
+    tray(page).get_by_role("button", name="Less like photo-02.jpg").click()
+    tray(page).get_by_role("button", name="Find similar").click()
+    expect(page.get_by_text("Mark at least one photo as “more”.")).to_be_visible()

@@ -1,0 +1,93 @@
+"""What the page says of the index: progress, reasons, and what to do when something is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import photos
+from tests.browser.site import Site
+from tests.fakes import save
+
+Serve = Callable[[Path], Site]
+
+
+@pytest.fixture
+def serve(tmp_path: Path, model: Path) -> Iterator[Serve]:
+    """Starts servers of other libraries than the one the other tests share."""
+    sites: list[Site] = []
+
+    def start(library: Path) -> Site:
+        sites.append(Site(library, tmp_path / "index", "--model", str(model)))
+        return sites[-1]
+
+    yield start
+    for site in sites:
+        site.stop()
+
+
+def test_the_status_page_names_library_model_and_rejected_files(page: Page) -> None:
+    page.goto("")
+    page.get_by_role("link", name="Index status").click()
+    main = page.get_by_role("main")
+    for text in ("Up to date", "Holidays", "mobilenet_v2", "1,280 dimensions"):
+        expect(main).to_contain_text(text)
+    expect(main).to_contain_text(f"{photos.IMAGES} photos in the index")
+    for name in photos.REJECTED:
+        expect(page.get_by_role("row", name=re.compile(name))).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("notes.jpg"))).to_contain_text("not an image")
+
+
+def test_an_empty_library_says_what_to_do(page: Page, serve: Serve, tmp_path: Path) -> None:
+    library = tmp_path / "Empty"
+    library.mkdir()
+    page.goto(serve(library).url)
+    expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
+    expect(page.get_by_text("Empty holds no images; put photos there")).to_be_visible()
+
+
+def test_photos_appear_while_they_are_indexed(page: Page, serve: Serve, tmp_path: Path) -> None:
+    library = tmp_path / "Growing"
+    library.mkdir()
+    site = serve(library)
+    page.goto(site.url)
+    expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
+    for number in range(3):
+        save(library / f"{number}.png", number)
+    expect(page.locator(".tile")).to_have_count(3, timeout=40_000)
+
+
+def test_progress_shows_rate_and_time_left(page: Page) -> None:
+    busy = {"state": "indexing", "done": 480, "total": 1000, "images_per_s": 9.6, "eta_s": 54.0}
+    page.route(
+        "**/api/status",
+        lambda route: route.fulfill(
+            json={**route.fetch().json(), "indexing": {**busy, "message": None}}
+        ),
+    )
+    page.goto("?view=status")
+    expect(
+        page.get_by_text("480 of 1,000 · 9.6 photos a second · about 54 seconds left")
+    ).to_be_visible()
+    expect(page.get_by_role("progressbar", name="Indexing")).to_have_js_property("value", 480)
+    expect(page.get_by_role("link", name="Indexing, 48% done")).to_be_visible()
+
+
+def test_an_offline_library_is_still_browsed_and_searched(
+    page: Page, serve: Serve, tmp_path: Path
+) -> None:
+    library = tmp_path / "Stick"
+    for number in range(3):
+        save(library / f"{number}.png", number)
+    site = serve(library)
+    site.wait_until_indexed(3)
+    library.rename(tmp_path / "unplugged")
+    page.goto(site.url)
+    expect(page.get_by_text("The photo library is offline")).to_be_visible()
+    expect(page.locator(".tile.loaded")).to_have_count(3)
+    page.locator(".tile a").first.click()
+    expect(page.locator(".tile.loaded")).to_have_count(2)
