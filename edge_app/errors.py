@@ -93,3 +93,10 @@ class LockedError(StoreError):
 
 class ServeError(EdgeAppError):
     """The server can't start: address in use, not available, or not permitted."""
+
+
+class NotStrippableError(EdgeAppError):
+    """An original whose location can't be taken out is not served with --strip-location."""
+
+    status = 403
+    code = "not_strippable"

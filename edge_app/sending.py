@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from email.utils import formatdate
+from io import BytesIO
 from typing import BinaryIO
 from urllib.parse import quote
 
 from bottle import HTTPResponse, parse_range_header, request
 
 from edge_app.jsonview import text_of
+from edge_app.location import without_location
 from edge_app.records import ImageRecord
 
 BLOCK_BYTES = 64 * 1024
@@ -28,11 +30,17 @@ MEDIA_TYPES = {
 }
 
 
-def send_original(file: BinaryIO, image: ImageRecord, *, download: bool) -> HTTPResponse:
+def send_original(
+    file: BinaryIO, image: ImageRecord, *, download: bool, strip_location: bool = False
+) -> HTTPResponse:
     """The answer to a request for an original; closes `file` when it has been sent."""
     stat = os.fstat(file.fileno())
     size = stat.st_size
     tag = f'"{image.content.hex()}-{size:x}-{stat.st_mtime_ns:x}"'
+    if strip_location:
+        with file:
+            cleaned = without_location(file.read())
+        file, size, tag = BytesIO(cleaned), len(cleaned), f'"{tag[1:-1]}-stripped"'
     headers = {
         "Content-Type": MEDIA_TYPES.get(image.format, "application/octet-stream"),
         "Content-Disposition": _disposition(image, download),

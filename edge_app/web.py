@@ -289,7 +289,12 @@ def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
     def original(id: int) -> HTTPResponse:
         image = reader.image(id)
         file = open_original(gallery.config.gallery, image.path)
-        return send_original(file, image, download=params.flag(request.query, "download"))
+        return send_original(
+            file,
+            image,
+            download=params.flag(request.query, "download"),
+            strip_location=gallery.config.strip_location,
+        )
 
 
 def _json_object() -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -303,6 +304,21 @@ def test_originals_whole_in_part_and_conditionally(
     head = site.ask(path, "HEAD")
     assert (head.status, head.body) == (200, b"")
     assert head.headers["content-length"] == str(len(content))
+
+
+def test_originals_leave_without_their_location_when_asked_for(
+    config: Config, ids: dict[str, int]
+) -> None:
+    gallery = Gallery(replace(config, strip_location=True))
+    app = make_app(gallery, Watcher(config, watch=False), Review(gallery.reader, config.limits))
+    with serving(app, config) as stripping:
+        answer = stripping.ask(f"/originals/{ids['tall <img onerror=alert(1)>.jpg']}")
+        assert answer.status == 200
+        with Image.open(io.BytesIO(answer.body)) as image:
+            assert dict(image.getexif()) == {0x0112: 6}
+        assert answer.headers["content-length"] == str(len(answer.body))
+        assert "stripped" in answer.headers["etag"]
+    gallery.close()
 
 
 def test_a_download_has_its_name_whatever_it_is(site: Site, ids: dict[str, int]) -> None:
