@@ -2,8 +2,7 @@
 
 Everything that describes the image goes (EXIF, XMP, IPTC, comments, what trails the image); which
 way is up and the colour profile stay. Container formats: JPEG (ITU T.81, Annex B), PNG (W3C PNG,
-§5), WebP (RFC 9649). BMP holds no location, and GIF none but in XMP. Others can't be cleaned without
-re-encoding.
+§5), WebP (RFC 9649). BMP holds no location, GIF none but in XMP. Others would need re-encoding.
 """
 
 from __future__ import annotations
