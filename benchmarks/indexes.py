@@ -12,14 +12,15 @@ from edge_app.config import Limits
 from edge_app.embed import ModelIdentity
 from edge_app.store import Writer
 
+_BATCH_IMAGES = 4096  # each commit waits for the disk; decoding would take far longer than that
+
 
 def build(index: Path, vectors: NDArray[np.float32]) -> None:
-    """Commit (n, dim) float32 unit rows as images to a new index, in batches of the usual size."""
-    limits = Limits()
+    """Commit (n, dim) float32 unit rows as images to a new index."""
     identity = ModelIdentity("made-up", "0" * 64, vectors.shape[1], 224, "none", "any")
-    with Writer(index, index.with_name("library"), identity, limits) as writer:
-        for start in range(0, len(vectors), limits.batch_images):
-            block = vectors[start : start + limits.batch_images]
+    with Writer(index, index.with_name("library"), identity, Limits()) as writer:
+        for start in range(0, len(vectors), _BATCH_IMAGES):
+            block = vectors[start : start + _BATCH_IMAGES]
             images = [_image(number, vector) for number, vector in enumerate(block, start)]
             writer.commit(Batch(images=images))
         writer.finish()
