@@ -128,6 +128,8 @@ class AppendFile:
             found = Header.unpack(os.pread(self._fd, HEADER_BYTES, 0))
         except ValueError as error:
             return str(error)
+        except OSError as error:
+            return f"can't be read: {error.strerror}"
         return None if found == self.header else f"has a header of another file: {found}"
 
     def restore(self, length: int) -> None:

@@ -216,10 +216,14 @@ class _File:
         self.header = header
         self._path = path
         self._length = length
+        self._file: AppendFile | None = None
+        self._trouble = "is missing"
         try:
-            self._file: AppendFile | None = AppendFile.unverified(path, header)
+            self._file = AppendFile.unverified(path, header)
         except FileNotFoundError:
-            self._file = None
+            pass
+        except OSError as error:
+            self._trouble = f"can't be read: {error.strerror}"
 
     def close(self) -> None:
         if self._file is not None:
@@ -229,7 +233,7 @@ class _File:
         """What is wrong with the file as a whole."""
         restore = partial(_restore, path=self._path, header=self.header, length=self._length)
         if self._file is None:
-            yield Problem(f"{self.name} is missing", restore)
+            yield Problem(f"{self.name} {self._trouble}", restore)
             return
         problem = self._file.problem()
         if problem is not None:
@@ -238,8 +242,11 @@ class _File:
             yield Problem(f"{self.name} is shorter than the catalogue says", restore)
 
     def holds(self, offset: int, size_bytes: int, crc: int) -> bool:
-        """Whether the bytes there add up to `crc`."""
-        return self._file is not None and zlib.crc32(self._file.read(offset, size_bytes)) == crc
+        """Whether the bytes there can be read and add up to `crc`."""
+        try:
+            return self._file is not None and zlib.crc32(self._file.read(offset, size_bytes)) == crc
+        except OSError:  # a sector the medium has given up
+            return False
 
 
 def _catalog_problem(message: str) -> Problem:

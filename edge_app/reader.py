@@ -6,9 +6,10 @@ import secrets
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from edge_app import listing
 from edge_app.appendfile import AppendFile
@@ -21,7 +22,8 @@ from edge_app.readonly import open_for_reading
 from edge_app.records import ImageRecord, RejectedRecord
 from edge_app.snapshot import Snapshot, load_snapshot
 
-_TOTALS = 100  # filters whose counts are kept until the index changes
+T = TypeVar("T")
+_COUNTS = 100  # kept until the index changes, so that a filter a visitor makes up costs little
 _LOAD_TRIES = 5  # a writer switches generations at most every few minutes, never five times here
 
 
@@ -41,7 +43,7 @@ class Reader:
         self._version = 0
         self._name = secrets.token_hex(4)
         self._snapshot: Snapshot | None = None
-        self._totals: dict[Filter, int] = {}
+        self._counts: dict[object, Any] = {}  # what `_counted` was asked for
         self._thumbs: AppendFile | None = None
 
     def __enter__(self) -> Reader:
@@ -104,11 +106,8 @@ class Reader:
         reverse of one, such as "-date". `cursor` is the `next` of the page before."""
         with self._reading() as catalog, catalog.transaction("DEFERRED"):
             items, behind = listing.page(catalog, sort, filter, cursor, limit)
-            if filter not in self._totals:  # counting takes longer than finding a page
-                if len(self._totals) > _TOTALS:
-                    self._totals.clear()
-                self._totals[filter] = listing.count(catalog, filter)
-            return Page(items, behind, self._totals[filter])
+            total = self._counted(filter, lambda: listing.count(catalog, filter))
+            return Page(items, behind, total)
 
     def layout(self, sort: str = "-date", filter: Filter = Filter()) -> Layout:  # noqa: B008
         """Every image of that listing, in order."""
@@ -118,12 +117,12 @@ class Reader:
     def folders(self) -> list[tuple[str, int]]:
         """Every folder that holds images itself, and how many, by folder."""
         with self._reading() as catalog:
-            return listing.folders(catalog)
+            return self._counted("folders", lambda: listing.folders(catalog))
 
     def facets(self) -> Facets:
         """What there is to filter by."""
         with self._reading() as catalog, catalog.transaction("DEFERRED"):
-            return listing.facets(catalog)
+            return self._counted("facets", lambda: listing.facets(catalog))
 
     def rejected(self, cursor: str | None = None, limit: int = 100) -> Page[RejectedRecord]:
         """Rejected files by path."""
@@ -168,6 +167,10 @@ class Reader:
                 raise StoreError(
                     f"the catalogue of {self.index} can't be read: {error}; `check` says more"
                 ) from error
+            except OSError as error:
+                raise StoreError(
+                    f"index folder {self.index} can't be read: {error.strerror}; `check` says more"
+                ) from error
 
     def _followed(self) -> Catalog:
         """Notice a commit, or another catalogue in the place of the one that is open."""
@@ -182,7 +185,7 @@ class Reader:
             self._file_id = file_id
         seen = (self._file_id, self._catalog.data_version())
         if seen != self._seen:
-            self._seen, self._snapshot, self._totals = seen, None, {}
+            self._seen, self._snapshot, self._counts = seen, None, {}
             self._version += 1
         return self._catalog
 
@@ -205,6 +208,15 @@ class Reader:
         if self._thumbs is not None:
             self._thumbs.close()
             self._thumbs = None
+
+    def _counted(self, key: object, count: Callable[[], T]) -> T:
+        """What `count` says, asked once for each key until the index changes."""
+        if key not in self._counts:
+            if len(self._counts) >= _COUNTS:
+                self._counts.clear()
+            self._counts[key] = count()
+        found: T = self._counts[key]
+        return found
 
     def _thumbs_file(self, number: int) -> AppendFile:
         if self._thumbs is None or self._thumbs.header.generation != number:

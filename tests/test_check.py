@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,20 @@ def test_a_damaged_header_is_written_anew_and_costs_nothing(folder: Path) -> Non
     repair(folder / "index")
     assert messages(folder) == []
     assert embed_again(folder) == []
+
+
+def test_a_sector_the_medium_has_given_up_costs_what_was_on_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = os.pread
+
+    def failing(fd: int, length: int, offset: int) -> bytes:
+        if length == 4 * DIM and offset == HEADER_BYTES + length:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(fd, length, offset)
+
+    monkeypatch.setattr(os, "pread", failing)
+    assert messages(folder) == ["vectors-1.f32: row 1, image 2 (b/c.jpg), differs from its CRC"]
 
 
 def test_a_file_cut_short_costs_the_rows_that_are_gone(folder: Path) -> None:

@@ -195,6 +195,14 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path, name: str) -> None:
         reader.thumbnail(1) if name.startswith("thumbs") else reader.snapshot()
 
 
+def test_a_folder_that_is_none_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "index").write_text("")
+    with Reader(tmp_path / "index") as reader, pytest.raises(StoreError, match="can't be read"):
+        reader.snapshot()
+    with pytest.raises(StoreError, match=f"{tmp_path}/index can't be written"):
+        writer_of(tmp_path)
+
+
 def test_a_catalogue_that_is_none_is_refused_until_it_is_one(tmp_path: Path) -> None:
     add(tmp_path, "a.jpg")
     path = tmp_path / "index" / "catalog.db"
