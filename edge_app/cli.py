@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge_app import commands
 from edge_app.config import Config, limits_from
+from edge_app.embed import RUNTIMES
 from edge_app.errors import EdgeAppError
 
 DEFAULTS = Config()
@@ -93,6 +94,8 @@ def _library(parser: Parser) -> None:
         help="the .tflite file, its card beside it (default: %(default)s)")  # fmt: skip
     add("--threads", type=_positive, metavar="N",
         help="inference threads (default: one a core)")  # fmt: skip
+    add("--runtime", choices=RUNTIMES,
+        help="what runs the model, where both are installed (default: the faster)")  # fmt: skip
 
 
 def _json(parser: Parser) -> None:

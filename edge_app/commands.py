@@ -46,7 +46,7 @@ def index(config: Config, options: Namespace) -> int:
     _refuse_index_inside_library(config)
     signal.signal(signal.SIGTERM, _exit)  # so that the index is closed clean
     os.setpriority(os.PRIO_PROCESS, 0, config.nice)
-    embedder = Embedder(config.model, config.threads)
+    embedder = Embedder(config.model, config.threads, config.runtime)
     workers = config.workers or default_workers(config.limits)
     size_px = embedder.card.input_size_px
     tiles = len(TILES) if config.tiles else 0
@@ -74,7 +74,7 @@ def serve(config: Config, options: Namespace) -> int:
     try:
         if gallery.reader.snapshot().identity is None:
             check_root(config.gallery)  # nothing to serve and nothing to make it from
-            Embedder(config.model, config.threads)
+            Embedder(config.model, config.threads, config.runtime)
         watcher.start()
         watcher.wait(options.head_start)
 

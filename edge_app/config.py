@@ -92,6 +92,7 @@ class Config:
     model: Path = Path("models/mobilenet_v2.tflite")
     workers: int | None = None  # decoding children; None: what cores and memory allow
     threads: int | None = None  # inference threads; None: the measured choice
+    runtime: str | None = None  # of embed.RUNTIMES; None: the faster one of those installed
     nice: int = 10  # priority of indexing: 0 as the server's, 19 only what nobody else needs
     tiles: bool = False  # also embed tiles of each image, for small objects
     host: str = "127.0.0.1"

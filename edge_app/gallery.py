@@ -185,7 +185,7 @@ class Gallery:
 
     @cached_property
     def _embedder(self) -> Embedder:
-        return Embedder(self.config.model, self.config.threads)
+        return Embedder(self.config.model, self.config.threads, self.config.runtime)
 
     @cached_property
     def _pool(self) -> DecodePool:

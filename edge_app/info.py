@@ -34,7 +34,7 @@ def describe(config: Config) -> dict[str, Any]:
     model: dict[str, Any] = {"file": str(config.model)}
     identity = None
     try:
-        embedder = Embedder(config.model, config.threads)
+        embedder = Embedder(config.model, config.threads, config.runtime)
         identity = embedder.identity
         program |= {"runtime": embedder.runtime, "inference threads": embedder.threads}
         model |= asdict(embedder.card)

@@ -136,7 +136,7 @@ class Watcher:
         """One index run to its end; its exit code."""
         self.status = IndexingStatus("scanning")
         with subprocess.Popen(
-            self._command(),
+            index_command(self.config),
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -163,20 +163,19 @@ class Watcher:
             self.status = IndexingStatus()
         return code
 
-    def _command(self) -> list[str]:
-        config = self.config
-        command = [sys.executable, "-m", "edge_app", "index", "--json"]
-        command += ["--gallery", str(config.gallery), "--index", str(config.index)]
-        command += ["--model", str(config.model)]
-        if config.workers:
-            command += ["--workers", str(config.workers)]
-        if config.threads:
-            command += ["--threads", str(config.threads)]
-        if config.tiles:
-            command += ["--tiles"]
-        for change in changes_of(config.limits):
-            command += ["--limit", change]
-        return command
+
+def index_command(config: Config) -> list[str]:
+    """What runs `index` with these settings in a process of its own; its output is JSON."""
+    command = [sys.executable, "-m", "edge_app", "index", "--json"]
+    for name in ("gallery", "index", "model", "workers", "threads", "runtime"):
+        value = getattr(config, name)
+        if value is not None:
+            command += [f"--{name}", str(value)]
+    if config.tiles:
+        command += ["--tiles"]
+    for change in changes_of(config.limits):
+        command += ["--limit", change]
+    return command
 
 
 class _Handler(FileSystemEventHandler):
