@@ -104,6 +104,7 @@ class Gallery:
             collapse=limits.collapse_score if collapse else None,
             tiles=tiles and snapshot.tiles is not None,
             way=self.way(snapshot),
+            limits=limits,
         )
 
     def query_of_id(self, snapshot: Snapshot, id: int, box: Box = WHOLE) -> Query:

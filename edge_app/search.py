@@ -28,7 +28,7 @@ Way = Literal["memory", "codes"]
 Floats = NDArray[np.float32]
 Ranking = tuple[NDArray[np.intp], NDArray[np.float64]]  # rows and their scores, best first
 
-_LIMITS = Limits()
+_DEFAULTS = Limits()
 _FLOOR = -2.0  # below any score, ...
 _BAR = 4.0  # ... and this takes any score below that
 _PASS_BYTES = 64 * MiB  # what the products of all queries of one pass may take
@@ -83,6 +83,7 @@ def similar(
     collapse: float | None = None,
     tiles: bool = False,
     way: Way = "memory",
+    limits: Limits = _DEFAULTS,
 ) -> list[Match]:
     """The k best matches of a (dim,) float32 unit query, after the first `offset`: by falling
     score, equal scores by rising id, without the ids in `exclude`.
@@ -100,6 +101,7 @@ def similar(
         collapse=collapse,
         tiles=tiles,
         way=way,
+        limits=limits,
     )
     return matches
 
@@ -115,11 +117,12 @@ def similar_many(
     collapse: float | None = None,
     tiles: bool = False,
     way: Way = "memory",
+    limits: Limits = _DEFAULTS,
 ) -> list[list[Match]]:
     """`similar` for each of (n, dim) float32 unit queries, which share passes over the vectors.
     `exclude`, if given, has the ids to leave out for each query."""
     filter = filter or Filter()
-    _check(snapshot, queries, k, offset, collapse, tiles)
+    _check(snapshot, queries, k, offset, collapse, tiles, limits)
     mask = filter.mask(snapshot)
     hidden = ~snapshot.live if mask is None else ~(snapshot.live & mask)
     bars = hidden * np.float32(_BAR)
@@ -138,7 +141,7 @@ def similar_many(
             if collapse is None:
                 answers.append(search.matches(k, offset))
             else:
-                answers.append(search.collapsed(k, offset, collapse))
+                answers.append(search.collapsed(k, offset, collapse, limits.ranking_max))
     return answers
 
 
@@ -158,16 +161,16 @@ class _Search:
         ids = self.snapshot.ids[rows].tolist()
         return [Match(*found) for found in zip(ids, scores.tolist(), strict=True)][offset:]
 
-    def collapsed(self, k: int, offset: int, threshold: float) -> list[Match]:
+    def collapsed(self, k: int, offset: int, threshold: float, depth_max: int) -> list[Match]:
         """Walk down the ranking, folding each row under the best leader it scores `threshold`
         with, or making it a leader, until there is one leader too many."""
         depth = 2 * (offset + k)
         while True:
             rows, scores = self.best(depth)
             groups = _fold(self.whole(rows), offset + k + 1, threshold)
-            if len(groups) > offset + k or len(rows) < depth or depth >= _LIMITS.ranking_max:
+            if len(groups) > offset + k or len(rows) < depth or depth >= depth_max:
                 break
-            depth *= 4
+            depth = min(4 * depth, depth_max)
         ids = self.snapshot.ids[rows].tolist()
         return [
             Match(ids[leader], float(scores[leader]), tuple(ids[i] for i in folded))
@@ -279,12 +282,13 @@ def _check(
     offset: int,
     collapse: float | None,
     tiles: bool,
+    limits: Limits,
 ) -> None:
-    if not 1 <= k <= _LIMITS.k_max:
-        raise UsageError(f"k {k} is not between 1 and {_LIMITS.k_max} (limits.k_max)")
-    if not 0 <= offset <= _LIMITS.ranking_max - k:
+    if not 1 <= k <= limits.k_max:
+        raise UsageError(f"k {k} is not between 1 and {limits.k_max} (limits.k_max)")
+    if not 0 <= offset <= limits.ranking_max - k:
         raise UsageError(
-            f"offset {offset} and k {k} are not within the first {_LIMITS.ranking_max} matches"
+            f"offset {offset} and k {k} are not within the first {limits.ranking_max} matches"
             " (limits.ranking_max)"
         )
     if collapse is not None and not 0 < collapse <= 1:  # NaN fails too

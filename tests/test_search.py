@@ -313,6 +313,12 @@ def test_a_query_that_makes_no_sense_is_refused(arguments: dict[str, Any], named
         similar(snapshot_of(columns), **{"query": columns.vectors[0], "k": 5, **arguments})
 
 
+def test_limits_may_be_set_otherwise() -> None:
+    columns = Columns(random_units(29, 5, 8))
+    with pytest.raises(UsageError, match="between 1 and 3"):
+        similar(snapshot_of(columns), columns.vectors[0], 4, limits=Limits(k_max=3))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
