@@ -5,6 +5,8 @@ PYTHON  ?= python3
 GALLERY ?= static/images
 HOST    ?= 127.0.0.1
 PORT    ?= 5000
+# Each gallery has an index of its own.
+INDEX   ?= $(if $(filter static/images,$(GALLERY)),index,index-$(notdir $(abspath $(GALLERY))))
 
 MODEL := models/mobilenet_v2.tflite
 # One environment for each interpreter, so that `make test PYTHON=python3.13` stands beside 3.11's.
@@ -19,8 +21,9 @@ PIP   := -m pip install --quiet --disable-pip-version-check
 .PHONY: run test model samples faults bench screenshots clean
 
 run: $(EDGE)/ready $(MODEL) samples
-	$(EDGE)/bin/python -m edge_app index --gallery '$(GALLERY)' || [ $$? -eq 75 ]
-	exec $(EDGE)/bin/python -m edge_app serve --gallery '$(GALLERY)' --host $(HOST) --port $(PORT)
+	@# A small gallery is complete when its address is printed; a large one goes on filling.
+	exec $(EDGE)/bin/python -m edge_app serve --gallery '$(GALLERY)' --index '$(INDEX)' \
+		--host $(HOST) --port $(PORT) --head-start 60
 
 test: $(TEST)/ready $(MODEL)
 	$(TEST)/bin/ruff check .

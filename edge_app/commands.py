@@ -75,6 +75,7 @@ def serve(config: Config, options: Namespace) -> int:
         if gallery.reader.snapshot().identity is None:
             check_root(config.gallery)  # nothing to serve and nothing to make it from
             Embedder(config.model, config.threads, config.runtime)
+        gallery.reader.recognise(config.gallery)
         watcher.start()
         watcher.wait(options.head_start)
 

@@ -20,6 +20,7 @@ from edge_app.generation import thumbs_header, thumbs_name
 from edge_app.listing import Counts, Facets, Layout, Page
 from edge_app.readonly import open_for_reading
 from edge_app.records import ImageRecord, RejectedRecord
+from edge_app.session import recognise
 from edge_app.snapshot import Snapshot, load_snapshot
 
 T = TypeVar("T")
@@ -61,6 +62,12 @@ class Reader:
         """Another text after every change of the index."""
         with self._reading():
             return f"{self._name}-{self._version}"
+
+    def recognise(self, root: Path) -> None:
+        """StoreError if this is the index of another library; one that is offline may be this."""
+        if root.is_dir():
+            with self._reading() as catalog:
+                recognise(self.index, catalog, root.resolve())
 
     def snapshot(self) -> Snapshot:
         """The index as of the last commit; the same object as before if nothing has changed."""

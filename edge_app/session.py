@@ -69,7 +69,8 @@ class OpenIndex:
         self.catalog = open_catalog(index)
         try:
             self.state = self.catalog.state()
-            self._recognise(root)
+            recognise(index, self.catalog, root)
+            self.state = replace(self.state, root=os.fsencode(root))
             self.record = self._choose(identity, tiles)
             self.remove_strays()
             self._open_files()
@@ -136,20 +137,6 @@ class OpenIndex:
             if is_generation_file(path.name) and path.name not in wanted:
                 path.unlink()
 
-    def _recognise(self, root: Path) -> None:
-        """Refuse the index of another library; accept the same one at another place."""
-        if self.state.root == os.fsencode(root):
-            return
-        sample = self.catalog.sample(_SAMPLE_FILES)
-        same = sum(_has_size(root / path, size_bytes) for path, size_bytes in sample)
-        if same * 2 < len(sample):
-            raise StoreError(
-                f"{self.index} is the index of {os.fsdecode(self.state.root)}: of {len(sample)} "
-                f"files looked up in {root}, {same} are the same; choose another folder with "
-                "--index, or remove this one"
-            )
-        self.state = replace(self.state, root=os.fsencode(root))
-
     def _choose(self, identity: ModelIdentity, tiles: int) -> GenerationRecord:
         """The generation to write: the current one if it fits, one already begun, or a new one."""
         generations = self.catalog.generations()
@@ -198,6 +185,23 @@ class OpenIndex:
                 raise StoreError(
                     f"{file.path} is shorter than the catalogue says; `check --repair` settles it"
                 )
+
+
+def recognise(index: Path, catalog: Catalog, root: Path) -> None:
+    """Refuse the index of another library; accept the same one at another place.
+
+    StoreError says what differs and which option settles it.
+    """
+    indexed = catalog.state().root
+    if indexed == os.fsencode(root):
+        return
+    sample = catalog.sample(_SAMPLE_FILES)
+    same = sum(_has_size(root / path, size_bytes) for path, size_bytes in sample)
+    if same * 2 < len(sample):
+        raise StoreError(
+            f"{index} is the index of {os.fsdecode(indexed)}: of {len(sample)} files looked up in "
+            f"{root}, {same} are the same; choose another folder with --index, or remove this one"
+        )
 
 
 def _has_size(path: Path, size_bytes: int) -> bool:

@@ -256,9 +256,12 @@ def test_a_second_indexer_exits_75_at_once(library: Path, index: Path, model: Pa
     assert str(index) in error_line(err)
 
 
-def test_an_index_of_another_library_is_refused(index: Path, model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["index", "serve"])
+def test_an_index_of_another_library_is_refused(
+    command: str, index: Path, model: Path, tmp_path: Path
+) -> None:
     save(tmp_path / "other.png", 1)
-    code, _, err = run("index", "--gallery", tmp_path, "--index", index, "--model", model)
+    code, _, err = run(command, "--gallery", tmp_path, "--index", index, "--model", model)
     assert code == 1
     assert "--index" in error_line(err)
 
