@@ -17,6 +17,7 @@ LAYERS: list[set[str]] = [
     {"scan", "originals", "location", "exif"},
     {"decode"},
     {"decodechild", "tiles"},
+    {"decodeprocess"},
     {"decodepool", "embed"},
     # the index
     {"appendfile", "codes", "catalog", "batch"},
@@ -82,7 +83,7 @@ def test_a_module_imports_only_from_its_left(path: Path) -> None:
 
 def test_the_decoding_children_never_load_numpy() -> None:
     """A child's memory is the pool's cost per worker; NumPy alone would double it."""
-    for name in ("decode", "decodechild", "originals", "errors", "config"):
+    for name in ("decode", "decodechild", "exif", "originals", "errors", "config"):
         source = PACKAGE / f"{name}.py"
         if source.exists():
             assert "numpy" not in source.read_text().split()
