@@ -23,9 +23,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from benchmarks.indexes import build
 from benchmarks.report import machine, publish
-from benchmarks.vectors import clustered
+from edge_app.benchvectors import clustered, make_index
 from edge_app.reader import Reader
 from edge_app.search import Way, similar
 
@@ -98,7 +97,7 @@ def table(rows: int, dim: int, k: int, count: int) -> str:
     answers = []
     with tempfile.TemporaryDirectory() as folder:
         index = Path(folder) / "index"
-        build(index, clustered(rows, dim))
+        make_index(index, clustered(rows, dim))
         limit_bytes = rows * dim * 4 // 2
         with memory_limit(limit_bytes) as group:
             limited = f"a memory limit of {limit_bytes / 1e6:.0f} MB" if group else "no limit"

@@ -25,9 +25,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.indexes import build
 from benchmarks.report import machine, private_bytes, publish
-from benchmarks.vectors import clustered
+from edge_app.benchvectors import clustered, make_index
 from edge_app.reader import Reader
 from edge_app.search import Way, similar
 
@@ -51,7 +50,7 @@ def this_project(way: Way) -> Engine:
     """Built, committed and read back as the server does."""
 
     def engine(vectors: Floats, k: int, folder: Path) -> Query:
-        build(folder / "index", vectors)
+        make_index(folder / "index", vectors)
         snapshot = Reader(folder / "index").snapshot()
         row_of = {int(id): row for row, id in enumerate(snapshot.ids)}
         return lambda vector: [row_of[m.id] for m in similar(snapshot, vector, k, way=way)]

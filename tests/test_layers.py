@@ -43,6 +43,7 @@ LAYERS: list[set[str]] = [
     {"connections"},
     {"guard"},
     # the command line
+    {"benchphotos", "benchvectors"},
     {"benchindex", "benchsearch", "benchserve"},
     {"bench"},
     {"commands"},
