@@ -108,7 +108,7 @@ def _workers(parser: Parser) -> None:
         help="decoding processes (default: what cores and memory allow)")  # fmt: skip
     add("--tiles", action="store_true",
         help="also embed parts of each photo, so that a search finds photos in which the object is"
-        " small; takes six times the inference")  # fmt: skip
+        " small; takes ten times the inference")  # fmt: skip
 
 
 def _index(parser: Parser) -> None:
