@@ -1,4 +1,4 @@
-"""Finds every flipped bit in what the index holds, and clears the damage away for the next run.
+"""Finds every flipped bit in what the index holds, and has the damage cleared away.
 
 Vectors, codes, tiles and thumbnails have a CRC-32 in the catalogue, its records have one each, and
 SQLite's own check covers its pages and indexes. What is dead or unused is not looked at.
@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from edge_app.appendfile import AppendFile, Header, sync_folder
+from edge_app import cures
+from edge_app.appendfile import AppendFile, Header
 from edge_app.catalog import CATALOG, IMAGE_TABLES, SCHEMA_VERSION, STORED_COLUMNS, Catalog
 from edge_app.errors import StoreError
 from edge_app.generation import columns, thumbs_header, thumbs_name
@@ -25,15 +26,13 @@ from edge_app.readonly import open_for_reading
 from edge_app.records import GenerationRecord, join_path, record_crc
 from edge_app.session import open_catalog
 
-Cure = Callable[[Catalog], object]
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One damaged thing in one line, and what clears it away; None: only a new catalogue does."""
 
     message: str
-    cure: Cure | None
+    cure: cures.Cure | None
 
     def __str__(self) -> str:
         return self.message
@@ -76,12 +75,12 @@ def repair(index: Path) -> CheckReport:
         lock_fd = lock(index)
         try:
             report = check(index)
-            cures = [problem.cure for problem in report.problems]
-            if None in cures:
-                report.set_aside = _set_aside(index)
-            elif cures:
+            wanted = [problem.cure for problem in report.problems]
+            if None in wanted:
+                report.set_aside = cures.set_aside(index)
+            elif wanted:
                 with closing(open_catalog(index)) as catalog:
-                    _apply(catalog, [cure for cure in cures if cure])
+                    cures.apply(catalog, [cure for cure in wanted if cure])
             return report
         finally:
             os.close(lock_fd)
@@ -154,7 +153,7 @@ class _Contents:
             if record_crc(values) != crc:
                 yield Problem(
                     f"{CATALOG}: the record of image {id} differs from its CRC",
-                    partial(_forget_image, id=id),
+                    partial(cures.forget_image, id=id),
                 )
             elif size_bytes:
                 self._report.thumbnails += 1
@@ -162,7 +161,7 @@ class _Contents:
                     yield Problem(
                         f"{thumbs.name}: the thumbnail of image {id} ({join_path(folder, name)}) "
                         "differs from its CRC",
-                        partial(_forget_thumbnail, id=id),
+                        partial(cures.forget_thumbnail, id=id),
                     )
 
     def _rows(self, record: GenerationRecord, files: list[_File]) -> Iterator[Problem]:
@@ -176,7 +175,7 @@ class _Contents:
         ):
             _, row, id, *crcs = values
             found += 1
-            forget = partial(_forget_row, generation=number, row=row)
+            forget = partial(cures.forget_row, generation=number, row=row)
             if record_crc(values) != crc or row >= record.rows:
                 yield Problem(f"{CATALOG}: the record of row {row} differs from its CRC", forget)
                 continue
@@ -201,7 +200,7 @@ class _Contents:
             if record_crc((path, *values)) != crc:
                 yield Problem(
                     f"{CATALOG}: the record of a rejected file differs from its CRC",
-                    partial(_forget_rejected, path=path),
+                    partial(cures.forget_rejected, path=path),
                 )
 
     def _select(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
@@ -231,7 +230,7 @@ class _File:
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong with the file as a whole."""
-        restore = partial(_restore, path=self._path, header=self.header, length=self._length)
+        restore = partial(cures.restore, path=self._path, header=self.header, length=self._length)
         if self._file is None:
             yield Problem(f"{self.name} {self._trouble}", restore)
             return
@@ -251,57 +250,3 @@ class _File:
 
 def _catalog_problem(message: str) -> Problem:
     return Problem(f"{CATALOG}: {message}", None)
-
-
-# --- cures ---------------------------------------------------------------------------------------
-
-
-def _apply(catalog: Catalog, cures: Iterable[Cure]) -> None:
-    with catalog.transaction():
-        for cure in cures:
-            cure(catalog)
-        for record in catalog.generations().values():
-            catalog.put_generation(replace(record, live=catalog.count_rows(record.generation)))
-
-
-def _forget_image(catalog: Catalog, id: int) -> None:
-    catalog.drop_rows(id)
-    catalog.drop_image(id)
-
-
-def _forget_thumbnail(catalog: Catalog, id: int) -> None:
-    image = catalog.image(id)
-    if image:
-        catalog.put_image(replace(image, thumb_offset=0, thumb_bytes=0, thumb_crc=0))
-
-
-def _forget_row(catalog: Catalog, generation: int, row: int) -> None:
-    catalog.connection.execute(
-        "DELETE FROM rows WHERE generation = ? AND row = ?", (generation, row)
-    )
-
-
-def _forget_rejected(catalog: Catalog, path: object) -> None:
-    catalog.connection.execute("DELETE FROM rejected WHERE path = ?", (path,))
-
-
-def _restore(_: Catalog, path: Path, header: Header, length: int) -> None:
-    """The file as the catalogue expects it, with zeros for what is lost; rows of zeros differ from
-    their CRC, so each has a cure of its own."""
-    if not path.exists():
-        AppendFile.create(path, header).close()
-        sync_folder(path.parent)
-    with closing(AppendFile.unverified(path, header, writable=True)) as file:
-        file.restore(length)
-
-
-def _set_aside(index: Path) -> Path:
-    """Rename the catalogue and what belongs to it; where it is now."""
-    number = 1
-    while (aside := index / f"{CATALOG}.broken-{number}").exists():
-        number += 1
-    for ending in ("-wal", "-shm", ""):  # the catalogue last: until then it is whole
-        with suppress(FileNotFoundError):
-            (index / f"{CATALOG}{ending}").rename(f"{aside}{ending}")
-    sync_folder(index)
-    return aside

@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     # the index
     {"appendfile", "codes", "catalog", "batch"},
     {"dismissed", "generation", "locking"},
-    {"session", "snapshot"},
+    {"session", "snapshot", "cures"},
     {"commit", "compact", "readonly"},
     {"store"},
     {"check", "filters"},
