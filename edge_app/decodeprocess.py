@@ -62,7 +62,10 @@ class DecodeProcess:
         self._greeted = False
         self._answered = False
         command = [sys.executable, "-m", decodechild.__name__, json.dumps(settings)]
-        self._process = Popen(command, cwd=PACKAGE.parent, stdin=PIPE, stdout=PIPE)
+        try:
+            self._process = Popen(command, cwd=PACKAGE.parent, stdin=PIPE, stdout=PIPE)
+        except OSError as error:  # no memory, or too many processes or open files
+            raise EdgeAppError(f"a decoding process can't start: {error.strerror}") from None
         assert self._process.stdin is not None and self._process.stdout is not None
         self._input, self._output = self._process.stdin, self._process.stdout
         self._stat = open(f"/proc/{self._process.pid}/stat", "rb", buffering=0)  # noqa: SIM115

@@ -266,6 +266,12 @@ def test_a_process_that_cannot_start_is_no_images_fault(capfd: pytest.CaptureFix
     assert "No module named" in capfd.readouterr().err
 
 
+def test_without_an_interpreter_to_start_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with misbehaving() as pool, pytest.raises(EdgeAppError, match="can't start: No such file"):
+        pool.decode(b"ok")
+
+
 # --- one image while someone waits ----------------------------------------------------------------
 
 
