@@ -157,6 +157,29 @@ def index(
     return report
 
 
+def pixels_of(decoded: Decoded, size_px: int) -> npt.NDArray[np.uint8]:
+    """(views, size_px, size_px, 3) uint8 RGB."""
+    return np.frombuffer(decoded.views, np.uint8).reshape(-1, size_px, size_px, 3)
+
+
+def new_image(file: FoundFile, decoded: Decoded, vectors: npt.NDArray[np.float32]) -> NewImage:
+    """What the index keeps of a file; (views, dim) float32, unit rows, the whole image first."""
+    return NewImage(
+        path=file.path,
+        size_bytes=file.size_bytes,
+        mtime_ns=file.mtime_ns,
+        content=decoded.content,
+        width_px=decoded.width_px,
+        height_px=decoded.height_px,
+        format=decoded.format,
+        taken_at=decoded.taken_at,
+        camera=decoded.camera,
+        thumbnail=decoded.thumbnail,
+        vector=vectors[0],
+        tiles=vectors[1:] if len(vectors) > 1 else None,
+    )
+
+
 class _Run:
     """The state of one run: the batch being filled, and what is left of the missing files."""
 
@@ -229,10 +252,10 @@ class _Run:
                 self.batch.moved.append(Moved(same.id, file.path, file.size_bytes, file.mtime_ns))
                 self.report.moved += 1
             else:
-                self.images.start(partial(self._embedded, file, result))
+                self.images.start(partial(self._embed, file, result))
                 self.report.updated += 1
         else:
-            self.images.start(partial(self._embedded, file, result))
+            self.images.start(partial(self._embed, file, result))
             self.report.added += 1
 
     def _missing_twin(self, content: bytes) -> Known | None:
@@ -240,24 +263,9 @@ class _Run:
         path = self.missing_paths.pop(content, None)
         return self.todo.missing.pop(path) if path else None
 
-    def _embedded(self, file: FoundFile, decoded: Decoded) -> NewImage:
-        size_px = self.writer.identity.input_size_px
-        pixels = np.frombuffer(decoded.views, np.uint8).reshape(-1, size_px, size_px, 3)
-        vectors = self.embedder.embed(pixels)
-        return NewImage(
-            path=file.path,
-            size_bytes=file.size_bytes,
-            mtime_ns=file.mtime_ns,
-            content=decoded.content,
-            width_px=decoded.width_px,
-            height_px=decoded.height_px,
-            format=decoded.format,
-            taken_at=decoded.taken_at,
-            camera=decoded.camera,
-            thumbnail=decoded.thumbnail,
-            vector=vectors[0],
-            tiles=vectors[1:] if self.writer.tiles else None,
-        )
+    def _embed(self, file: FoundFile, decoded: Decoded) -> NewImage:
+        views = pixels_of(decoded, self.writer.identity.input_size_px)
+        return new_image(file, decoded, self.embedder.embed(views))
 
     def _is_due(self) -> bool:
         """Whether the batch is as old as all before it, or `batch_s`: the first photos show after

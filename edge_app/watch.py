@@ -135,15 +135,7 @@ class Watcher:
     def _run(self) -> int:
         """One index run to its end; its exit code."""
         self.status = IndexingStatus("scanning")
-        with subprocess.Popen(
-            index_command(self.config),
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        ) as self._process:
+        with start_index(self.config) as self._process:
             if self._stop.is_set():
                 self._process.terminate()
             assert self._process.stdout and self._process.stderr
@@ -164,8 +156,8 @@ class Watcher:
         return code
 
 
-def index_command(config: Config) -> list[str]:
-    """What runs `index` with these settings in a process of its own; its output is JSON."""
+def start_index(config: Config) -> subprocess.Popen[str]:
+    """An `index` run with these settings in a process of its own; its output is lines of JSON."""
     command = [sys.executable, "-m", "edge_app", "index", "--json"]
     for name in ("gallery", "index", "model", "workers", "threads", "runtime"):
         value = getattr(config, name)
@@ -175,7 +167,15 @@ def index_command(config: Config) -> list[str]:
         command += ["--tiles"]
     for change in changes_of(config.limits):
         command += ["--limit", change]
-    return command
+    return subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
 
 
 class _Handler(FileSystemEventHandler):
