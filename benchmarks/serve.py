@@ -1,0 +1,391 @@
+"""What the server bears: many visitors, searches, slow clients, endless uploads, work meanwhile.
+
+    python -m benchmarks.serve [--part thumbnails …] [--model models/mobilenet_v2.tflite]
+
+Needs `wrk` (Debian: apt install wrk). Everything runs on this machine, over loopback: the load
+takes processor time from the server. Ratios compare with a reference that ran in turns with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.report import machine
+from edge_app.batch import Batch, NewImage
+from edge_app.config import Limits
+from edge_app.embed import ModelCard, ModelIdentity
+from edge_app.store import Writer
+
+ROOT = Path(__file__).parent.parent
+MB = 1_000_000
+THUMBNAIL_BYTES = 15_000  # what a 320 px JPEG of quality 80 takes in the mean
+DIM = 1280
+
+CONSTANT = """
+import sys, logging, waitress
+body = b"x" * int(sys.argv[2])
+headers = [("Content-Type", "image/jpeg"), ("Content-Length", str(len(body)))]
+def app(environ, start_response):
+    start_response("200 OK", list(headers))
+    return [body]
+logging.getLogger("waitress.queue").setLevel("ERROR")
+waitress.serve(app, host="127.0.0.1", port=int(sys.argv[1]))
+"""
+
+SCANS = """
+import sys, threading, time
+import numpy as np
+vectors = np.load(sys.argv[1], mmap_mode="r")
+k, seconds, counts = 50, float(sys.argv[2]), []
+def scan(seed):
+    chance, count, end = np.random.default_rng(seed), 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        scores = vectors @ vectors[chance.integers(len(vectors))]
+        best = np.argpartition(scores, -k)[-k:]
+        best[np.argsort(-scores[best])]
+        count += 1
+    counts.append(count)
+threads = [threading.Thread(target=scan, args=(seed,)) for seed in range(int(sys.argv[3]))]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(sum(counts) / seconds)
+"""
+
+
+class Server:
+    """A child process with its port."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+        self.process, self.port = process, port
+
+    @property
+    def resident_bytes(self) -> int:
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGESIZE")
+
+    @property
+    def descriptors(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    def get(self, path: str) -> int:
+        """The status of one request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+        finally:
+            connection.close()
+
+
+@contextmanager
+def running(*command: str | Path) -> Iterator[Server]:
+    """A server made by a command that ends in its port, from when it listens to SIGTERM."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = [sys.executable, *(str(port) if word == "PORT" else str(word) for word in command)]
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
+    server = Server(process, port)
+    try:
+        for _ in range(300):
+            try:
+                server.get("/thumbs/1")
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield server
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+
+@contextmanager
+def serving(home: Path, model: Path, *options: str) -> Iterator[Server]:
+    """Our server, over the library and the index in `home`."""
+    where = ("--gallery", home / "library", "--index", home / "index", "--model", model)
+    with running("-m", "edge_app", "serve", *where, "--port", "PORT", *options) as server:
+        yield server
+
+
+def make_index(home: Path, model: Path, images: int) -> None:
+    """An index of images that nobody took: random unit vectors, thumbnails of random bytes."""
+    card = ModelCard.load(model)
+    identity = ModelIdentity(
+        card.name, card.sha256, card.dim, card.input_size_px, card.preprocess, "any"
+    )
+    (home / "library").mkdir(parents=True)
+    chance, limits = np.random.default_rng(0), Limits()
+    with Writer(home / "index", home / "library", identity, limits) as writer:
+        for start in range(0, images, limits.batch_images):
+            count = min(limits.batch_images, images - start)
+            vectors = chance.standard_normal((count, card.dim)).astype(np.float32)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            writer.commit(Batch(images=[new_image(start + i, vectors[i]) for i in range(count)]))
+        writer.finish()
+
+
+def new_image(number: int, vector: NDArray[np.float32]) -> NewImage:
+    return NewImage(
+        path=f"{number // 1000}/{number}.jpg",
+        size_bytes=4_000_000,
+        mtime_ns=number * 10**12,
+        content=number.to_bytes(16, "little"),
+        width_px=4000,
+        height_px=3000,
+        format="JPEG",
+        taken_at=None,
+        camera=None,
+        thumbnail=os.urandom(THUMBNAIL_BYTES),
+        vector=vector,
+    )
+
+
+class Load(NamedTuple):
+    """What wrk found."""
+
+    requests: int
+    per_s: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    worst_ms: float
+    errors: int  # not answered, or not 2xx
+
+    def __str__(self) -> str:
+        return (
+            f"{self.per_s:,.0f}/s, p50 {self.p50_ms:.0f} ms, p95 {self.p95_ms:.0f} ms, "
+            f"p99 {self.p99_ms:.0f} ms, worst {self.worst_ms:.0f} ms, {self.errors} errors"
+        )
+
+
+WRK = """
+request = function()
+  return wrk.format("GET", string.format("PATH", math.random(1, IDS)))
+end
+done = function(summary, latency)
+  local e = summary.errors
+  io.write(string.format("LOAD %d %f %f %f %f %f %d\\n", summary.requests,
+    summary.requests / summary.duration * 1e6, latency:percentile(50) / 1e3,
+    latency:percentile(95) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
+    e.connect + e.read + e.write + e.timeout + e.status))
+end
+"""
+
+
+def load(server: Server, path: str, ids: int, connections: int, seconds: float) -> Load:
+    """Ask for `path` with random ids in the place of its %d, over so many connections at once."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(WRK.replace("PATH", path).replace("IDS", str(ids)))
+        script.flush()
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s"]
+        done = subprocess.run(
+            [*command, script.name, f"http://127.0.0.1:{server.port}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    found = re.search(r"^LOAD (.*)$", done.stdout, re.MULTILINE)
+    assert found, done.stdout
+    requests, per_s, p50, p95, p99, worst, errors = map(float, found[1].split())
+    return Load(int(requests), per_s, p50, p95, p99, worst, int(errors))
+
+
+# --- the parts -----------------------------------------------------------------------------------
+
+
+def thumbnails(home: Path, model: Path) -> None:
+    """64 connections asking for thumbnails, in turns with a constant answer by waitress."""
+    make_index(home, model, 2_000)
+    ours, theirs = [], []
+    with (
+        serving(home, model, "--no-watch") as server,
+        running("-c", CONSTANT, "PORT", str(THUMBNAIL_BYTES)) as constant,
+    ):
+        load(server, "/thumbs/%d", 2_000, 64, 2)
+        for _ in range(5):
+            theirs.append(load(constant, "/thumbs/%d", 2_000, 64, 4))
+            ours.append(load(server, "/thumbs/%d", 2_000, 64, 4))
+        before, asked = server.resident_bytes, 0
+        while asked < 100_000:
+            asked += load(server, "/thumbs/%d", 2_000, 64, 10).requests
+        grown = server.resident_bytes - before
+    ratio = statistics.median(load.per_s for load in ours) / statistics.median(
+        load.per_s for load in theirs
+    )
+    print(f"waitress, constant: {min(theirs, key=lambda load: load.p99_ms)}")
+    print(f"thumbnails:         {min(ours, key=lambda load: load.p99_ms)}")
+    print(f"ratio of the medians {ratio:.2f}; memory over {asked:,} requests: {grown / MB:+.1f} MB")
+
+
+def search(home: Path, model: Path) -> None:
+    """16 clients searching 100,000 rows, in turns with as many bare NumPy scans as cores."""
+    rows = 100_000
+    make_index(home, model, rows)
+    plain = home / "vectors.npy"
+    vectors = np.random.default_rng(0).standard_normal((rows, DIM), dtype=np.float32)
+    np.save(plain, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    del vectors
+    cores = len(os.sched_getaffinity(0))
+    one_thread = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    ours, scans = [], []
+    with serving(home, model, "--no-watch") as server:
+        load(server, "/api/images/%d/similar?k=50", rows, 16, 5)
+        before = server.resident_bytes
+        for _ in range(3):
+            done = subprocess.run(
+                [sys.executable, "-c", SCANS, str(plain), "5", str(cores)],
+                capture_output=True,
+                text=True,
+                check=True,
+                env=one_thread,
+            )
+            scans.append(float(done.stdout))
+            ours.append(load(server, "/api/images/%d/similar?k=50", rows, 16, 5))
+        grown = server.resident_bytes - before
+    ratio = statistics.median(load.per_s for load in ours) / statistics.median(scans)
+    print(f"{cores} bare scans side by side: {statistics.median(scans):.0f}/s")
+    print(f"16 clients: {max(ours, key=lambda load: load.per_s)}")
+    print(f"ratio of the medians {ratio:.2f}; memory {grown / MB:+.1f} MB")
+
+
+def slow(home: Path, model: Path) -> None:
+    """Ordinary requests while 2,000 connections are idle and 120 drip."""
+    make_index(home, model, 2_000)
+    times_ms: list[float] = []
+    failed = most = 0
+    with serving(home, model, "--no-watch") as server:
+        command = [sys.executable, "-m", "benchmarks.slowclients", str(server.port)]
+        with subprocess.Popen(
+            [*command, "2000", "120", "25"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        ) as others:
+            assert others.stdout
+            others.stdout.readline()
+            end = time.monotonic() + 20
+            while time.monotonic() < end:
+                began = time.perf_counter()
+                try:
+                    failed += server.get(f"/thumbs/{1 + len(times_ms) % 2000}") != 200
+                except OSError:
+                    failed += 1
+                times_ms.append((time.perf_counter() - began) * 1e3)
+                most = max(most, server.descriptors)
+            cut = others.stdout.read().strip()
+    p50, p99 = np.percentile(times_ms, [50, 99])
+    print(
+        f"{len(times_ms) - failed} of {len(times_ms)} answered, p50 {p50:.1f} ms, "
+        f"p99 {p99:.1f} ms; at most {most} descriptors; slow ones cut off {cut} times"
+    )
+
+
+def upload(home: Path, model: Path) -> None:
+    """1 GiB in chunks, which nobody announced."""
+    make_index(home, model, 100)
+    spool = home / "spool"
+    spool.mkdir()
+    os.environ["TMPDIR"] = str(spool)
+    with serving(home, model, "--no-watch") as server:
+        before = most = server.resident_bytes
+        sent, chunk = 0, b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(
+                b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nX-Edge-Gallery: 1\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n"
+                b"Transfer-Encoding: chunked\r\n\r\n"
+            )
+            try:
+                while sent < 1 << 30:
+                    connection.sendall(chunk)
+                    sent += 1 << 20
+                    most = max(most, server.resident_bytes)
+            except ConnectionError:
+                pass
+            answer = connection.recv(4096).split(b"\r\n", 1)[0].decode()
+        spooled = sum(path.stat().st_size for path in spool.iterdir())
+    print(
+        f"after {sent >> 20} MiB: {answer}; memory {(most - before) / MB:+.1f} MB, "
+        f"{spooled} bytes on disk"
+    )
+
+
+def background(home: Path, model: Path) -> None:
+    """Thumbnails for 4 connections, alone and while new photos are indexed."""
+    make_index(home, model, 2_000)
+    photos = home / "photos"
+    photos.mkdir()
+    small = np.random.default_rng(1).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    Image.fromarray(small).resize((4000, 3000)).save(photos / "photo.jpg", quality=90)
+    with serving(home, model) as server:
+        load(server, "/thumbs/%d", 2_000, 4, 2)
+        alone = load(server, "/thumbs/%d", 2_000, 4, 8)
+        for number in range(300):
+            shutil.copy(photos / "photo.jpg", home / "library" / f"{number}.jpg")
+        time.sleep(5)
+        working = load(server, "/thumbs/%d", 2_000, 4, 8)
+        status = http.client.HTTPConnection("127.0.0.1", server.port)
+        status.request("GET", "/api/status")
+        state = status.getresponse().read().decode()
+    print(f"alone:    {alone}\nindexing: {working}\np95 ratio {working.p95_ms / alone.p95_ms:.1f}")
+    print(re.search(r'"indexing": {[^}]*}', state)[0])  # type: ignore[index]
+
+
+def stop(home: Path, model: Path) -> None:
+    """SIGTERM while 16 clients search."""
+    rows = 20_000
+    make_index(home, model, rows)
+    with serving(home, model, "--no-watch") as server:
+        clients = threading.Thread(
+            target=load, args=(server, "/api/images/%d/similar?k=50", rows, 16, 4)
+        )
+        clients.start()
+        time.sleep(2)
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        code = server.process.wait(10)
+        took_s = time.monotonic() - began
+        clients.join()
+    print(f"exit code {code} after {took_s:.2f} s")
+
+
+PARTS: dict[str, Callable[[Path, Path], None]] = {
+    part.__name__: part for part in (thumbnails, search, slow, upload, background, stop)
+}
+
+
+def main() -> None:
+    """Run the parts one after the other, each with an index of its own."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serve", description=__doc__)
+    parser.add_argument("--part", nargs="*", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--model", type=Path, default=Path("models/mobilenet_v2.tflite"))
+    options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is not there; on Debian: apt install wrk")
+    print(machine())
+    for name in options.part:
+        print(f"\n{name}: {PARTS[name].__doc__}", flush=True)
+        with tempfile.TemporaryDirectory() as home:
+            PARTS[name](Path(home), options.model.resolve())
+
+
+if __name__ == "__main__":
+    main()
