@@ -130,6 +130,7 @@ class Catalog:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self.frozen = False  # opened as of a moment: it can't notice what others commit
         self.on_close: Callable[[], None] | None = None
 
     @classmethod

@@ -18,7 +18,7 @@ from edge_app.errors import NotFoundError, StoreError
 from edge_app.filters import Filter
 from edge_app.generation import thumbs_header, thumbs_name
 from edge_app.listing import Counts, Facets, Layout, Page
-from edge_app.readonly import open_for_reading
+from edge_app.readonly import open_for_reading, signature
 from edge_app.records import ImageRecord, RejectedRecord
 from edge_app.session import recognise
 from edge_app.snapshot import Snapshot, load_snapshot
@@ -40,6 +40,7 @@ class Reader:
         self._mutex = threading.RLock()
         self._catalog: Catalog | None = None  # before the first look at the folder
         self._file_id: tuple[int, int] | None = None  # of the catalogue that is open
+        self._signature: tuple[object, ...] = ()  # and of what is in it, should it be frozen
         self._seen: tuple[tuple[int, int] | None, int] | None = None
         self._version = 0
         self._name = secrets.token_hex(4)
@@ -186,8 +187,9 @@ class Reader:
             file_id = (status.st_dev, status.st_ino)
         except FileNotFoundError:
             file_id = None
-        if self._catalog is None or file_id != self._file_id:
+        if self._catalog is None or file_id != self._file_id or self._thawed():
             self._disconnect()
+            self._signature = signature(self.index)
             self._catalog = self._connected() if file_id else Catalog.empty()
             self._file_id = file_id
         seen = (self._file_id, self._catalog.data_version())
@@ -195,6 +197,11 @@ class Reader:
             self._seen, self._snapshot, self._counts = seen, None, {}
             self._version += 1
         return self._catalog
+
+    def _thawed(self) -> bool:
+        """Whether media that were read-only have been written: from another machine or mount."""
+        frozen = self._catalog is not None and self._catalog.frozen
+        return frozen and signature(self.index) != self._signature
 
     def _connected(self) -> Catalog:
         catalog = open_for_reading(self.index)

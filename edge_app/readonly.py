@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from edge_app.catalog import CATALOG, Catalog
@@ -16,14 +17,29 @@ _COPY_BYTES = 256 * MiB  # of catalogue, at most, copied off read-only media: a 
 
 
 def open_for_reading(index: Path) -> Catalog:
-    """The catalogue of `index`, last commit included; sqlite3.Error if it can't be read."""
+    """The catalogue of `index`, last commit included; sqlite3.Error if it can't be read.
+
+    On read-only media the result is frozen: whoever goes on reading compares `signature`.
+    """
     path = index / CATALOG
     try:
         return Catalog.connect(path, "mode=ro")
     except sqlite3.OperationalError:
         if os.access(index, os.W_OK):
             raise
-        return _open_on_readonly_media(path)
+        catalog = _open_on_readonly_media(path)
+        catalog.frozen = True
+        return catalog
+
+
+def signature(index: Path) -> tuple[object, ...]:
+    """Another value when a catalogue, or its log, has been written since."""
+    found: list[object] = []
+    for name in (CATALOG, f"{CATALOG}-wal"):
+        with suppress(FileNotFoundError):
+            status = (index / name).stat()
+            found += [name, status.st_mtime_ns, status.st_size]
+    return tuple(found)
 
 
 def _open_on_readonly_media(path: Path) -> Catalog:

@@ -8,6 +8,7 @@ Prints one JSON object for each way a writer may have left an index.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from edge_app.batch import Batch
 from edge_app.check import check
 from edge_app.config import Limits
 from edge_app.errors import StoreError
+from edge_app.reader import Reader
 from edge_app.store import Writer
 from tests.indexes import MODEL, new_image, view
 
@@ -29,6 +31,11 @@ def write(index: Path, library: Path) -> Writer:
     for number in range(IMAGES):
         writer.commit(Batch(images=[new_image(f"{number}.jpg")]))
     return writer
+
+
+def add(media: Path, library: Path) -> None:
+    with Writer(media / "index", library, MODEL, Limits()) as writer:
+        writer.commit(Batch(images=[new_image("later.jpg")]))
 
 
 def left_by_a_closed_writer(index: Path, library: Path) -> None:
@@ -62,8 +69,18 @@ def examine(folder: Path, leave: Callable[[Path, Path], None]) -> dict[str, obje
         refused = ""
     except StoreError as error:
         refused = str(error)
+    with Reader(media / "index") as server:
+        served = server.counts().images
+        subprocess.run(["mount", "-o", "remount,rw", media], check=True)
+        writer = multiprocessing.get_context("spawn").Process(target=add, args=(media, library))
+        writer.start()
+        writer.join()
+        subprocess.run(["mount", "-o", "remount,ro", media], check=True)
+        served_later = server.counts().images
     found = {
         "left": leave.__name__,
+        "served": served,
+        "served_later": served_later,
         "had_log": had_log,
         "images": len(view(media / "index").images),
         "problems": [str(problem) for problem in check(media / "index").problems],

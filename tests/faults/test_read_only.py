@@ -16,7 +16,8 @@ def test_read_only_media_are_served_and_not_written(tmp_path: Path) -> None:
     assert killed["had_log"]
     assert copied["had_log"]
     for found in (closed, killed, copied):
-        assert found["images"] == IMAGES, found
+        assert found["served"] == IMAGES, found
+        assert found["served_later"] == found["images"] == IMAGES + 1, found
         assert found["problems"] == [], found
         assert str(tmp_path / "media" / "index") in found["refused"], found
         assert "Read-only file system" in found["refused"], found
