@@ -22,13 +22,14 @@ from edge_app.batch import Batch, Moved, NewImage
 from edge_app.config import Limits
 from edge_app.decode import WHOLE, Decoded
 from edge_app.decodepool import DecodePool, Job, Outcome
-from edge_app.errors import DecodeError, NotFoundError
+from edge_app.errors import DecodeError, NotFoundError, UnreadableError
 from edge_app.records import Known, RejectedRecord
 from edge_app.scan import FoundFile, Scan, scan
 from edge_app.store import Writer
 from edge_app.tiles import TILES
 
 FIRST_BATCH_S = 1.0
+NEVER_NS = -(2**63)
 
 
 class Embeds(Protocol):
@@ -241,12 +242,7 @@ class _Run:
             return  # gone, or still being written: the next run sees what became of it
         old = self.known.get(file.path)
         if isinstance(result, DecodeError):
-            self.batch.rejected.append(
-                RejectedRecord(file.path, file.size_bytes, file.mtime_ns, str(result))
-            )
-            if old:
-                self.batch.removed.append(old.id)
-            self.report.rejected += 1
+            self._reject(file, result, old)
         elif same := old or self._missing_twin(result.content):
             if same.embedded and same.content == result.content:
                 self.batch.moved.append(Moved(same.id, file.path, file.size_bytes, file.mtime_ns))
@@ -257,6 +253,21 @@ class _Run:
         else:
             self.images.start(partial(self._embed, file, result))
             self.report.added += 1
+
+    def _reject(self, file: FoundFile, reason: DecodeError, old: Known | None) -> None:
+        self.report.rejected += 1
+        mtime_ns = file.mtime_ns
+        if isinstance(reason, UnreadableError):
+            # Permissions or a failing disk say nothing of the image: a row it has stays, and a time
+            # that no file has makes the next run try again.
+            if old:
+                return
+            mtime_ns = NEVER_NS
+        elif old:
+            self.batch.removed.append(old.id)
+        self.batch.rejected.append(
+            RejectedRecord(file.path, file.size_bytes, mtime_ns, str(reason))
+        )
 
     def _missing_twin(self, content: bytes) -> Known | None:
         """An image whose file is missing and had this content: it has been moved here."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_app import indexer
 from edge_app.config import Limits
-from edge_app.decodepool import DecodePool
-from edge_app.errors import LibraryError
+from edge_app.decodepool import DecodePool, Job, Outcome
+from edge_app.errors import LibraryError, UnreadableError
 from edge_app.indexer import IndexReport, Progress
 from edge_app.reader import Reader
 from edge_app.store import Writer
@@ -157,6 +157,28 @@ def test_an_image_that_breaks_leaves_the_index_and_comes_back_when_mended(
     file.write_bytes(whole)
     assert run().added == 1
     assert paths(reader) == ["a.png", "b.png"]
+    assert reader.counts().rejected == 0
+
+
+def test_a_file_that_cannot_be_read_now_is_tried_again(
+    root: Path, run: Run, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(root / "a.png", 1)
+    run()
+    save(root / "a.png", 2)
+    save(root / "b.png", 3)
+
+    def refuse(pool: DecodePool, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
+        for job in jobs:  # root may read every file, so that the refusal is simulated
+            yield job, UnreadableError("can't be read: Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DecodePool, "run", refuse)
+        assert run().rejected == 2
+    assert paths(reader) == ["a.png"]  # as it was
+    assert [file.path for file in reader.rejected().items] == ["b.png"]
+    report = run()
+    assert (report.updated, report.added, report.rejected) == (1, 1, 0)
     assert reader.counts().rejected == 0
 
 
