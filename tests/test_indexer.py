@@ -16,7 +16,7 @@ from edge_app.indexer import IndexReport, Progress
 from edge_app.reader import Reader
 from edge_app.store import Writer
 from edge_app.tiles import TILES
-from tests.fakes import SIZE_PX, FakeEmbedder, picture, save
+from tests.fakes import SIZE_PX, FakeEmbedder, save
 
 LIMITS = Limits(batch_images=4)
 
@@ -223,23 +223,24 @@ def test_a_missing_root_changes_nothing(root: Path, run: Run, reader: Reader) ->
 
 
 def test_a_file_still_being_written_is_left_to_the_next_run(
-    root: Path, run: Run, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+    root: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = save(root / "a.png", 1)
-    embed = embedder.embed
+    save(root / "a.png", 1)
+    save(root / "b.png", 2)
+    decode = DecodePool.run
 
-    def grow(pixels: object) -> object:
-        with (root / "b.png").open("ab") as growing:
-            growing.write(b"more")
-        return embed(pixels)  # type: ignore[arg-type]
+    def grow(pool: DecodePool, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
+        for job, outcome in decode(pool, jobs):
+            if job.source == "b.png":
+                with (root / "b.png").open("ab") as growing:
+                    growing.write(b"more")
+            yield job, outcome
 
-    monkeypatch.setattr(embedder, "embed", grow)
-    picture(2).save(root / "b.png")
-    first = run()
-    assert (first.added, first.rejected) == (1, 0)
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(DecodePool, "run", grow)
+        report = run()
+    assert (report.added, report.rejected) == (1, 0)
     assert run().added == 1
-    assert file.exists()
 
 
 def test_another_model_embeds_everything_anew_and_then_switches(
