@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edge_app.errors import ModelError
+from edge_app.errors import ModelError, UsageError
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -69,6 +69,9 @@ def learn_reduction(pooled: Floats, dim: int) -> Reduction:
     Dividing by the square root would be whitening in full; half of it does better on new kinds of
     photos than all or none (docs/models.md).
     """
+    from_dim = pooled.shape[1]
+    if dim >= from_dim:
+        raise UsageError(f"--reduce {dim}: the model has {from_dim} dimensions, ask for fewer")
     roots = np.sqrt(pooled, dtype=np.float64)
     centre = roots.mean(axis=0)
     eigenvalues, components = np.linalg.eigh(np.cov(roots, rowvar=False))
