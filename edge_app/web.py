@@ -220,7 +220,10 @@ def _add_searches(app: bottle.Bottle, gallery: Gallery) -> None:
         return answer(snapshot, query, {"like": like, "unlike": unlike, "weight": weight}, values)
 
     def upload() -> dict[str, Any]:
-        values, file = request.forms, request.files.get("image")
+        try:
+            values, file = request.forms, request.files.get("image")
+        except (LookupError, ValueError) as error:  # Bottle lets Python's errors through
+            raise UsageError(f"the form can't be read: {error}") from None
         if file is None:
             raise UsageError("the form has no file field named image")
         box = params.box(values)
