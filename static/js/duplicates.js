@@ -21,7 +21,7 @@ export default function duplicates(first, { restored } = {}) {
   const count = h('span.count', { role: 'status' });
   const summary = h('span', { role: 'status' });
   const least = slider({
-    label: t('duplicates.min'), min: 0.8, max: 1, step: 0.01, value: Number(params.min) || LEAST, format: score,
+    label: t('duplicates.min'), min: 0.9, max: 1, step: 0.01, value: Number(params.min) || LEAST, format: score,
     onchange: (value) => {
       params = { ...params, min: value === LEAST ? '' : value };
       note(params);

@@ -2,16 +2,15 @@
 import { h } from './dom.js';
 import { Grid } from './grid.js';
 import { icon } from './icons.js';
-import { fetchListing, forget, recallListing, remember } from './library.js';
+import { fetchFirst, fetchListing, recallListing } from './library.js';
 import { emptyState, failure } from './pieces.js';
 import { FILTERS, go, href, LISTING, pick } from './route.js';
 import { Scrubber } from './scrubber.js';
-import { get, lastStatus, revision, server } from './server.js';
+import { lastStatus, revision, server } from './server.js';
 import { date, t } from './text.js';
 
 const SORTS = ['-date', 'date', 'name', '-name', 'folder', '-folder'];
 const HEADING_PX = 52;
-const FIRST_PAGE = 60; // images whose names and thumbnails are asked for along with the layout
 // A listing this short is refreshed under the reader's eyes while indexing; a longer one on request.
 const REFRESH_MAX = 5000;
 const REFRESH_MS = 3000;
@@ -64,13 +63,11 @@ export default function gallery(first, { restored } = {}) {
     const kept = !fresh && recallListing(params);
     if (kept) show(kept);
     try {
-      // The first names come alongside the layout, so that the first thumbnails need no third step.
-      const names = kept ? null : get('api/images', { ...pick(params, LISTING), limit: FIRST_PAGE }, signal);
-      const listing = await fetchListing(params, signal);
-      if (names) {
-        forget();
-        remember((await names).items);
+      if (!kept) {
+        const first = await fetchFirst(params, signal);
+        if (!returning && !fresh) show(first);
       }
+      const listing = await fetchListing(params, signal);
       seen = revision();
       if (!kept || !same(kept, listing)) show(listing);
     } catch (error) {
@@ -81,7 +78,7 @@ export default function gallery(first, { restored } = {}) {
   function show(listing) {
     loaded = true;
     news.replaceChildren();
-    count.textContent = t('gallery.count', { n: listing.ids.length });
+    count.textContent = t('gallery.count', { n: listing.total });
     const some = listing.ids.length > 0;
     place.replaceChildren(some ? grid.element : nothing());
     element.classList.toggle('nothing', !some);
@@ -93,7 +90,7 @@ export default function gallery(first, { restored } = {}) {
   function settle() {
     if (!element.isConnected) return;
     grid.resize();
-    scrubber.show((params.sort || '-date').endsWith('date') ? grid.listing.groups : []);
+    scrubber.show((params.sort || '-date').endsWith('date') ? grid.listing.groups : [], grid.listing.total);
     if (!returning || !grid.listing.ids.length) return;
     if (returning.anchor) grid.restore(returning.anchor);
     else scrollTo(0, returning.y);
@@ -122,11 +119,14 @@ export default function gallery(first, { restored } = {}) {
   }
 
   function noticeChange() {
-    if (loaded && !grid.listing.ids.length) place.replaceChildren(nothing());
-    if (seen === null || revision() === seen) return;
-    if (grid.listing.ids.length <= REFRESH_MAX) return refreshSoon();
-    const more = lastStatus().images - grid.listing.ids.length;
+    if (!loaded) return;
+    if (!grid.listing.ids.length) place.replaceChildren(nothing());
     const filtered = FILTERS.some((key) => params[key]);
+    const more = lastStatus().images - grid.listing.ids.length;
+    // The first status may come after the listing, and tells then only by its count.
+    seen ??= more && !filtered ? '' : revision();
+    if (revision() === seen) return;
+    if (grid.listing.ids.length <= REFRESH_MAX) return refreshSoon();
     news.replaceChildren(h('button.pill', { type: 'button', onclick: () => load({ fresh: true }) },
       more > 0 && !filtered ? t('gallery.news', { n: more }) : t('gallery.changed'), ' · ', t('gallery.news.show')));
   }

@@ -11,7 +11,7 @@ import { Tile } from './tile.js';
 const OVERSCAN = 0.5; // of a window's height, above and below
 const FAST = 3; // windows a second; while scrolling faster than this nothing is fetched
 const SETTLE_MS = 90;
-const EMPTY = { ids: new Int32Array(), ratios: new Uint16Array(), groups: [] };
+const EMPTY = { ids: new Int32Array(), ratios: new Uint16Array(), groups: [], total: 0 };
 
 export class Grid {
   /** @param {{hrefOf: (id: number) => string, target: (width: number) => number, label?: string,

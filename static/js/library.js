@@ -6,7 +6,11 @@ import { monthOf } from './text.js';
 const IMAGES = 3000; // kept
 const IDS = 200; // in one request, to keep its URL short
 const LISTINGS = 3; // kept
-const FEW = 6; // photos a month on average, below which a heading for each would be mostly headings
+const FIRST = 60; // images of a listing that come ahead of the rest
+
+// A small library with few photos a month is grouped by years: months would be mostly headings.
+const SMALL = 500;
+const FEW = 6;
 
 const known = new Map();
 const listings = new Map();
@@ -24,9 +28,6 @@ export function remember(images) {
 }
 
 export const recall = (id) => known.get(id);
-
-/** Forgets everything: the library has changed. */
-export const forget = () => known.clear();
 
 /** Resolves once every id is known that the device still has. */
 export async function learn(ids) {
@@ -48,14 +49,27 @@ const keyOf = (params) => JSON.stringify(pick(params, LISTING));
 /** The listing last fetched for these params, if it is still at hand. */
 export const recallListing = (params) => listings.get(keyOf(params));
 
-/** @returns {Promise<{ids: Int32Array, ratios: Uint16Array, groups: {start, count, label, year}[]}>} */
+/** The start of a listing, to be shown while the rest of 100,000 images is still under way.
+ *
+ * It brings the names and thumbnails of its images along. */
+export async function fetchFirst(params, signal) {
+  const { items, total } = await get('api/images', { ...pick(params, LISTING), limit: FIRST }, signal);
+  known.clear();
+  remember(items);
+  const order = (params.sort || '-date').replace('-', '');
+  return listingOf({
+    total,
+    ids: items.map(({ id }) => id),
+    ratios: items.map(ratioOf),
+    days: order === 'date' && items.map(({ taken_at }) => [taken_at.slice(0, 10), 1]),
+    folders: order === 'folder' && items.map(({ folder }) => [folder, 1]),
+  });
+}
+
+/** @returns {Promise<{ids: Int32Array, ratios: Uint16Array, total: number,
+ *   groups: {start, count, label, year}[]}>} */
 export async function fetchListing(params, signal) {
-  const answer = await get('api/layout', pick(params, LISTING), signal);
-  const listing = {
-    ids: Int32Array.from(answer.ids),
-    ratios: Uint16Array.from(answer.ratios, (ratio) => Math.min(65535, ratio)),
-    groups: groupsOf(answer),
-  };
+  const listing = listingOf(await get('api/layout', pick(params, LISTING), signal));
   const key = keyOf(params);
   listings.delete(key);
   listings.set(key, listing);
@@ -63,12 +77,22 @@ export async function fetchListing(params, signal) {
   return listing;
 }
 
+const listingOf = ({ total, ids, ratios, ...runsOf }) => ({
+  total,
+  ids: Int32Array.from(ids),
+  ratios: Uint16Array.from(ratios, (ratio) => Math.min(65535, ratio)),
+  groups: groupsOf(total, runsOf),
+});
+
+/** 100 · width / height, as listings have it. */
+export const ratioOf = ({ width, height }) => Math.round((width * 100) / height);
+
 /** Runs of days become months, or years where a month holds few photos; folders stay as they are. */
-function groupsOf({ total, days, folders }) {
+function groupsOf(total, { days, folders }) {
   if (folders?.length) return runs(folders, (folder) => folder, (folder) => folder);
   if (!days?.length) return total ? [{ start: 0, count: total, label: '' }] : [];
   const months = runs(days, (day) => day.slice(0, 7), monthOf);
-  return total / months.length < FEW ? runs(days, yearOf, yearOf) : months;
+  return total < SMALL && total / months.length < FEW ? runs(days, yearOf, yearOf) : months;
 }
 
 /** Neighbouring [value, count] pairs of one key, as groups. */

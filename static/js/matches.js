@@ -2,7 +2,7 @@
 import { h } from './dom.js';
 import { Grid } from './grid.js';
 import { icon } from './icons.js';
-import { learn, recall, remember } from './library.js';
+import { learn, ratioOf, recall, remember } from './library.js';
 import { checkbox, failure, slider } from './pieces.js';
 import { FILTERS, href, LISTING, note, pick, route } from './route.js';
 import { score as write, t } from './text.js';
@@ -93,7 +93,7 @@ export function createMatches({ title, search, key, restored }) {
     if (shown && !grid.element.isConnected) place.replaceChildren(grid.element);
     grid.show({
       ids: Int32Array.from(items, (item) => item.id),
-      ratios: Uint16Array.from(items, (item) => Math.min(65535, (item.width * 100) / item.height)),
+      ratios: Uint16Array.from(items, (item) => Math.min(65535, ratioOf(item))),
       groups: [{ start: 0, count: shown, label: '' }],
     });
     if (!shown) place.replaceChildren(h('p.quiet', {}, answer.items.length ? t('matches.none', { score: write(min) }) : t('matches.none.all')));

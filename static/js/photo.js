@@ -7,7 +7,7 @@ import { createMatches } from './matches.js';
 import { emptyState, failure } from './pieces.js';
 import { mark, marked, queryset } from './queryset.js';
 import { go, href, LISTING, note, pick, route } from './route.js';
-import { get } from './server.js';
+import { get, lastStatus } from './server.js';
 import { createRegionButton, createStage } from './stage.js';
 import { t } from './text.js';
 
@@ -85,15 +85,16 @@ function showImage(image, params, restored) {
   };
 
   const setZoom = (on) => go({ ...route(), zoom: on ? '1' : '' });
+  const offline = image.offline || lastStatus()?.library.online === false;
   const stage = createStage({
     width: image.width, height: image.height, name: image.name, preview: image.thumb,
-    src: image.offline ? null : image.original, box: params.box,
+    src: offline ? null : image.original, box: params.box,
     onBox: setBox,
     onZoom: () => setZoom(true),
     onSwipe: (step) => turn(step),
     onShown: (on) => (notice.textContent = on ? '' : viewable(image) ? t('photo.failed') : t('photo.noview', { format: image.format })),
   });
-  if (image.offline) notice.textContent = t('photo.offline');
+  if (offline) notice.textContent = t('photo.offline');
 
   // --- neighbours in the gallery's order ----------------------------------------------------
   let neighbours = {};

@@ -5,7 +5,9 @@ import { t } from './text.js';
 
 const LABEL_PX = 26; // least room between two years
 const SHOWN_MS = 1200;
-const WORTH_SCREENS = 2; // a shorter gallery needs no scrubber
+// A shorter gallery needs no scrubber.
+const WORTH_SCREENS = 2;
+const WORTH_PHOTOS = 500;
 
 export class Scrubber {
   /** @param {(useful: boolean) => void} onUse told whether the strip is on show */
@@ -29,10 +31,11 @@ export class Scrubber {
     clearTimeout(this.fading);
   }
 
-  /** Stands for these groups, if they are worth a strip. */
-  show(groups) {
+  /** Stands for these groups of so many photos, if they are worth a strip. */
+  show(groups, total) {
     this.groups = groups;
-    const useful = groups.length > 1 && this.grid.layout.height > WORTH_SCREENS * innerHeight;
+    const long = total > WORTH_PHOTOS || (groups.length > 1 && this.grid.layout.height > WORTH_SCREENS * innerHeight);
+    const useful = groups.length > 0 && long;
     if (this.element.hidden === useful) {
       this.element.hidden = !useful;
       this.onUse(useful);

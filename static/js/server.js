@@ -2,7 +2,7 @@
 import { t } from './text.js';
 
 const BUSY_MS = 1500;
-const IDLE_MS = 12000;
+const IDLE_MS = 5000;
 const AWAY_FIRST_MS = 2000;
 const AWAY_LAST_MS = 15000;
 

@@ -64,7 +64,7 @@ def fill(library: Path) -> None:
     copies.mkdir()
     shutil.copy(library / folder_of(3) / name_of(3), copies / "the-same.jpg")
     with Image.open(library / folder_of(5) / name_of(5)) as image:
-        image.resize((image.width // 2, image.height // 2)).save(copies / "smaller.jpg")
+        image.resize((image.width // 2, image.height // 2)).save(copies / "smaller.jpg", quality=95)
     both = Image.new("RGB", (800, 400))
     both.paste(scene(8, 400, 400), (0, 0))
     both.paste(scene(9, 400, 400), (400, 0))

@@ -67,15 +67,15 @@ def test_the_score_slider_hides_lower_matches_at_once(page: Page, site: Site) ->
 
 
 def test_near_duplicates_are_folded_and_can_be_unfolded(page: Page, site: Site) -> None:
-    open_photo(page, site, "photo-07.jpg")
+    open_photo(page, site, "photo-25.jpg")
     before = names(page)
     assert ("photo-05.jpg" in before) != ("smaller.jpg" in before)
     stacks = page.locator(".tile", has=page.locator(".stack"))
     stacks.filter(has=page.locator("a[title='photo-05.jpg'], a[title='smaller.jpg']")).get_by_role(
         "button", name="1 near-duplicate: show"
     ).click()
-    expect(page.locator(".tile")).to_have_count(len(before) + 1)
-    assert {"photo-05.jpg", "smaller.jpg"} < set(names(page))
+    expect(tile(page, "photo-05.jpg")).to_be_visible()
+    expect(tile(page, "smaller.jpg")).to_be_visible()
     page.get_by_label("Group near-duplicates").uncheck()
     expect(page).to_have_url(re.compile("collapse=0"))
     expect(page.locator(".stack")).to_have_count(0)

@@ -18,7 +18,8 @@ Serve = Callable[[Path], Site]
 
 @pytest.fixture
 def serve(tmp_path: Path, model: Path) -> Iterator[Serve]:
-    """Starts servers of other libraries than the one the other tests share."""
+    """Starts servers of other libraries than the one the other tests share. Ask for it before
+    `page`, which is then closed before the servers are."""
     sites: list[Site] = []
 
     def start(library: Path) -> Site:
@@ -42,7 +43,7 @@ def test_the_status_page_names_library_model_and_rejected_files(page: Page) -> N
     expect(page.get_by_role("row", name=re.compile("notes.jpg"))).to_contain_text("not an image")
 
 
-def test_an_empty_library_says_what_to_do(page: Page, serve: Serve, tmp_path: Path) -> None:
+def test_an_empty_library_says_what_to_do(serve: Serve, page: Page, tmp_path: Path) -> None:
     library = tmp_path / "Empty"
     library.mkdir()
     page.goto(serve(library).url)
@@ -50,7 +51,7 @@ def test_an_empty_library_says_what_to_do(page: Page, serve: Serve, tmp_path: Pa
     expect(page.get_by_text("Empty holds no images; put photos there")).to_be_visible()
 
 
-def test_photos_appear_while_they_are_indexed(page: Page, serve: Serve, tmp_path: Path) -> None:
+def test_photos_appear_while_they_are_indexed(serve: Serve, page: Page, tmp_path: Path) -> None:
     library = tmp_path / "Growing"
     library.mkdir()
     site = serve(library)
@@ -78,7 +79,7 @@ def test_progress_shows_rate_and_time_left(page: Page) -> None:
 
 
 def test_an_offline_library_is_still_browsed_and_searched(
-    page: Page, serve: Serve, tmp_path: Path
+    serve: Serve, page: Page, tmp_path: Path
 ) -> None:
     library = tmp_path / "Stick"
     for number in range(3):
