@@ -116,12 +116,9 @@ def groups(
         changed = set(range(len(components)))
     else:
         changed = _holding(components, snapshot, dismissed)
-    found = []
-    for number, rows in enumerate(components):
-        parts = [rows]
-        if number in changed:
-            parts = _split(snapshot, rows[snapshot.live[rows]], min_score, dismissed)
-        found += [_group(snapshot, part) for part in parts]
+    parts = [rows for number, rows in enumerate(components) if number not in changed]
+    parts += _split([components[number] for number in changed], snapshot, min_score, dismissed)
+    found = [_group(snapshot, rows) for rows in parts]
     return sorted(found, key=lambda group: (-len(group.members), group.members[0].id))
 
 
@@ -248,19 +245,23 @@ def _holding(
 
 
 def _split(
-    snapshot: Snapshot, rows: Rows, min_score: float, dismissed: Set[tuple[int, int]]
+    components: list[Rows],
+    snapshot: Snapshot,
+    min_score: float,
+    dismissed: Set[tuple[int, int]],
 ) -> list[Rows]:
-    """The components of some live rows by themselves, compared anew."""
-    twins = snapshot.twin[rows]
+    """What is left of each component when its live rows are compared anew."""
 
     def wanted(pairs: Pairs) -> NDArray[np.bool_]:
-        keys = np.sort(twins[pairs], axis=1).tolist()
+        keys = np.sort(snapshot.twin[pairs], axis=1).tolist()
         return np.array([tuple(key) not in dismissed for key in keys], np.bool_)
 
-    forest = _Forest(len(rows))
-    for _ in _compare(snapshot.vectors[rows], np.arange(len(rows)), 0, min_score, forest, wanted):
-        pass
-    return [rows[part] for part in forest.components()]
+    forest = _Forest(len(snapshot.live))
+    for rows in components:
+        live = rows[snapshot.live[rows]]
+        for _ in _compare(snapshot.vectors, live, 0, min_score, forest, wanted):
+            pass
+    return forest.components()
 
 
 def _group(snapshot: Snapshot, rows: Rows) -> Group:
