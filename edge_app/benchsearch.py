@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,23 @@ def measure(snapshot: Snapshot, way: Way, k: int = 20, queries: int = 50) -> Fig
         p95_ms=float(np.percentile(times_ms, 95)),
         bytes_touched=int(np.median(touched)),
         recall=_recall(snapshot, vectors, found, k),
+    )
+
+
+def text(found: Sequence[Figures]) -> str:
+    """The figures of each way, for people."""
+    first = found[0]
+    return "\n".join(
+        [
+            f"{first.rows} rows of {first.dim} numbers, {first.queries} queries, k {first.k}",
+            "",
+            f"{'way':8}{'p50 ms':>9}{'p95 ms':>9}{'MB touched':>13}{'recall':>9}",
+            *(
+                f"{figures.way:8}{figures.p50_ms:9.1f}{figures.p95_ms:9.1f}"
+                f"{figures.bytes_touched / 1e6:13.1f}{figures.recall:9.4f}"
+                for figures in found
+            ),
+        ]
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from edge_app import commands
+from edge_app.bench import SUBJECTS
 from edge_app.config import Config, limits_from
 from edge_app.embed import RUNTIMES
 from edge_app.errors import EdgeAppError
@@ -77,6 +78,10 @@ def make_parser() -> Parser:
         commands.info, "runtime, model, index, memory, and what to fix",
         _index_folder, _library, _json,
     )  # fmt: skip
+    command(
+        commands.bench, "measure how fast this device indexes, searches or serves",
+        _bench, _index_folder, _model, _json, _workers,
+    )  # fmt: skip
     command(commands.passcode, "make the file that serve --passcode-file reads", _passcode)
     return parser
 
@@ -90,12 +95,18 @@ def _library(parser: Parser) -> None:
     add = parser.add_argument
     add("--gallery", type=Path, default=DEFAULTS.gallery, metavar="DIR",
         help="the photo folder; never written to (default: %(default)s)")  # fmt: skip
+    _model(parser)
+
+
+def _model(parser: Parser) -> None:
+    add = parser.add_argument
     add("--model", type=Path, default=DEFAULTS.model, metavar="FILE",
         help="the .tflite file, its card beside it (default: %(default)s)")  # fmt: skip
     add("--threads", type=_positive, metavar="N",
         help="inference threads (default: one a core)")  # fmt: skip
-    add("--runtime", choices=RUNTIMES,
-        help="what runs the model, where both are installed (default: the faster)")  # fmt: skip
+    add("--runtime", choices=RUNTIMES, metavar="NAME",
+        help="ai-edge-litert or tflite-runtime, where both are installed (default: the former)"
+    )  # fmt: skip
 
 
 def _json(parser: Parser) -> None:
@@ -182,6 +193,25 @@ def _duplicates(parser: Parser) -> None:
 def _check(parser: Parser) -> None:
     parser.add_argument("--repair", action="store_true",
         help="forget what is damaged, so that the next index run makes it anew")  # fmt: skip
+
+
+def _bench(parser: Parser) -> None:
+    add = parser.add_argument
+    add("subject", choices=SUBJECTS, metavar="SUBJECT",
+        help="index: a new index of --gallery, thrown away again; search and serve: the index there"
+        " is, or a made-up one")  # fmt: skip
+    add("--gallery", type=Path, default=argparse.SUPPRESS, metavar="DIR",
+        help="index these photos (default: --count made-up ones of 12 megapixels)")  # fmt: skip
+    add("--count", type=_positive, default=200, metavar="N",
+        help="how many photos to make up (default: %(default)s, 700 MB)")  # fmt: skip
+    add("--rows", type=_positive, default=10_000, metavar="N",
+        help="images of a made-up index (default: %(default)s)")  # fmt: skip
+    add("--dim", type=_positive, default=1280, metavar="N",
+        help="numbers in each of its embeddings (default: %(default)s)")  # fmt: skip
+    add("--connections", type=_positive, default=64, metavar="N",
+        help="that ask for thumbnails at the same time (default: %(default)s)")  # fmt: skip
+    add("--seconds", type=float, default=5.0, metavar="S",
+        help="how long each figure of serve is measured (default: %(default)s)")  # fmt: skip
 
 
 def _limits(parser: Parser) -> None:

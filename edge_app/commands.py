@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from edge_app import check as checking
 from edge_app import guard, indexer, params
+from edge_app.bench import SUBJECTS
 from edge_app.config import Config
 from edge_app.decode import WHOLE
 from edge_app.decodepool import DecodePool
@@ -164,6 +165,13 @@ def check(config: Config, options: Namespace) -> int:
         return 0
     print("`check --repair` clears this away", file=sys.stderr)
     return 1
+
+
+def bench(config: Config, options: Namespace) -> int:
+    """Measure one subject and print the figures."""
+    measured = SUBJECTS[options.subject](config, options)
+    print(json.dumps(measured.figures) if options.json else measured.table)
+    return 0
 
 
 def info(config: Config, options: Namespace) -> int:

@@ -43,7 +43,7 @@ LAYERS: list[set[str]] = [
     {"connections"},
     {"guard"},
     # the command line
-    {"benchphotos", "benchvectors"},
+    {"benchphotos", "benchvectors", "benchchild"},
     {"benchindex", "benchsearch", "benchserve"},
     {"bench"},
     {"commands"},

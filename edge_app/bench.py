@@ -1,0 +1,70 @@
+"""What `bench` measures, by name: the figures, and the table that shows them."""
+
+from __future__ import annotations
+
+import tempfile
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+from edge_app import benchindex, benchsearch, benchserve
+from edge_app.benchphotos import make_photos, make_thumbnail
+from edge_app.benchvectors import clustered, make_index
+from edge_app.config import Config
+from edge_app.reader import Reader
+from edge_app.search import Way
+
+
+class Measured(NamedTuple):
+    """What one subject of `bench` gives."""
+
+    figures: dict[str, Any]  # what JSON can hold
+    table: str
+
+
+def index(config: Config, options: Namespace) -> Measured:
+    """Index the library given, or photos made for it, into an index of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        if "gallery" not in options:
+            config = replace(config, gallery=Path(folder))
+            make_photos(config.gallery, options.count)
+        figures = benchindex.measure(config)
+    return Measured(asdict(figures), benchindex.text(figures))
+
+
+def search(config: Config, options: Namespace) -> Measured:
+    """Search the index there is, or one made for it, in each way."""
+    with _some_index(config, options) as config, Reader(config.index) as reader:
+        snapshot = reader.snapshot()
+        ways: tuple[Way, ...] = get_args(Way)
+        found = [benchsearch.measure(snapshot, way, config.limits.k) for way in ways]
+    return Measured({figures.way: asdict(figures) for figures in found}, benchsearch.text(found))
+
+
+def serve(config: Config, options: Namespace) -> Measured:
+    """Serve the index there is, or one made for it."""
+    with _some_index(config, options) as config:
+        figures = benchserve.measure(config, options.connections, options.seconds)
+    return Measured(asdict(figures), benchserve.text(figures))
+
+
+SUBJECTS: dict[str, Callable[[Config, Namespace], Measured]] = {
+    subject.__name__: subject for subject in (index, search, serve)
+}
+
+
+@contextmanager
+def _some_index(config: Config, options: Namespace) -> Iterator[Config]:
+    """Settings with an index that holds something: their own, or one of made-up images."""
+    with Reader(config.index) as reader:
+        is_empty = reader.snapshot().identity is None
+    if not is_empty:
+        yield config
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        config = replace(config, index=Path(folder) / "index")
+        make_index(config.index, clustered(options.rows, options.dim), make_thumbnail())
+        yield config
