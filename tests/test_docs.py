@@ -20,7 +20,7 @@ CODE = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 def command_lines(document: Path) -> Iterator[list[str]]:
     for block in CODE.findall(document.read_text()):
-        for line in block.splitlines():
+        for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             if words:
                 yield words
