@@ -31,6 +31,7 @@ from edge_app.reader import Reader
 from edge_app.search import Way, similar
 
 Floats = NDArray[np.float32]
+CONTEXT = multiprocessing.get_context("spawn")  # no engine inherits another's threads
 Query = Callable[[Floats], list[int]]  # a vector -> the rows found, best first
 Engine = Callable[[Floats, int, Path], Query]  # vectors, k, an empty folder -> an index
 
@@ -47,13 +48,16 @@ def product(vectors: Floats, k: int, folder: Path) -> Query:
 
 
 def this_project(way: Way) -> Engine:
-    """Built, committed and read back as the server does."""
+    """Built and committed by another process, then read as the server does."""
 
     def engine(vectors: Floats, k: int, folder: Path) -> Query:
-        make_index(folder / "index", vectors)
-        snapshot = Reader(folder / "index").snapshot()
-        row_of = {int(id): row for row, id in enumerate(snapshot.ids)}
-        return lambda vector: [row_of[m.id] for m in similar(snapshot, vector, k, way=way)]
+        index = folder / "index"
+        builder = CONTEXT.Process(target=make_index, args=(index, vectors))
+        builder.start()
+        builder.join()
+        snapshot = Reader(index).snapshot()
+        assert snapshot.ids[0] == 1, "ids count rows from 1"
+        return lambda vector: [m.id - 1 for m in similar(snapshot, vector, k, way=way)]
 
     return engine
 
@@ -182,7 +186,6 @@ def recall(vectors: Floats, queries: Floats, answers: list[list[int]], k: int) -
 
 def table(rows: int, dim: int, k: int, count: int) -> str:
     """Markdown: a line about the run, then one an engine."""
-    context = multiprocessing.get_context("spawn")  # no engine inherits another's threads
     lines = [
         f"{rows:,} × {dim} clustered vectors, k = {k}, {count} queries one after another. "
         f"{machine()}.",
@@ -198,8 +201,8 @@ def table(rows: int, dim: int, k: int, count: int) -> str:
         queries = vectors[rng.integers(0, rows, count)] + 0.01 * rng.standard_normal((count, dim))
         queries = (queries / np.linalg.norm(queries, axis=1, keepdims=True)).astype(np.float32)
         for name in ENGINES:
-            here, there = context.Pipe(duplex=False)
-            process = context.Process(target=attempt, args=(name, file, queries, k, there))
+            here, there = CONTEXT.Pipe(duplex=False)
+            process = CONTEXT.Process(target=attempt, args=(name, file, queries, k, there))
             process.start()
             there.close()
             trial = here.recv()
