@@ -63,8 +63,8 @@ def measure(config: Config) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         config = replace(config, index=Path(folder) / "index")
         images, stages = _stages(config)
-        report, peak_memory_bytes = _run(config)
-        again, _ = _run(config)
+        report, peak_memory_bytes = run_index(config)
+        again, _ = run_index(config)
     cores = len(os.sched_getaffinity(0))
     cpu_s = report["added"] * sum(stage.cpu_ms for stage in stages.values()) / 1000
     return Figures(
@@ -176,7 +176,7 @@ def _clock() -> Iterator[_Time]:
 # --- a whole run ----------------------------------------------------------------------------------
 
 
-def _run(config: Config) -> tuple[dict[str, Any], int]:
+def run_index(config: Config) -> tuple[dict[str, Any], int]:
     """The report of one `index` run in a process of its own, and the peak of its memory in bytes,
     its decoding processes included."""
     with start_index(config) as process, _PeakMemory(process.pid) as memory:

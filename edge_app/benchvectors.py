@@ -12,6 +12,7 @@ from edge_app.config import Limits
 from edge_app.embed import ModelIdentity
 from edge_app.store import Writer
 
+NO_JPEG = b"\0" * 64  # in the place of thumbnails that nobody looks at
 _BATCH_IMAGES = 4096  # each commit waits for the medium; decoding would take far longer than that
 
 _CLUSTER_ROWS = 100
@@ -21,13 +22,13 @@ _SHIFT = 0.35  # what a ReLU then cuts off leaves 37 % of the coordinates at zer
 _BLOCK_ROWS = 8192
 
 
-def make_index(index: Path, vectors: NDArray[np.float32], thumbnail: bytes = b"\0" * 64) -> None:
+def make_index(index: Path, vectors: NDArray[np.float32], thumbnail: bytes = NO_JPEG) -> None:
     """Commit (n, dim) float32 unit rows as images that nobody took to a new index."""
     identity = ModelIdentity("made-up", "0" * 64, vectors.shape[1], 224, "none", "any")
     with Writer(index, index.with_name("library"), identity, Limits()) as writer:
         for start in range(0, len(vectors), _BATCH_IMAGES):
             block = vectors[start : start + _BATCH_IMAGES]
-            images = [_image(number, row, thumbnail) for number, row in enumerate(block, start)]
+            images = [made_up(number, row, thumbnail) for number, row in enumerate(block, start)]
             writer.commit(Batch(images=images))
         writer.finish()
 
@@ -57,7 +58,8 @@ def clustered(rows: int, dim: int, seed: int = 0) -> NDArray[np.float32]:
     return vectors
 
 
-def _image(number: int, vector: NDArray[np.float32], thumbnail: bytes) -> NewImage:
+def made_up(number: int, vector: NDArray[np.float32], thumbnail: bytes = NO_JPEG) -> NewImage:
+    """An image that nobody took; (dim,) float32 unit vector."""
     return NewImage(
         path=f"{number // 1000}/{number}.jpg",
         size_bytes=4_000_000,
