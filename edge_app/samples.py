@@ -28,7 +28,7 @@ SHA256 = "74aa5518ccea28121f57a95374581d3b979839adc25bb03f289b1bc9b99c58af"
 PHOTOS = (
     "astronaut.png brick.png camera.png cell.png chelsea.png clock_motion.png coffee.png coins.png "
     "grass.png gravel.png hubble_deep_field.jpg ihc.png moon.png motorcycle_left.png "
-    "motorcycle_right.png page.png retina.jpg rocket.jpg"
+    "motorcycle_right.png retina.jpg rocket.jpg"
 ).split()
 
 
