@@ -11,17 +11,22 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
-try:
-    import segno
-except ImportError:
-    segno = None
-try:
-    import zeroconf
-except ImportError:
-    zeroconf = None
+
+def _extra(name: str) -> Any:
+    """The module of an optional package, None where it is not installed."""
+    try:
+        return import_module(name)
+    except ImportError:
+        return None
+
+
+segno = _extra("segno")
+zeroconf = _extra("zeroconf")
 
 HAS_MDNS = zeroconf is not None
 

@@ -77,14 +77,14 @@ def test_identity_names_the_runtime_only_where_it_matters(copied: Path) -> None:
 
 
 def test_a_missing_model_says_what_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="none.tflite does not exist.*make model"):
+    with pytest.raises(ModelError, match=r"none\.tflite does not exist.*make model"):
         Embedder(tmp_path / "none.tflite")
 
 
 @pytest.mark.model
 def test_a_model_without_its_card_says_so(copied: Path) -> None:
     copied.with_suffix(".json").unlink()
-    with pytest.raises(ModelError, match="mobilenet_v2.json does not exist"):
+    with pytest.raises(ModelError, match=r"mobilenet_v2\.json does not exist"):
         Embedder(copied)
 
 
