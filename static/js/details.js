@@ -7,6 +7,7 @@ import { bytes, date, dateTime, decimal, t } from './text.js';
 
 export function createDetails(image) {
   const dated = image.taken_from === 'exif' ? 'meta.date' : 'meta.date.file';
+  const mp = (image.width * image.height) / 1e6;
   const row = (label, ...value) => [h('dt', {}, label), h('dd', {}, ...value)];
   const copy = h('button.small', { type: 'button', onclick: async () => {
     await copyText(image.path);
@@ -15,7 +16,7 @@ export function createDetails(image) {
   return h('details.details', { open: matchMedia('(min-width: 60rem) and (min-height: 60rem)').matches },
     h('summary', {}, named(image.name), h('span.facts', {}, [date(image.taken_at), image.camera].filter(Boolean).join(' · '))),
     h('dl', {},
-      row(t('meta.size'), t('meta.size.value', { w: image.width, h: image.height, mp: decimal((image.width * image.height) / 1e6) })),
+      row(t('meta.size'), [t('meta.size.value', { w: image.width, h: image.height }), mp >= 0.1 && t('meta.size.mp', { mp: decimal(mp) })].filter(Boolean).join(' · ')),
       row(t('meta.bytes'), `${bytes(image.bytes)} · ${image.format}`),
       row(t(dated), dateTime(image.taken_at)),
       image.camera ? row(t('meta.camera'), h('bdi', {}, image.camera)) : [],

@@ -100,7 +100,7 @@ export default function duplicates(first, { restored } = {}) {
       drawList();
     } });
     return h(`li${isBest ? '.best' : ''}`, {},
-      h('a', { href: href({ view: 'similar', id: image.id }), 'aria-label': image.name }, h('img', { src: image.thumb, alt: '', loading: 'lazy', draggable: 'false' })),
+      h('a', { href: href({ view: 'similar', id: image.id }), 'aria-label': image.name, title: image.name }, h('img', { src: image.thumb, alt: '', loading: 'lazy', draggable: 'false' })),
       h('div.about', {}, named(image.name), h('small', {}, h('bdi', {}, image.folder || t('filter.folder.top')), ` · ${date(image.taken_at)}`),
         h('span', {}, `${image.width} × ${image.height} · ${bytes(image.bytes)}`),
         h('span.difference', {}, isBest ? t('duplicates.best') : difference(image, group)),

@@ -2,7 +2,7 @@
 import { h } from './dom.js';
 import { Grid } from './grid.js';
 import { icon } from './icons.js';
-import { fetchFirst, fetchListing, recallListing } from './library.js';
+import { fetchFirst, fetchListing, forget, recallListing } from './library.js';
 import { emptyState, failure } from './pieces.js';
 import { FILTERS, go, href, LISTING, pick } from './route.js';
 import { Scrubber } from './scrubber.js';
@@ -14,6 +14,7 @@ const HEADING_PX = 52;
 // A listing this short is refreshed under the reader's eyes while indexing; a longer one on request.
 const REFRESH_MAX = 5000;
 const REFRESH_MS = 3000;
+const FIRST_MS = 1500; // longest wait for the first thumbnails
 
 /** Height of a row for a grid of this width: bigger photos on bigger screens. */
 const target = (width) => (width < 500 ? 116 : width < 1000 ? 170 : width < 2000 ? 216 : 260);
@@ -63,13 +64,18 @@ export default function gallery(first, { restored } = {}) {
     const kept = !fresh && recallListing(params);
     if (kept) show(kept);
     try {
-      if (!kept) {
+      let listing = null;
+      if (fresh) forget();
+      else if (!kept && !returning) {
         const first = await fetchFirst(params, signal);
-        if (!returning && !fresh) show(first);
+        show(first);
+        if (first.total === first.ids.length) listing = first;
+        // A long listing costs the device a second: what the reader is looking at goes first.
+        else await grid.settled(FIRST_MS);
       }
-      const listing = await fetchListing(params, signal);
+      listing ??= await fetchListing(params, signal);
       seen = revision();
-      if (!kept || !same(kept, listing)) show(listing);
+      if (!loaded || !same(grid.listing, listing)) show(listing);
     } catch (error) {
       if (error.name !== 'AbortError' && !grid.listing.ids.length) place.replaceChildren(failure(error, () => load()));
     }
@@ -81,7 +87,6 @@ export default function gallery(first, { restored } = {}) {
     count.textContent = t('gallery.count', { n: listing.total });
     const some = listing.ids.length > 0;
     place.replaceChildren(some ? grid.element : nothing());
-    element.classList.toggle('nothing', !some);
     grid.show(listing);
     settle();
   }

@@ -101,6 +101,12 @@ export class Grid {
     return parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
   }
 
+  /** Resolves once the photos in the page have their thumbnails, or after `most_ms`. */
+  settled(most_ms) {
+    const pictures = [...this.tiles.values()].map((tile) => tile.done);
+    return Promise.race([Promise.all(pictures), new Promise((resolve) => setTimeout(resolve, most_ms))]);
+  }
+
   each(f) {
     for (const tile of this.tiles.values()) f(tile);
   }
@@ -170,7 +176,7 @@ export class Grid {
       this.element.append(tile.element);
     }
     tile.element.setAttribute('aria-posinset', index + 1);
-    tile.element.setAttribute('aria-setsize', this.listing.ids.length);
+    tile.element.setAttribute('aria-setsize', this.listing.total);
     return tile;
   }
 

@@ -27,6 +27,9 @@ export function remember(images) {
   }
 }
 
+/** Forgets all images: the library has changed. */
+export const forget = () => known.clear();
+
 export const recall = (id) => known.get(id);
 
 /** Resolves once every id is known that the device still has. */
@@ -51,30 +54,35 @@ export const recallListing = (params) => listings.get(keyOf(params));
 
 /** The start of a listing, to be shown while the rest of 100,000 images is still under way.
  *
- * It brings the names and thumbnails of its images along. */
+ * It brings the names and thumbnails of its images along, and is all there is to a small listing. */
 export async function fetchFirst(params, signal) {
   const { items, total } = await get('api/images', { ...pick(params, LISTING), limit: FIRST }, signal);
-  known.clear();
   remember(items);
   const order = (params.sort || '-date').replace('-', '');
-  return listingOf({
+  const listing = listingOf({
     total,
     ids: items.map(({ id }) => id),
     ratios: items.map(ratioOf),
     days: order === 'date' && items.map(({ taken_at }) => [taken_at.slice(0, 10), 1]),
     folders: order === 'folder' && items.map(({ folder }) => [folder, 1]),
   });
+  if (total === items.length) keep(params, listing);
+  return listing;
 }
 
 /** @returns {Promise<{ids: Int32Array, ratios: Uint16Array, total: number,
  *   groups: {start, count, label, year}[]}>} */
 export async function fetchListing(params, signal) {
   const listing = listingOf(await get('api/layout', pick(params, LISTING), signal));
+  keep(params, listing);
+  return listing;
+}
+
+function keep(params, listing) {
   const key = keyOf(params);
   listings.delete(key);
   listings.set(key, listing);
   if (listings.size > LISTINGS) listings.delete(listings.keys().next().value);
-  return listing;
 }
 
 const listingOf = ({ total, ids, ratios, ...runsOf }) => ({

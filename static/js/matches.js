@@ -95,6 +95,7 @@ export function createMatches({ title, search, key, restored }) {
       ids: Int32Array.from(items, (item) => item.id),
       ratios: Uint16Array.from(items, (item) => Math.min(65535, ratioOf(item))),
       groups: [{ start: 0, count: shown, label: '' }],
+      total: shown,
     });
     if (!shown) place.replaceChildren(h('p.quiet', {}, answer.items.length ? t('matches.none', { score: write(min) }) : t('matches.none.all')));
   }

@@ -13,8 +13,11 @@ export class Tile {
   constructor(id, hrefOf, decorate) {
     this.id = id;
     this.picture = h('img', { alt: '', decoding: 'async', draggable: 'false' });
-    this.picture.addEventListener('load', () => this.state('loaded'));
-    this.picture.addEventListener('error', () => this.fail());
+    /** Resolves when there is no more to come: the thumbnail is there, or can't be had. */
+    this.done = new Promise((resolve) => {
+      this.picture.addEventListener('load', () => resolve(this.state('loaded')));
+      this.picture.addEventListener('error', () => resolve(this.fail()));
+    });
     this.link = h('a', { href: hrefOf(id), tabindex: '-1' }, this.picture);
     this.check = h('button.check', { type: 'button', tabindex: '-1' }, icon('check'));
     this.element = h('div.tile', { role: 'listitem' }, this.link, this.check);
@@ -37,7 +40,7 @@ export class Tile {
     this.check.setAttribute('aria-label', t('grid.select', { name: image.name }));
     this.link.setAttribute('aria-label', image.name);
     this.link.title = image.name;
-    if (!this.picture.getAttribute('src')) this.picture.src = image.thumb;
+    if (this.picture.getAttribute('src') !== image.thumb) this.picture.src = image.thumb;
     this.decorate?.(this, image);
   }
 

@@ -150,6 +150,20 @@ def test_it_is_usable_at_320_pixels(page: Page) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+def test_every_module_of_the_gallery_is_fetched_at_once(page: Page) -> None:
+    """Each is announced in index.html; found one by one they would cost a round trip each."""
+    page.goto("")
+    expect_thumbnails(page)
+    scripts, announced = page.evaluate(
+        """() => [
+            performance.getEntriesByType('resource').map(entry => entry.name)
+                .filter(name => name.endsWith('.js')),
+            [...document.querySelectorAll('[rel=modulepreload], script')]
+                .map(element => element.href ?? element.src)]"""
+    )
+    assert set(scripts) == set(announced)
+
+
 def test_it_can_be_installed(page: Page, site: Site) -> None:
     page.goto("")
     manifest = page.evaluate(

@@ -31,6 +31,14 @@ def many(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Site
         site.stop()
 
 
+def open_whole(page: Page, site: Site) -> None:
+    """Open the gallery and wait until all of it can be scrolled."""
+    page.goto(site.url)
+    expect_thumbnails(page)
+    wait_until(page, "document.documentElement.scrollHeight > 1_000_000")
+    expect_thumbnails(page)
+
+
 def metrics(page: Page) -> dict[str, float]:
     """Chromium's own counts, after collecting garbage."""
     client = page.context.new_cdp_session(page)
@@ -57,8 +65,7 @@ def test_first_thumbnails_come_without_waiting_for_the_rest(many: Site, page: Pa
 
 
 def test_scrolling_keeps_the_page_small(many: Site, page: Page) -> None:
-    page.goto(many.url)
-    expect_thumbnails(page)
+    open_whole(page, many)
     page.mouse.move(600, 400)
     most = 0
     for _ in range(SCREENS):
@@ -74,8 +81,7 @@ def test_scrolling_keeps_the_page_small(many: Site, page: Page) -> None:
 
 
 def test_the_end_is_one_key_away(many: Site, page: Page) -> None:
-    page.goto(many.url)
-    expect_thumbnails(page)
+    open_whole(page, many)
     page.locator(".tile a").first.focus()
     page.keyboard.press("End")
     expect(page.locator('.tile[aria-posinset="100000"] a')).to_be_focused()
@@ -85,8 +91,7 @@ def test_the_end_is_one_key_away(many: Site, page: Page) -> None:
 
 def test_a_click_shows_matches(many: Site, page: Page, console: Console) -> None:
     console.expect("404.*/originals/")
-    page.goto(many.url)
-    expect_thumbnails(page)
+    open_whole(page, many)
     page.evaluate(
         """() => {
             const start = performance.now();
