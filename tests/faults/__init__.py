@@ -1,0 +1,1 @@
+"""Pulled plugs, full disks, rotten bits, hostile images and hostile clients."""
