@@ -25,7 +25,6 @@ from tests.browser.site import Site  # noqa: E402
 
 IMAGES = ROOT / "docs/images"
 QUALITY = 72  # of the JPEG files
-SHARP = {"device_scale_factor": 1.5}  # enough for a phone's picture at half its size
 
 
 def main() -> None:
@@ -62,20 +61,16 @@ def take_all(browser: Browser, site: Site) -> None:
     """Each view once, at a desk or on a phone, light or dark."""
     motorcycle = site.id_of("motorcycle_left.png")
     astronaut = site.id_of("astronaut.png")
+    light, dark = {"color_scheme": "light"}, {"color_scheme": "dark"}
+    phone = {**PHONE, "device_scale_factor": 1.5}  # sharp enough at half its size
+    region = f"?view=similar&id={astronaut}&box=0.3,0.04,0.3,0.32"
+    similar = f"?view=similar&id={motorcycle}"
     shots: list[tuple[str, str, dict[str, Any]]] = [
-        ("gallery", "?sort=name", {**DESK, "color_scheme": "light"}),
-        ("similar", f"?view=similar&id={motorcycle}", {**DESK, "color_scheme": "light"}),
-        (
-            "region",
-            f"?view=similar&id={astronaut}&box=0.3,0.04,0.3,0.32",
-            {**DESK, "color_scheme": "dark"},
-        ),
-        ("phone-gallery", "?sort=name", {**PHONE, **SHARP, "color_scheme": "light"}),
-        (
-            "phone-similar",
-            f"?view=similar&id={motorcycle}",
-            {**PHONE, **SHARP, "color_scheme": "dark"},
-        ),
+        ("gallery", "?sort=name", DESK | light),
+        ("similar", similar, DESK | light),
+        ("region", region, DESK | dark),
+        ("phone-gallery", "?sort=name", phone | light),
+        ("phone-similar", similar, phone | dark),
     ]
     for name, url, options in shots:
         page = browser.new_page(base_url=site.url, reduced_motion="reduce", **options)
