@@ -99,6 +99,7 @@ export default function gallery(first, { restored } = {}) {
     if (!returning || !grid.listing.ids.length) return;
     if (returning.anchor) grid.restore(returning.anchor);
     else scrollTo(0, returning.y);
+    if (returning.focused) grid.refocus(returning.focused);
     returning = null;
   }
 
@@ -146,7 +147,7 @@ export default function gallery(first, { restored } = {}) {
     title: t('gallery.title'),
     keys: { f: filter },
     shown: settle,
-    position: () => ({ anchor: grid.anchor(), y: scrollY }),
+    position: () => ({ anchor: grid.anchor(), y: scrollY, focused: grid.focusedId() }),
     update(next, { restored: back, moved }) {
       params = next;
       returning = back;

@@ -92,6 +92,16 @@ export class Grid {
     this.tiles.get(this.listing.ids[index])?.link.focus({ preventScroll: true });
   }
 
+  /** Id of the photo that has the keyboard, if one has. */
+  focusedId() {
+    return this.element.contains(document.activeElement) ? this.listing.ids[this.focused] : null;
+  }
+
+  /** Gives the keyboard back to a photo, if it is in the window. */
+  refocus(id) {
+    this.tiles.get(id)?.link.focus({ preventScroll: true });
+  }
+
   top() {
     return this.element.getBoundingClientRect().top + scrollY;
   }

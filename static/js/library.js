@@ -1,7 +1,7 @@
 /** What the page knows of the library: its images by id, and their order and shapes. */
-import { LISTING, pick } from './route.js';
+import { FILTERS, LISTING, pick } from './route.js';
 import { get } from './server.js';
-import { monthOf } from './text.js';
+import { monthOf, t } from './text.js';
 
 const IMAGES = 3000; // kept
 const IDS = 200; // in one request, to keep its URL short
@@ -58,13 +58,12 @@ export const recallListing = (params) => listings.get(keyOf(params));
 export async function fetchFirst(params, signal) {
   const { items, total } = await get('api/images', { ...pick(params, LISTING), limit: FIRST }, signal);
   remember(items);
-  const order = (params.sort || '-date').replace('-', '');
   const listing = listingOf({
     total,
     ids: items.map(({ id }) => id),
     ratios: items.map(ratioOf),
-    days: order === 'date' && items.map(({ taken_at }) => [taken_at.slice(0, 10), 1]),
-    folders: order === 'folder' && items.map(({ folder }) => [folder, 1]),
+    days: isBy('date', params) && items.map(({ taken_at }) => [taken_at.slice(0, 10), 1]),
+    folders: isByFolder(params) && items.map(({ folder }) => [folder, 1]),
   });
   if (total === items.length) keep(params, listing);
   return listing;
@@ -73,10 +72,28 @@ export async function fetchFirst(params, signal) {
 /** @returns {Promise<{ids: Int32Array, ratios: Uint16Array, total: number,
  *   groups: {start, count, label, year}[]}>} */
 export async function fetchListing(params, signal) {
-  const listing = listingOf(await get('api/layout', pick(params, LISTING), signal));
+  const [layout, folders] = await Promise.all([
+    get('api/layout', pick(params, LISTING), signal),
+    fetchFolders(params, signal),
+  ]);
+  const listing = listingOf({ ...layout, folders });
   keep(params, listing);
   return listing;
 }
+
+/** How many images each folder has, in the listing's order, where folders are what it is by. */
+async function fetchFolders(params, signal) {
+  if (!isByFolder(params)) return null;
+  const { folders } = await get('api/folders', {}, signal);
+  const below = folders.filter(({ folder }) => !params.folder || `${folder}/`.startsWith(`${params.folder}/`));
+  if (params.sort === '-folder') below.reverse();
+  return below.map(({ folder, images }) => [folder, images]);
+}
+
+const isBy = (order, { sort }) => (sort || '-date').endsWith(order);
+
+/** By folder, and no other filter leaves some of a folder out. */
+const isByFolder = (params) => isBy('folder', params) && !FILTERS.some((key) => key !== 'folder' && params[key]);
 
 function keep(params, listing) {
   const key = keyOf(params);
@@ -97,7 +114,7 @@ export const ratioOf = ({ width, height }) => Math.round((width * 100) / height)
 
 /** Runs of days become months, or years where a month holds few photos; folders stay as they are. */
 function groupsOf(total, { days, folders }) {
-  if (folders?.length) return runs(folders, (folder) => folder, (folder) => folder);
+  if (folders?.length) return runs(folders, (folder) => folder, (folder) => folder || t('filter.folder.top'));
   if (!days?.length) return total ? [{ start: 0, count: total, label: '' }] : [];
   const months = runs(days, (day) => day.slice(0, 7), monthOf);
   return total < SMALL && total / months.length < FEW ? runs(days, yearOf, yearOf) : months;

@@ -6,7 +6,7 @@ import { fetchListing, image as fetchImage, recall, recallListing } from './libr
 import { createMatches } from './matches.js';
 import { emptyState, failure } from './pieces.js';
 import { mark, marked, queryset } from './queryset.js';
-import { go, href, LISTING, note, pick, route } from './route.js';
+import { go, href, LISTING, note, pick, route, toGallery } from './route.js';
 import { get, lastStatus } from './server.js';
 import { createRegionButton, createStage } from './stage.js';
 import { t } from './text.js';
@@ -40,7 +40,7 @@ export default function photo(first, { restored } = {}) {
   const run = (name) => () => shown?.actions[name]?.();
   Object.assign(view.keys, {
     ArrowRight: run('next'), ArrowLeft: run('previous'), z: run('zoom'), r: run('region'), m: run('more'),
-    o: run('download'), i: run('details'), Escape: () => go(pick(params, LISTING)),
+    o: run('download'), i: run('details'), Escape: () => toGallery(pick(params, LISTING)),
   });
   view.title = recall(Number(params.id))?.name ?? t('matches.title');
   view.update = (next, { restored: back, moved }) => {
@@ -112,6 +112,10 @@ function showImage(image, params, restored) {
       });
     }
   };
+  const close = (event) => {
+    event.preventDefault();
+    toGallery(listing);
+  };
   const turn = (step) => {
     const id = step > 0 ? neighbours.next : neighbours.previous;
     if (id) go({ ...listing, view: 'similar', id }, { replace: true });
@@ -146,9 +150,9 @@ function showImage(image, params, restored) {
     children: [
       h('div.photo-side', {},
         h('div.top', {}, h('h1.visually-hidden', {}, image.name),
-          h('a.nav.back', { href: href(listing), 'aria-label': t('photo.back'), title: t('photo.back') }, icon('close')), previous, next),
+          h('a.nav.back', { href: href(listing), 'aria-label': t('photo.back'), title: t('photo.back'), onclick: close }, icon('close')), previous, next),
         stage.element, notice,
-        h('div.actions', { role: 'toolbar' }, regionButton,
+        h('div.actions', {}, regionButton,
           button('zoom', t('photo.zoom'), () => setZoom(true)), download, addButton),
         details),
       matchPlace,

@@ -24,9 +24,16 @@ export function href(params) {
 
 /** Shows another state; `replace` when going back should skip the present one. */
 export function go(params, { replace = false } = {}) {
-  const key = replace ? history.state.key : newKey();
-  history[replace ? 'replaceState' : 'pushState']({ key }, '', href(params));
+  if (replace) history.replaceState(history.state, '', href(params));
+  else history.pushState(stateAfter(history.state), '', href(params));
   onRoute({ restored: undefined, moved: !replace });
+}
+
+/** Back to the gallery as the reader left it, or to this one for who did not come from it. */
+export function toGallery(params) {
+  const { depth, gallery } = history.state;
+  if (gallery === undefined) go(params);
+  else history.go(gallery - depth);
 }
 
 /** Changes the URL without showing anything: the view already shows it. */
@@ -45,9 +52,9 @@ export const entry = () => history.state.key;
 export function start(listener, leaving) {
   onRoute = listener;
   history.scrollRestoration = 'manual';
-  if (!history.state?.key) history.replaceState({ key: newKey() }, '');
+  firstState();
   addEventListener('popstate', () => {
-    if (!history.state?.key) history.replaceState({ key: newKey() }, '');
+    firstState(); // there is none where the reader edited the address
     onRoute({ restored: positions.get(entry()), moved: true });
   });
   addEventListener('click', follow);
@@ -57,6 +64,15 @@ export function start(listener, leaving) {
   });
   onRoute({ restored: positions.get(entry()), moved: true });
 }
+
+/** A history entry knows how deep it lies, and how deep the last gallery before it. */
+const stateAfter = ({ depth, gallery }) => ({
+  key: newKey(),
+  depth: depth + 1,
+  gallery: route().view ? gallery : depth,
+});
+
+const firstState = () => history.state?.key || history.replaceState({ key: newKey(), depth: 0 }, '');
 
 const newKey = () => `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 6)}`;
 

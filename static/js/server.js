@@ -46,6 +46,7 @@ async function request(url, options) {
     contact(false);
     throw new ApiError(t('away.error'));
   }
+  if (response.status === 401) location.reload(); // the passcode has run out: the server asks for it
   const body = await response.json().catch(() => null);
   // A proxy in front answers 502 to 504 in its own words when the device is away.
   if (!body && response.status >= 502 && response.status <= 504) {

@@ -58,6 +58,16 @@ def test_sorting_by_name_is_in_the_url(page: Page) -> None:
     assert shown == sorted(shown)
 
 
+def test_sorted_by_folder_each_folder_has_its_heading(page: Page) -> None:
+    page.goto("?sort=folder")
+    expect_thumbnails(page)
+    headings = page.locator(".group")
+    expect(headings.first).to_have_text("Top folder")
+    expect(headings.nth(1)).to_have_text("2019/autumn")
+    page.get_by_label("Sort").select_option("Folder, Z to A")
+    expect(headings.first).to_have_text("copies")
+
+
 def test_filters_narrow_the_gallery_and_live_in_the_url(page: Page) -> None:
     page.goto("")
     page.get_by_role("button", name="Filter").click()

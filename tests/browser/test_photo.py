@@ -50,6 +50,25 @@ def test_back_restores_the_scroll_position_of_the_matches(phone: Page, site: Sit
     wait_until(phone, "scrollY === 700")
 
 
+def test_closing_returns_to_the_gallery_as_it_was_left(page: Page) -> None:
+    page.goto("?sort=name")
+    expect_thumbnails(page)
+    tile(page, "photo-01.jpg").focus()
+    page.keyboard.press("End")
+    before = page.evaluate("scrollY")
+    assert before > 100
+    page.keyboard.press("Enter")
+    expect_thumbnails(page)
+    page.get_by_role("link", name="Previous photo").click()
+    expect_thumbnails(page)
+    page.locator(".tile a").nth(2).click()
+    expect_thumbnails(page)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="All photos")).to_be_visible()
+    assert abs(page.evaluate("scrollY") - before) <= 1
+    expect(page.locator(".tile a:focus")).to_have_count(1)
+
+
 def test_the_score_slider_hides_lower_matches_at_once(page: Page, site: Site) -> None:
     open_photo(page, site, "photo-05.jpg")
     scores = [float(text) for text in page.locator(".score").all_text_contents()]
