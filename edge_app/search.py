@@ -185,10 +185,12 @@ class _Search:
         if len(rows) == depth:
             floor = max(floor, scores.min())
         # Rounding the floor to float32 may raise it; the bounds are loose by more than that.
-        reaching = np.flatnonzero(self.bounds >= np.float32(floor))
-        others = np.setdiff1d(reaching, rows, assume_unique=True)
-        rows = np.concatenate([rows, others])
-        scores = np.concatenate([scores, self.scores(others)])
+        reaching = self.bounds >= np.float32(floor)
+        reaching[rows] = False
+        others = np.flatnonzero(reaching)
+        if len(others):
+            rows = np.concatenate([rows, others])
+            scores = np.concatenate([scores, self.scores(others)])
         order = np.lexsort((self.snapshot.ids[rows], -scores))
         order = order[scores[order] >= floor][:depth]
         return rows[order], scores[order]
