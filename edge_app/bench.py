@@ -60,8 +60,8 @@ SUBJECTS: dict[str, Callable[[Config, Namespace], Measured]] = {
 def _some_index(config: Config, options: Namespace) -> Iterator[Config]:
     """Settings with an index that holds something: their own, or one of made-up images."""
     with Reader(config.index) as reader:
-        is_empty = reader.snapshot().identity is None
-    if not is_empty:
+        has_images = bool(reader.snapshot().live.any())
+    if has_images:
         yield config
         return
     with tempfile.TemporaryDirectory() as folder:

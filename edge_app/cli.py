@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -210,7 +211,7 @@ def _bench(parser: Parser) -> None:
         help="numbers in each of its embeddings (default: %(default)s)")  # fmt: skip
     add("--connections", type=_positive, default=64, metavar="N",
         help="that ask for thumbnails at the same time (default: %(default)s)")  # fmt: skip
-    add("--seconds", type=float, default=5.0, metavar="S",
+    add("--seconds", type=_above_zero, default=5.0, metavar="S",
         help="how long each figure of serve is measured (default: %(default)s)")  # fmt: skip
 
 
@@ -226,6 +227,13 @@ def _limits(parser: Parser) -> None:
 
 def _passcode(parser: Parser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="the file to make or replace")
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:  # NaN fails too
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
 
 
 def _positive(text: str) -> int:
