@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import fcntl
 import io
+import logging
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
@@ -27,6 +28,8 @@ def _extra(name: str) -> Any:
 
 segno = _extra("segno")
 zeroconf = _extra("zeroconf")
+
+log = logging.getLogger(__name__)
 
 HAS_MDNS = zeroconf is not None
 
@@ -91,22 +94,29 @@ def qr_code(text: str) -> str | None:
 
 @contextmanager
 def local_name(port: int, at: list[str]) -> Iterator[str | None]:
-    """Answer for `<host name>.local` by mDNS meanwhile; None without zeroconf or an address."""
-    if not HAS_MDNS or not at:
+    """Answer for `<host name>.local` by mDNS meanwhile; None where that can't be done: without
+    zeroconf or an IPv4 address, or in a network without multicast, which is logged."""
+    interfaces = [one for one in at if ":" not in one]
+    if not HAS_MDNS or not interfaces:
         yield None
         return
     name = f"{host_name()}.local"
-    service = zeroconf.ServiceInfo(
-        "_http._tcp.local.",
-        f"Edge Gallery on {host_name()}._http._tcp.local.",
-        port=port,
-        server=f"{name}.",
-        parsed_addresses=at,
-        properties={"path": "/"},
-    )
-    responder = zeroconf.Zeroconf(interfaces=[one for one in at if ":" not in one])
-    try:
-        responder.register_service(service, allow_name_change=True)
-        yield name
-    finally:
-        responder.close()  # says goodbye first
+    with ExitStack() as stack:
+        try:
+            responder = zeroconf.Zeroconf(interfaces=interfaces)
+            stack.callback(responder.close)  # says goodbye first
+            responder.register_service(
+                zeroconf.ServiceInfo(
+                    "_http._tcp.local.",
+                    f"Edge Gallery on {host_name()}._http._tcp.local.",
+                    port=port,
+                    server=f"{name}.",
+                    parsed_addresses=at,
+                    properties={"path": "/"},
+                ),
+                allow_name_change=True,
+            )
+        except (OSError, zeroconf.Error) as error:
+            log.warning("%s can't be announced: %s", name, error or type(error).__name__)
+            name = ""
+        yield name or None

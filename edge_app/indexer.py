@@ -224,7 +224,7 @@ class _Run:
     def settle(self, found: Scan, prune: bool) -> None:
         """Drop or mark the files that are gone, now that the moved ones are known."""
         missing = self.todo.missing
-        doubtful = not found.files or len(missing) > len(self.known) / 2
+        doubtful = len(missing) > len(self.known) / 2
         for path, old in missing.items():
             # What is offline already was spared in an earlier run: only --prune drops it.
             spared = doubtful or old.offline
@@ -235,7 +235,9 @@ class _Run:
                 self._mark_offline(old)
         self._commit(0)
         self._note(self.commits.rest())
-        self.writer.finish()
+        # A new generation made from half a library would take away what still can be searched.
+        if prune or not (doubtful and self.writer.building):
+            self.writer.finish()
 
     def _take(self, file: FoundFile, result: Outcome) -> None:
         if isinstance(result, NotFoundError) or self._has_changed(file):

@@ -68,3 +68,17 @@ def test_without_zeroconf_there_is_no_name(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(announce, "HAS_MDNS", False)
     with announce.local_name(5000, ["192.0.2.1"]) as name:
         assert name is None
+
+
+def test_a_network_without_multicast_is_served_without_the_name(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    zeroconf = pytest.importorskip("zeroconf", reason="the .local name is an extra")
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr(zeroconf.Zeroconf, "register_service", refused)
+    with announce.local_name(5000, ["127.0.0.1"]) as name:
+        assert name is None
+    assert "can't be announced: [Errno 101] Network is unreachable" in caplog.text

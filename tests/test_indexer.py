@@ -269,6 +269,29 @@ def test_another_model_embeds_everything_anew_and_then_switches(
     assert run(embedder=other).unchanged == 6
 
 
+def test_another_model_waits_for_a_library_that_is_not_there(
+    root: Path, run: Run, reader: Reader
+) -> None:
+    for number in range(6):
+        save(root / f"{number}.png", number)
+    run()
+    away = root.rename(root.with_name("unmounted"))
+    root.mkdir()
+    other = FakeEmbedder("other")
+    assert run(embedder=other).offline == 6
+    snapshot = reader.snapshot()
+    assert snapshot.identity is not None
+    assert (snapshot.identity.name, snapshot.rows) == ("fake", 6)  # still to be searched
+
+    root.rmdir()
+    away.rename(root)
+    run(embedder=other)
+    assert other.calls == 6
+    snapshot = reader.snapshot()
+    assert snapshot.identity is not None
+    assert (snapshot.identity.name, snapshot.rows) == ("other", 6)
+
+
 def test_tiles_are_embedded_along(root: Path, run: Run, reader: Reader) -> None:
     save(root / "a.png", 1)
     run(tiles=len(TILES))

@@ -40,9 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium from PATH; without one the tests skip, under CI=true they fail."""
+    """Chromium from PATH; without one the tests skip, under CI=true they fail.
+
+    It ends with this package: while it lives, Playwright's event loop counts as the running one.
+    """
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if path is None:
         reason = f"none of {', '.join(CHROMIUMS)} is on PATH"
