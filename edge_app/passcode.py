@@ -51,13 +51,16 @@ def hash_passcode(passcode: str, limits: Limits, salt: bytes | None = None) -> s
 
 
 def write_passcode(path: Path, passcode: str, limits: Limits) -> None:
-    """Make or replace the passcode file, readable by its owner only."""
+    """Make or replace the passcode file, readable by its owner only; ServeError if that fails."""
     line = hash_passcode(passcode, limits)
     fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w") as file:
-        file.write(line + "\n")
-    fresh.replace(path)
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w") as file:
+            file.write(line + "\n")
+        fresh.replace(path)
+    except OSError as error:
+        raise ServeError(f"cannot write the passcode file {path}: {error.strerror}") from error
 
 
 def read_hash(path: Path) -> str:

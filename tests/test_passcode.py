@@ -76,6 +76,12 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
         read_hash(path)
 
 
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "no such folder" / "passcode"
+    with pytest.raises(ServeError, match=f"cannot write the passcode file {path}: No such file"):
+        write_passcode(path, RIGHT, LIMITS)
+
+
 @pytest.mark.parametrize("text", ["", "secret in plain text", "scrypt$1$2$3$only", "md5$1$2$3$a$b"])
 def test_a_file_without_a_hash_is_refused_with_the_command_that_makes_one(
     tmp_path: Path, text: str

@@ -30,6 +30,16 @@ def test_a_click_shows_the_photo_and_its_matches_with_scores(page: Page, site: S
     assert names(page) == [item["name"] for item in answer["items"]][: len(names(page))]
 
 
+def test_a_phone_shows_matches_below_a_tall_photo_without_scrolling(
+    phone: Page, site: Site
+) -> None:
+    open_photo(phone, site, "photo-05.jpg")  # 400 × 600
+    height_px = phone.viewport_size["height"] if phone.viewport_size else 0
+    match = phone.locator(".tile").first.bounding_box()
+    assert match
+    assert match["y"] + match["height"] / 2 < height_px
+
+
 def test_a_click_goes_on_and_back_and_forward_return(page: Page, site: Site) -> None:
     open_photo(page, site, "photo-05.jpg")
     tile(page, "smaller.jpg").click()
