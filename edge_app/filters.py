@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +44,11 @@ class Filter:
         if self.folder:
             below = self.folder.rstrip("/") + "/"
             wanted = [f"{folder}/".startswith(below) for folder in snapshot.folders]
-            conditions.append(_chosen(wanted, snapshot.folder))
+            # Every place is valid; clipping spares numpy the check, half of the time.
+            conditions.append(np.array(wanted, bool).take(snapshot.folder, mode="clip"))
         if self.formats is not None:
-            conditions.append(
-                _chosen([name in self.formats for name in snapshot.formats], snapshot.format)
-            )
+            places = [i for i, name in enumerate(snapshot.formats) if name in self.formats]
+            conditions.append(_is_one_of(snapshot.format, places))
         if self.orientation is not None:
             conditions.append(snapshot.orientation == ORIENTATIONS.index(self.orientation))
         if self.taken_from is not None:
@@ -58,7 +58,9 @@ class Filter:
         return np.logical_and.reduce(conditions) if conditions else None
 
 
-def _chosen(wanted: list[bool], column: NDArray[Any]) -> NDArray[np.bool_]:
-    """(rows,) bool: whether each row's entry of `column`, a place in `wanted`, is wanted."""
-    chosen: NDArray[np.bool_] = np.array(wanted, dtype=bool)[column]
-    return chosen
+def _is_one_of(column: NDArray[np.uint8], values: list[int]) -> NDArray[np.bool_]:
+    """(rows,) bool; for few values, which are compared one after the other."""
+    found = np.zeros(len(column), bool)
+    for value in values:
+        found |= column == value
+    return found

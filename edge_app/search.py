@@ -136,7 +136,8 @@ def similar_many(
         upper -= bars
         for number, (query, bounds) in enumerate(zip(some, upper, strict=True), start):
             for id in exclude[number] if exclude else ():
-                bounds[snapshot.ids == id] = -_BAR
+                if (row := snapshot.find_row(id)) is not None:
+                    bounds[row] = -_BAR
             search = _Search(snapshot, query, bounds, filter.min_score, parts, way)
             if collapse is None:
                 answers.append(search.matches(k, offset))

@@ -59,13 +59,18 @@ class Snapshot:
         data = b"".join(self._vectors_file.read(row * 4 * dim, 4 * dim) for row in rows.tolist())
         return np.frombuffer(data, "<f4").reshape(len(rows), dim)
 
-    def row_of(self, id: int) -> int:
-        """The row of an image; NotFoundError if it has no live one."""
+    def find_row(self, id: int) -> int | None:
+        """The live row of an image, if it has one."""
         ids, rows = self._rows_by_id
         place = int(np.searchsorted(ids, id)) if 0 < id <= LARGEST else len(ids)
-        if place == len(ids) or ids[place] != id:
+        return int(rows[place]) if place < len(ids) and ids[place] == id else None
+
+    def row_of(self, id: int) -> int:
+        """`find_row`, or a NotFoundError."""
+        row = self.find_row(id)
+        if row is None:
             raise NotFoundError(f"image {id} is not in the index, or not embedded yet")
-        return int(rows[place])
+        return row
 
     @cached_property
     def _rows_by_id(self) -> tuple[NDArray[np.int64], NDArray[np.intp]]:

@@ -47,3 +47,7 @@ class Columns:
     def read_rows(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         self.read.extend(rows.tolist())
         return self.vectors[rows]
+
+    def find_row(self, id: int) -> int | None:
+        rows = np.flatnonzero(self.live & (self.ids == id))
+        return int(rows[0]) if len(rows) else None
