@@ -1,6 +1,6 @@
 """What the server bears: many visitors, searches, slow clients, endless uploads, work meanwhile.
 
-    python -m benchmarks.serve [--part thumbnails …] [--model models/mobilenet_v2.tflite]
+    python -m benchmarks.serve [--part thumbnails …] --write docs/serving.md
 
 Needs `wrk` (Debian: apt install wrk). Everything runs on this machine, over loopback: the load
 takes processor time from the server. Ratios compare with a reference that ran in turns with it.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import json
 import os
 import re
 import shutil
@@ -30,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.report import machine
+from benchmarks.report import machine, publish
 from edge_app.batch import Batch, NewImage
 from edge_app.config import Limits
 from edge_app.embed import ModelCard, ModelIdentity
@@ -84,6 +85,12 @@ class Server:
         return pages * os.sysconf("SC_PAGESIZE")
 
     @property
+    def own_bytes(self) -> int:
+        """Resident memory that is not of the page cache."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return sum(1024 * int(kib) for kib in re.findall(r"Rss(?:Anon|Shmem):\s+(\d+)", status))
+
+    @property
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
@@ -100,20 +107,20 @@ class Server:
 
 
 @contextmanager
-def running(*command: str | Path) -> Iterator[Server]:
-    """A server made by a command that ends in its port, from when it listens to SIGTERM."""
+def running(*command: str | Path, ask: str = "/thumbs/1") -> Iterator[Server]:
+    """A server from when it has answered `ask` to SIGTERM; PORT in the command is its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     words = [sys.executable, *(str(port) if word == "PORT" else str(word) for word in command)]
     process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
     server = Server(process, port)
     try:
-        for _ in range(300):
+        for _ in range(3_000):
             try:
-                server.get("/thumbs/1")
+                server.get(ask)
                 break
             except OSError:
-                time.sleep(0.1)
+                time.sleep(0.01)
         yield server
     finally:
         process.send_signal(signal.SIGTERM)
@@ -121,10 +128,19 @@ def running(*command: str | Path) -> Iterator[Server]:
 
 
 @contextmanager
-def serving(home: Path, model: Path, *options: str) -> Iterator[Server]:
+def serving(home: Path, model: Path, *options: str, ask: str = "/thumbs/1") -> Iterator[Server]:
     """Our server, over the library and the index in `home`."""
     where = ("--gallery", home / "library", "--index", home / "index", "--model", model)
-    with running("-m", "edge_app", "serve", *where, "--port", "PORT", *options) as server:
+    command: tuple[str | Path, ...] = (
+        "-m",
+        "edge_app",
+        "serve",
+        *where,
+        "--port",
+        "PORT",
+        *options,
+    )
+    with running(*command, ask=ask) as server:
         yield server
 
 
@@ -211,10 +227,20 @@ def load(server: Server, path: str, ids: int, connections: int, seconds: float) 
     return Load(int(requests), per_s, p50, p95, p99, worst, int(errors))
 
 
+def typical(loads: list[Load]) -> Load:
+    """The one of median rate."""
+    return sorted(loads, key=lambda load: load.per_s)[len(loads) // 2]
+
+
+def bullets(*lines: str) -> str:
+    """A Markdown list."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
 # --- the parts -----------------------------------------------------------------------------------
 
 
-def thumbnails(home: Path, model: Path) -> None:
+def thumbnails(home: Path, model: Path) -> str:
     """64 connections asking for thumbnails, in turns with a constant answer by waitress."""
     make_index(home, model, 2_000)
     ours, theirs = [], []
@@ -233,12 +259,15 @@ def thumbnails(home: Path, model: Path) -> None:
     ratio = statistics.median(load.per_s for load in ours) / statistics.median(
         load.per_s for load in theirs
     )
-    print(f"waitress, constant: {min(theirs, key=lambda load: load.p99_ms)}")
-    print(f"thumbnails:         {min(ours, key=lambda load: load.p99_ms)}")
-    print(f"ratio of the medians {ratio:.2f}; memory over {asked:,} requests: {grown / MB:+.1f} MB")
+    return bullets(
+        f"waitress, constant: {typical(theirs)}",
+        f"thumbnails: {typical(ours)}",
+        f"**{ratio:.2f} times** the rate (medians); memory over {asked:,} requests: "
+        f"{grown / MB:+.1f} MB",
+    )
 
 
-def search(home: Path, model: Path) -> None:
+def search(home: Path, model: Path) -> str:
     """16 clients searching 100,000 rows, in turns with as many bare NumPy scans as cores."""
     rows = 100_000
     make_index(home, model, rows)
@@ -264,12 +293,14 @@ def search(home: Path, model: Path) -> None:
             ours.append(load(server, "/api/images/%d/similar?k=50", rows, 16, 5))
         grown = server.resident_bytes - before
     ratio = statistics.median(load.per_s for load in ours) / statistics.median(scans)
-    print(f"{cores} bare scans side by side: {statistics.median(scans):.0f}/s")
-    print(f"16 clients: {max(ours, key=lambda load: load.per_s)}")
-    print(f"ratio of the medians {ratio:.2f}; memory {grown / MB:+.1f} MB")
+    return bullets(
+        f"{cores} bare scans side by side: {statistics.median(scans):.0f}/s",
+        f"16 clients: {typical(ours)}",
+        f"**{ratio:.2f} times** the rate (medians); memory {grown / MB:+.1f} MB",
+    )
 
 
-def slow(home: Path, model: Path) -> None:
+def slow(home: Path, model: Path) -> str:
     """Ordinary requests while 2,000 connections are idle and 120 drip."""
     make_index(home, model, 2_000)
     times_ms: list[float] = []
@@ -292,13 +323,13 @@ def slow(home: Path, model: Path) -> None:
                 most = max(most, server.descriptors)
             cut = others.stdout.read().strip()
     p50, p99 = np.percentile(times_ms, [50, 99])
-    print(
+    return bullets(
         f"{len(times_ms) - failed} of {len(times_ms)} answered, p50 {p50:.1f} ms, "
         f"p99 {p99:.1f} ms; at most {most} descriptors; slow ones cut off {cut} times"
     )
 
 
-def upload(home: Path, model: Path) -> None:
+def upload(home: Path, model: Path) -> str:
     """1 GiB in chunks, which nobody announced."""
     make_index(home, model, 100)
     spool = home / "spool"
@@ -322,13 +353,13 @@ def upload(home: Path, model: Path) -> None:
                 pass
             answer = connection.recv(4096).split(b"\r\n", 1)[0].decode()
         spooled = sum(path.stat().st_size for path in spool.iterdir())
-    print(
+    return bullets(
         f"after {sent >> 20} MiB: {answer}; memory {(most - before) / MB:+.1f} MB, "
         f"{spooled} bytes on disk"
     )
 
 
-def background(home: Path, model: Path) -> None:
+def background(home: Path, model: Path) -> str:
     """Thumbnails for 4 connections, alone and while new photos are indexed."""
     make_index(home, model, 2_000)
     photos = home / "photos"
@@ -344,12 +375,15 @@ def background(home: Path, model: Path) -> None:
         working = load(server, "/thumbs/%d", 2_000, 4, 8)
         status = http.client.HTTPConnection("127.0.0.1", server.port)
         status.request("GET", "/api/status")
-        state = status.getresponse().read().decode()
-    print(f"alone:    {alone}\nindexing: {working}\np95 ratio {working.p95_ms / alone.p95_ms:.1f}")
-    print(re.search(r'"indexing": {[^}]*}', state)[0])  # type: ignore[index]
+        state = json.load(status.getresponse())["indexing"]
+    return bullets(
+        f"alone: {alone}",
+        f"while {state['images_per_s']:.0f} photos/s are indexed: {working}",
+        f"p95 **{working.p95_ms / alone.p95_ms:.1f} times** the other",
+    )
 
 
-def stop(home: Path, model: Path) -> None:
+def stop(home: Path, model: Path) -> str:
     """SIGTERM while 16 clients search."""
     rows = 20_000
     make_index(home, model, rows)
@@ -364,11 +398,27 @@ def stop(home: Path, model: Path) -> None:
         code = server.process.wait(10)
         took_s = time.monotonic() - began
         clients.join()
-    print(f"exit code {code} after {took_s:.2f} s")
+    return bullets(f"exit code {code} after {took_s:.2f} s")
 
 
-PARTS: dict[str, Callable[[Path, Path], None]] = {
-    part.__name__: part for part in (thumbnails, search, slow, upload, background, stop)
+def start(home: Path, model: Path) -> str:
+    """From the start of the process to the first similar query's answer, over 100,000 rows."""
+    rows = 100_000
+    make_index(home, model, rows)
+    took_s, own_bytes = [], []
+    for number in range(1, 6):
+        began = time.monotonic()
+        with serving(home, model, "--no-watch", ask=f"/api/images/{number}/similar") as server:
+            took_s.append(time.monotonic() - began)
+            own_bytes.append(server.own_bytes)
+    return bullets(
+        f"answered after {statistics.median(took_s):.2f} s (median of {len(took_s)}); "
+        f"{max(own_bytes) / MB:.0f} MB of memory beside the page cache"
+    )
+
+
+PARTS: dict[str, Callable[[Path, Path], str]] = {
+    part.__name__: part for part in (thumbnails, search, slow, upload, background, stop, start)
 }
 
 
@@ -377,14 +427,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serve", description=__doc__)
     parser.add_argument("--part", nargs="*", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--model", type=Path, default=Path("models/mobilenet_v2.tflite"))
+    parser.add_argument("--write", type=Path, metavar="FILE", help="instead of printing")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not there; on Debian: apt install wrk")
-    print(machine())
     for name in options.part:
-        print(f"\n{name}: {PARTS[name].__doc__}", flush=True)
         with tempfile.TemporaryDirectory() as home:
-            PARTS[name](Path(home), options.model.resolve())
+            found = PARTS[name](Path(home), options.model.resolve())
+        publish(name, f"{PARTS[name].__doc__}\n\n{found}\n\n{machine()}", options.write)
 
 
 if __name__ == "__main__":

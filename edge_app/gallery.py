@@ -30,6 +30,7 @@ from edge_app.generation import comparable
 from edge_app.reader import Reader
 from edge_app.records import ImageRecord
 from edge_app.search import Floats, Match, Way
+from edge_app.sharedpass import SharedPass
 from edge_app.snapshot import Snapshot
 
 
@@ -49,6 +50,7 @@ class Gallery:
         self.config = config
         self.reader = Reader(config.index)
         self._loading = threading.Lock()
+        self._passes = SharedPass[Query, list[Match]]()
 
     def close(self) -> None:
         """Stop the decoding child and let go of the index."""
@@ -91,21 +93,26 @@ class Gallery:
         filter: Filter | None = None,
         collapse: bool = False,
         tiles: bool = False,
-    ) -> list[list[Match]]:
+    ) -> Sequence[list[Match]]:
         """The k best matches of each query; see `search.similar_many`."""
         limits = self.config.limits
-        return search.similar_many(
-            snapshot,
-            np.array([query.vector for query in queries], np.float32),
-            k,
-            offset=offset,
-            filter=filter,
-            exclude=[query.exclude for query in queries],
-            collapse=limits.collapse_score if collapse else None,
-            tiles=tiles and snapshot.tiles is not None,
-            way=self.way(snapshot),
-            limits=limits,
-        )
+
+        def search_all(queries: Sequence[Query]) -> list[list[Match]]:
+            return search.similar_many(
+                snapshot,
+                np.array([query.vector for query in queries], np.float32),
+                k,
+                offset=offset,
+                filter=filter,
+                exclude=[query.exclude for query in queries],
+                collapse=limits.collapse_score if collapse else None,
+                tiles=tiles and snapshot.tiles is not None,
+                way=self.way(snapshot),
+                limits=limits,
+            )
+
+        kind = (id(snapshot), k, offset, filter, collapse, tiles)
+        return self._passes.answer(kind, queries, search_all)
 
     def query_of_id(self, snapshot: Snapshot, id: int, box: Box = WHOLE) -> Query:
         """An indexed image, or a region of it, which is embedded from the original."""

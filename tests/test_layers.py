@@ -29,7 +29,7 @@ LAYERS: list[set[str]] = [
     {"listing"},
     {"reader"},
     # questions
-    {"search", "duplicates"},
+    {"search", "duplicates", "sharedpass"},
     {"review", "gallery", "info"},
     {"ahead"},
     {"indexer"},

@@ -18,7 +18,7 @@ class Site:
     """`python -m edge_app serve` on one library; may be stopped and started again."""
 
     def __init__(self, library: Path, index: Path, *options: str) -> None:
-        self.library = library
+        self.library, self.index = library, index
         self._command = [sys.executable, "-m", "edge_app", "serve", *options]
         self._command += ["--gallery", str(library), "--index", str(index)]
         self._log = index.with_suffix(".log")
