@@ -1,4 +1,4 @@
-# The three commands of the README. Each makes the environment it needs, once; nothing is installed
+# The commands of README.md and CONTRIBUTING.md. Each makes the environment it needs, once; nothing is installed
 # outside this folder.
 
 PYTHON  ?= python3
@@ -18,18 +18,20 @@ BUILD := .venv-build
 BUILD_PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo $(PYTHON))
 PIP   := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test model samples faults bench screenshots clean
+.PHONY: run test lint model samples faults bench screenshots clean
 
 run: $(EDGE)/ready $(MODEL) samples
 	@# A small gallery is complete when its address is printed; a large one goes on filling.
 	exec $(EDGE)/bin/python -m edge_app serve --gallery '$(GALLERY)' --index '$(INDEX)' \
 		--host $(HOST) --port $(PORT) --head-start 60
 
-test: $(TEST)/ready $(MODEL)
+test: lint $(MODEL)
+	$(TEST)/bin/python -m pytest
+
+lint: $(TEST)/ready
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/ruff format --check .
-	$(TEST)/bin/mypy
-	$(TEST)/bin/python -m pytest
+	$(TEST)/bin/mypy # strict, as pyproject.toml says
 
 model: $(BUILD)/ready
 	$(BUILD)/bin/python convert_model.py
@@ -50,7 +52,7 @@ screenshots: $(TEST)/ready $(MODEL)
 	$(TEST)/bin/python docs/screenshots.py
 
 clean:
-	rm -rf .venv-* .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv-* build *.egg-info .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(MODEL): | $(BUILD)/ready
 	$(BUILD)/bin/python convert_model.py

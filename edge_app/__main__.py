@@ -1,13 +1,21 @@
-"""`python -m edge_app`: see `cli`."""
+"""`python -m edge_app`, and the installed command `edge-app`: see `cli`."""
 
 import os
 import sys
 
-if sys.argv[1:2] == ["index"]:
-    # The one product of matrices in an index run is small, and OpenBLAS's threads would then spin
-    # for a while, on cores that could decode. It reads this when NumPy is imported, never again.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from edge_app.cli import main
+def run() -> int:
+    """The command line of this process, to its exit code."""
+    if sys.argv[1:2] == ["index"]:
+        # The one product of matrices in an index run is small, and OpenBLAS's threads would then
+        # spin for a while, on cores that could decode. It reads this when NumPy is imported, never
+        # again.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-sys.exit(main())
+    from edge_app.cli import main
+
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
-from edge_app import commands
+from edge_app import VERSION, commands
 from edge_app.bench import SUBJECTS
 from edge_app.config import Config, limits_from
 from edge_app.embed import RUNTIMES
@@ -47,8 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> Parser:
     """All commands and their options."""
     parser = Parser(
-        prog="python -m edge_app", description="Exact image-similarity search for one small device."
+        prog="edge-app" if Path(sys.argv[0]).name == "edge-app" else "python -m edge_app",
+        description="Exact image-similarity search for one small device.",
     )
+    parser.add_argument("--version", action="version", version=f"edge-app {VERSION}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(

@@ -38,7 +38,9 @@ from edge_app.watch import Watcher
 
 log = logging.getLogger(__name__)
 
-STATIC = Path(__file__).parent.parent / "static"
+HERE = Path(__file__).parent
+# Inside the package where it was installed, beside it in a checkout.
+STATIC = HERE / "static" if (HERE / "static").is_dir() else HERE.parent / "static"
 YEAR_S = 365 * 24 * 3600
 
 
