@@ -21,6 +21,7 @@ from edge_app.records import (
     RejectedRecord,
     RowRecord,
     State,
+    ThumbPlace,
     image_record,
     join_path,
     record_crc,
@@ -211,6 +212,17 @@ class Catalog:
         if abs(id) > LARGEST:
             return None
         return self._image("images.id = ?", id)
+
+    def thumbnail(self, id: int) -> ThumbPlace | None:
+        """In one statement, and so of one commit without a transaction."""
+        if abs(id) > LARGEST:
+            return None
+        row = self.connection.execute(
+            """SELECT thumbs_generation, thumb_offset, thumb_bytes, thumb_crc
+               FROM images, state WHERE images.id = ?""",
+            (id,),
+        ).fetchone()
+        return ThumbPlace(*row) if row else None
 
     def image_at(self, path: str) -> ImageRecord | None:
         folder, _, name = os.fsencode(path).rpartition(b"/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
 import threading
@@ -37,6 +38,7 @@ class Reader:
 
     def __init__(self, index: Path) -> None:
         self.index = index.absolute()
+        self._catalog_path = str(self.index / CATALOG)
         self._mutex = threading.RLock()
         self._catalog: Catalog | None = None  # before the first look at the folder
         self._file_id: tuple[int, int] | None = None  # of the catalogue that is open
@@ -146,23 +148,22 @@ class Reader:
         """JPEG and CRC-32 of an image's thumbnail; StoreError if the bytes have rotted."""
         with self._reading() as catalog:
             for _ in range(_LOAD_TRIES):
-                with catalog.transaction("DEFERRED"):
-                    image, number = catalog.image(id), catalog.state().thumbs_generation
-                if image is None or not image.thumb_bytes:
+                place = catalog.thumbnail(id)
+                if place is None or not place.bytes:
                     raise NotFoundError(f"image {id} has no thumbnail in the index")
                 try:
-                    data = self._thumbs_file(number).read(image.thumb_offset, image.thumb_bytes)
+                    data = self._thumbs_file(place.generation).read(place.offset, place.bytes)
                     break
-                except FileNotFoundError:
-                    continue  # a writer has just switched: look again
+                except FileNotFoundError as error:
+                    missing = error.filename  # a writer has just switched: look again
             else:
-                raise StoreError(f"{thumbs_name(number)} is missing; `check --repair` settles it")
-        if zlib.crc32(data) != image.thumb_crc:
+                raise StoreError(f"{missing} is missing; `check --repair` settles it")
+        if zlib.crc32(data) != place.crc:
             raise StoreError(
-                f"the thumbnail of {image.path} in {self.index} is damaged; `check --repair` and "
-                "an index run make it anew"
+                f"the thumbnail of {self.image(id).path} in {self.index} is damaged; "
+                "`check --repair` and an index run make it anew"
             )
-        return data, image.thumb_crc
+        return data, place.crc
 
     @contextmanager
     def _reading(self) -> Iterator[Catalog]:
@@ -183,7 +184,7 @@ class Reader:
     def _followed(self) -> Catalog:
         """Notice a commit, or another catalogue in the place of the one that is open."""
         try:
-            status = (self.index / CATALOG).stat()
+            status = os.stat(self._catalog_path)
             file_id = (status.st_dev, status.st_ino)
         except FileNotFoundError:
             file_id = None

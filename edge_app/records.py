@@ -96,6 +96,15 @@ class State:
     openings: int
 
 
+class ThumbPlace(NamedTuple):
+    """Where a thumbnail lies: thumbs-<generation>.bin, from a byte on, and its CRC-32."""
+
+    generation: int
+    offset: int
+    bytes: int
+    crc: int
+
+
 class Known(NamedTuple):
     """What an indexer compares a found file with; a tuple, as every run makes one per image."""
 

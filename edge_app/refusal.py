@@ -21,10 +21,13 @@ def status_line(status: int) -> str:
 
 
 def refusal(
-    status: int, message: str, headers: Iterable[tuple[str, str]] = ()
+    status: int,
+    message: str,
+    headers: Iterable[tuple[str, str]] = (),
+    code: str | None = None,
 ) -> tuple[list[tuple[str, str]], bytes]:
     """Headers and body of a refusal: `{"error": {"code", "message"}}`."""
-    code = CODES.get(status) or HTTPStatus(status).name.lower()
+    code = code or CODES.get(status) or HTTPStatus(status).name.lower()
     body = json.dumps({"error": {"code": code, "message": message}}).encode()
     all_headers = [
         ("Content-Type", "application/json"),
@@ -42,8 +45,9 @@ def refuse(
     status: int,
     message: str,
     headers: Iterable[tuple[str, str]] = (),
+    code: str | None = None,
 ) -> list[bytes]:
     """Answer a WSGI request with a refusal."""
-    all_headers, body = refusal(status, message, headers)
+    all_headers, body = refusal(status, message, headers, code)
     start_response(status_line(status), all_headers)
     return [body]

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bottle
 from bottle import HTTPResponse, request, response
@@ -34,17 +34,20 @@ from edge_app.review import Review
 from edge_app.search import Match
 from edge_app.sending import is_known, send_original
 from edge_app.snapshot import Snapshot
+from edge_app.thumbs import Thumbnails
 from edge_app.watch import Watcher
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
 
 log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
 # Inside the package where it was installed, beside it in a checkout.
 STATIC = HERE / "static" if (HERE / "static").is_dir() else HERE.parent / "static"
-YEAR_S = 365 * 24 * 3600
 
 
-def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bottle:
+def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplication:
     """The WSGI application: the page, the JSON API, thumbnails and originals."""
     # Bottle keeps larger bodies in temporary files; the guard has bounded them, and an upload
     # must not touch the disk.
@@ -59,7 +62,7 @@ def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bottl
     _add_searches(app, gallery)
     _add_duplicates(app, gallery, review)
     _add_files(app, gallery)
-    return app
+    return Thumbnails(app, gallery.reader)
 
 
 def _add_page(app: bottle.Bottle) -> None:
@@ -271,28 +274,9 @@ def _add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> Non
 
 
 def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
-    reader = gallery.reader
-
-    @app.get("/thumbs/<id:id>")
-    def thumbnail(id: int) -> HTTPResponse:
-        data, crc = reader.thumbnail(id)
-        version = f"{crc:08x}"
-        tag = f'"{version}"'
-        headers = {
-            "Content-Type": "image/jpeg",
-            "ETag": tag,
-            # The page asks with the tag in the URL; what is under that never changes.
-            "Cache-Control": f"private, max-age={YEAR_S}, immutable"
-            if request.query.get("v") == version
-            else "private, no-cache",
-        }
-        if is_known(tag):
-            return HTTPResponse(status=304, headers=headers)
-        return HTTPResponse(data, headers=headers)
-
     @app.get("/originals/<id:id>")
     def original(id: int) -> HTTPResponse:
-        image = reader.image(id)
+        image = gallery.reader.image(id)
         file = open_original(gallery.config.gallery, image.path)
         return send_original(
             file,
@@ -317,7 +301,7 @@ def _tagged_json(content: Any) -> HTTPResponse:
     body = json.dumps(content, separators=(",", ":")).encode()
     tag = f'"{blake2b(body, digest_size=8).hexdigest()}"'
     headers = {"Content-Type": "application/json", "ETag": tag, "Cache-Control": "no-cache"}
-    if is_known(tag):
+    if is_known(tag, request.environ):
         return HTTPResponse(status=304, headers=headers)
     return HTTPResponse(body, headers=headers)
 

@@ -37,6 +37,7 @@ LAYERS: list[set[str]] = [
     # answers
     {"params", "jsonview", "openapi"},
     {"sending"},
+    {"thumbs"},
     {"web"},
     # between the network and the routes
     {"eventloop", "httprequest", "policy", "passcode", "compress", "announce"},

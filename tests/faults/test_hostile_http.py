@@ -72,7 +72,7 @@ def site(config: Config, statuses: Counter[int]) -> Iterator[Site]:
             statuses[int(status[:3])] += 1
             return start_response(status, *rest)
 
-        return app(environ, start)  # type: ignore[no-any-return]
+        return app(environ, start)
 
     with serving(counted, config) as site:
         while site.ask("/api/duplicates").json["pending"]:  # kept in the index when found
