@@ -28,8 +28,8 @@ from conversion.photos import Pixels, generated_pictures, photos, required_photo
 from conversion.weights import load_weights
 from edge_app.config import Config
 from edge_app.decode import PREPROCESS, WHOLE, Box
-from edge_app.embed import ModelCard
 from edge_app.errors import EdgeAppError, ModelError, UsageError
+from edge_app.modelcard import ModelCard
 
 # By --quantize: the card's dtype, and the cosine to Keras that every photo of the check must reach.
 DTYPE = {"none": "float32", "fp16": "float16", "int8": "int8"}

@@ -27,7 +27,8 @@ from edge_app.benchindex import Figures, measure, run_index
 from edge_app.benchphotos import make_photos
 from edge_app.benchvectors import made_up
 from edge_app.config import Config
-from edge_app.embed import RUNTIMES, Embedder
+from edge_app.embed import Embedder
+from edge_app.runtime import RUNTIMES
 from edge_app.scan import scan
 from edge_app.store import Writer
 

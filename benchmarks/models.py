@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from edge_app.config import Limits
 from edge_app.decode import WHOLE, Box, decode
-from edge_app.embed import RUNTIMES, Embedder
+from edge_app.embed import Embedder
+from edge_app.runtime import RUNTIMES
 from edge_app.scan import scan
 
 CROP = Box(0.2, 0.2, 0.6, 0.6)

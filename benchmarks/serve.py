@@ -34,7 +34,7 @@ from PIL import Image
 from benchmarks.report import machine, publish
 from edge_app.batch import Batch, NewImage
 from edge_app.config import Limits
-from edge_app.embed import ModelCard, ModelIdentity
+from edge_app.modelcard import ModelCard
 from edge_app.store import Writer
 
 ROOT = Path(__file__).parent.parent
@@ -147,9 +147,7 @@ def serving(home: Path, model: Path, *options: str, ask: str = "/thumbs/1") -> I
 def make_index(home: Path, model: Path, images: int) -> None:
     """An index of images that nobody took: random unit vectors, thumbnails of random bytes."""
     card = ModelCard.load(model)
-    identity = ModelIdentity(
-        card.name, card.sha256, card.dim, card.input_size_px, card.preprocess, "any"
-    )
+    identity = card.identity("any")
     (home / "library").mkdir(parents=True)
     chance, limits = np.random.default_rng(0), Limits()
     with Writer(home / "index", home / "library", identity, limits) as writer:

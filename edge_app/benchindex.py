@@ -16,10 +16,11 @@ from typing import Any, Self
 from edge_app.batch import Batch
 from edge_app.config import Config
 from edge_app.decode import WHOLE, decode
-from edge_app.embed import Embedder, installed_runtime
+from edge_app.embed import Embedder
 from edge_app.errors import DecodeError, EdgeAppError, LibraryError
 from edge_app.indexer import new_image, pixels_of
 from edge_app.memory import default_threads, default_workers
+from edge_app.runtime import installed_runtime
 from edge_app.scan import FoundFile, scan
 from edge_app.store import Writer
 from edge_app.tiles import TILES

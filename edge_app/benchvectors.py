@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_app.batch import Batch, NewImage
 from edge_app.config import Limits
-from edge_app.embed import ModelIdentity
+from edge_app.modelcard import ModelIdentity
 from edge_app.store import Writer
 
 NO_JPEG = b"\0" * 64  # in the place of thumbnails that nobody looks at

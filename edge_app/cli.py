@@ -13,8 +13,8 @@ from pathlib import Path
 from edge_app import VERSION, commands
 from edge_app.bench import SUBJECTS
 from edge_app.config import Config, limits_from
-from edge_app.embed import RUNTIMES
 from edge_app.errors import EdgeAppError
+from edge_app.runtime import RUNTIMES
 
 DEFAULTS = Config()
 LIMITS = DEFAULTS.limits

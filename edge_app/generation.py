@@ -11,8 +11,8 @@ from math import prod
 
 from edge_app import codes
 from edge_app.appendfile import Header
-from edge_app.embed import ModelIdentity
 from edge_app.errors import StoreError
+from edge_app.modelcard import ModelIdentity
 from edge_app.records import GenerationRecord, State
 
 

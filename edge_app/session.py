@@ -14,7 +14,6 @@ from pathlib import Path
 
 from edge_app.appendfile import AppendFile, Header, sync_folder
 from edge_app.catalog import CATALOG, SCHEMA_VERSION, Catalog
-from edge_app.embed import ModelIdentity
 from edge_app.errors import StoreError
 from edge_app.generation import (
     columns,
@@ -26,6 +25,7 @@ from edge_app.generation import (
     thumbs_header,
     thumbs_name,
 )
+from edge_app.modelcard import ModelIdentity
 from edge_app.records import GenerationRecord, State
 
 _SAMPLE_FILES = 64  # looked up to recognise a library that has been moved

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from edge_app.appendfile import HEADER_BYTES, AppendFile
 from edge_app.catalog import LARGEST, Catalog
-from edge_app.embed import ModelIdentity
 from edge_app.errors import NotFoundError, StoreError
 from edge_app.generation import Column, columns, identity_of
+from edge_app.modelcard import ModelIdentity
 
 
 @dataclass(frozen=True)

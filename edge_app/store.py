@@ -18,9 +18,9 @@ from edge_app.batch import Batch
 from edge_app.commit import commit, need_bytes
 from edge_app.compact import compact
 from edge_app.config import Limits, MiB
-from edge_app.embed import ModelIdentity
 from edge_app.errors import DiskFullError, StoreError
 from edge_app.locking import errors_translated, lock
+from edge_app.modelcard import ModelIdentity
 from edge_app.records import Known, RejectedRecord
 from edge_app.session import OpenIndex
 

@@ -16,7 +16,6 @@ from bottle import HTTPResponse, request, response
 from edge_app import VERSION, params
 from edge_app.config import MiB
 from edge_app.decode import WHOLE
-from edge_app.embed import ModelCard, installed_runtime
 from edge_app.errors import EdgeAppError, ModelError, UsageError
 from edge_app.gallery import Gallery, Query
 from edge_app.jsonview import (
@@ -28,9 +27,11 @@ from edge_app.jsonview import (
     rejected_of,
     text_of,
 )
+from edge_app.modelcard import ModelCard
 from edge_app.openapi import description
 from edge_app.originals import open_original
 from edge_app.review import Review
+from edge_app.runtime import installed_runtime
 from edge_app.search import Match
 from edge_app.sending import is_known, send_original
 from edge_app.snapshot import Snapshot

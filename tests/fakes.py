@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from edge_app.decode import PREPROCESS
-from edge_app.embed import ModelIdentity
+from edge_app.modelcard import ModelIdentity
 
 SIZE_PX = 32
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_app import codes
 from edge_app.batch import NewImage
 from edge_app.config import Limits
-from edge_app.embed import ModelIdentity
+from edge_app.modelcard import ModelIdentity
 from edge_app.reader import Reader
 from edge_app.store import Writer
 

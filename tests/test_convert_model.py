@@ -22,8 +22,9 @@ from conversion import weights
 from conversion.network import learn_reduction
 from conversion.photos import generated_pictures, photos
 from edge_app.decode import PREPROCESS
-from edge_app.embed import Embedder, ModelCard
+from edge_app.embed import Embedder
 from edge_app.errors import ModelError, UsageError
+from edge_app.modelcard import ModelCard
 from tests.fakes import save
 from tests.test_embed import installed
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_app.embed import RUNTIMES, Embedder, ModelCard
+from edge_app.embed import Embedder
 from edge_app.errors import ModelError
+from edge_app.runtime import RUNTIMES
 from tests.fakes import picture
 
 
@@ -67,36 +68,6 @@ def test_threads_do_not_change_the_result(model: Path) -> None:
 
 
 @pytest.mark.model
-def test_identity_names_the_runtime_only_where_it_matters(copied: Path) -> None:
-    assert Embedder(copied).identity.runtime == "any"
-    card_file = copied.with_suffix(".json")
-    card = json.loads(card_file.read_bytes()) | {"dtype": "int8"}
-    card_file.write_text(json.dumps(card))
-    embedder = Embedder(copied)
-    assert embedder.identity.runtime == embedder.runtime
-
-
-def test_a_missing_model_says_what_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"none\.tflite does not exist.*make model"):
-        Embedder(tmp_path / "none.tflite")
-
-
-@pytest.mark.model
-def test_a_model_without_its_card_says_so(copied: Path) -> None:
-    copied.with_suffix(".json").unlink()
-    with pytest.raises(ModelError, match=r"mobilenet_v2\.json does not exist"):
-        Embedder(copied)
-
-
-@pytest.mark.model
-@pytest.mark.parametrize("content", ["", "no JSON", "[]", "{}", '{"name": 1}'])
-def test_a_damaged_card_is_named(copied: Path, content: str) -> None:
-    copied.with_suffix(".json").write_text(content)
-    with pytest.raises(ModelError, match=r"mobilenet_v2\.json"):
-        ModelCard.load(copied)
-
-
-@pytest.mark.model
 def test_another_file_than_the_card_describes_is_refused(copied: Path) -> None:
     copied.write_bytes(copied.read_bytes() + b"x")
     with pytest.raises(ModelError, match="SHA-256"):
@@ -110,7 +81,7 @@ def test_a_text_file_is_no_model(copied: Path) -> None:
     card_file = copied.with_suffix(".json")
     card = json.loads(card_file.read_bytes()) | {"sha256": hashlib.sha256(text).hexdigest()}
     card_file.write_text(json.dumps(card))
-    with pytest.raises(ModelError, match="can't be loaded"):
+    with pytest.raises(ModelError, match="can't be run by"):
         Embedder(copied)
 
 
@@ -118,5 +89,5 @@ def test_a_text_file_is_no_model(copied: Path) -> None:
 def test_a_card_of_another_shape_is_refused(copied: Path) -> None:
     card_file = copied.with_suffix(".json")
     card_file.write_text(json.dumps(json.loads(card_file.read_bytes()) | {"dim": 512}))
-    with pytest.raises(ModelError, match=r"\[1, 1280\], its card says .*\[1, 512\]"):
+    with pytest.raises(ModelError, match="dim is 1280, its card says 512"):
         Embedder(copied)

@@ -16,8 +16,8 @@ LAYERS: list[set[str]] = [
     # from a folder to pixels
     {"scan", "originals", "location", "exif"},
     {"decode"},
-    {"decodechild", "tiles"},
-    {"decodeprocess"},
+    {"decodechild", "tiles", "modelcard", "runtime"},
+    {"decodeprocess", "tensors"},
     {"decodepool", "embed"},
     # the index
     {"appendfile", "codes", "catalog", "batch"},
