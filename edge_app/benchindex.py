@@ -116,7 +116,7 @@ def _stages(config: Config) -> tuple[list[FoundFile], dict[str, Stage]]:
     """All images, and what one of them costs in each stage, measured on some."""
     root, limits = config.gallery, config.limits
     tiles = TILES if config.tiles else ()
-    embedder = Embedder(config.model, 1, config.runtime)
+    embedder = Embedder.of(replace(config, threads=1))
     identity = embedder.identity
     with _clock() as scanning:
         files = scan(root).files

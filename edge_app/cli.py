@@ -110,6 +110,11 @@ def _model(parser: Parser) -> None:
     add("--runtime", choices=RUNTIMES, metavar="NAME",
         help="ai-edge-litert or tflite-runtime, where both are installed (default: the former)"
     )  # fmt: skip
+    add("--delegate", metavar="FILE[:KEY=VALUE,…]",
+        help="a TFLite delegate library, which runs parts of the model on an accelerator"
+    )  # fmt: skip
+    add("--delegate-optional", action="store_true",
+        help="where the delegate can't be loaded, let the processor do its work")  # fmt: skip
 
 
 def _json(parser: Parser) -> None:

@@ -47,7 +47,7 @@ def index(config: Config, options: Namespace) -> int:
     _refuse_index_inside_library(config)
     signal.signal(signal.SIGTERM, _exit)  # so that the index is closed clean
     os.setpriority(os.PRIO_PROCESS, 0, config.nice)
-    embedder = Embedder(config.model, config.threads, config.runtime)
+    embedder = Embedder.of(config)
     workers = config.workers or default_workers(config.limits)
     size_px = embedder.card.input_size_px
     tiles = len(TILES) if config.tiles else 0
@@ -73,9 +73,12 @@ def serve(config: Config, options: Namespace) -> int:
     review = Review(gallery.reader, config.limits)
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     try:
-        if gallery.reader.snapshot().identity is None:
+        empty = gallery.reader.snapshot().identity is None
+        if empty:
             check_root(config.gallery)  # nothing to serve and nothing to make it from
-            Embedder(config.model, config.threads, config.runtime)
+        if empty or config.delegate:
+            # Not kept: an accelerator may serve one process at a time, and indexing comes first.
+            Embedder.of(config)
         gallery.reader.recognise(config.gallery)
         watcher.start()
         watcher.wait(options.head_start)
@@ -184,7 +187,8 @@ def info(config: Config, options: Namespace) -> int:
         if isinstance(values, dict):
             print(f"{group}:")
             for name, value in values.items():
-                print(f"  {name}: {value}")
+                text = json.dumps(value, indent=2) if isinstance(value, dict) else value
+                print(f"  {name}: {text}")
         else:
             for line in values:
                 print(f"{group}: {line}")

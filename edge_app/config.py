@@ -93,6 +93,8 @@ class Config:
     workers: int | None = None  # decoding children; None: what cores and memory allow
     threads: int | None = None  # inference threads; None: the measured choice
     runtime: str | None = None  # of embed.RUNTIMES; None: the faster one of those installed
+    delegate: str | None = None  # FILE[:KEY=VALUE,…], a library that runs parts of the model
+    delegate_optional: bool = False  # where that can't be loaded, the processor will do
     nice: int = 10  # priority of indexing: 0 as the server's, 19 only what nobody else needs
     tiles: bool = False  # also embed tiles of each image, for small objects
     host: str = "127.0.0.1"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_app.config import Config
 from edge_app.errors import ModelError
 from edge_app.memory import default_threads
 from edge_app.modelcard import ModelCard, ModelIdentity
-from edge_app.runtime import installed_runtime, interpreter_module, native_chatter_silenced
-from edge_app.tensors import (
-    ImageInput,
-    Preparation,
-    Tensor,
-    VectorOutput,
-    differences,
-    weights_dtype,
-)
+from edge_app.modelfile import ModelFile, failures_named, read_model
+from edge_app.runtime import Delegate, Runtime
+from edge_app.tensors import Preparation
 
 
 class Embedder:
@@ -34,38 +28,50 @@ class Embedder:
     one interpreter told to use two threads 119 (70).
     runtime: a key of RUNTIMES, or None for the first that is installed.
     Raises ModelError if the model, its card or a runtime is missing, if they don't fit together, or
-    if the embeddings are of no use.
+    if the embeddings are of no use; DelegateError if the delegate is to blame.
     """
 
-    def __init__(self, model: Path, threads: int | None = None, runtime: str | None = None) -> None:
+    def __init__(
+        self,
+        model: Path,
+        threads: int | None = None,
+        runtime: str | None = None,
+        delegate: Delegate | None = None,
+    ) -> None:
         self.card = ModelCard.load(model)
         self._model = model
-        self._content = model.read_bytes()
-        sha256 = hashlib.sha256(self._content).hexdigest()
+        self._content, sha256 = read_model(model)
         if sha256 != self.card.sha256:
             raise ModelError(
                 f"model {model} has SHA-256 {sha256[:12]}…, its card says "
                 f"{self.card.sha256[:12]}…; copy both files again, or make them with `make model`"
             )
         self.threads = threads or default_threads()
-        self.runtime = installed_runtime(runtime)
-        self._module = interpreter_module(self.runtime)
-        self._making = threading.Lock()
+        self._runtime = Runtime(runtime, delegate)
         self._turns = threading.Semaphore(self.threads)
-        with self._failures_named():
-            first = self._make_interpreter()
-            source = ImageInput.of([Tensor.of(detail) for detail in first.get_input_details()])
-            self._output = VectorOutput.of(
-                [Tensor.of(detail) for detail in first.get_output_details()], self.card.output
-            )
-            dtype = weights_dtype(first.get_tensor_details())
-            differing = differences(self.card, source, self._output, dtype)
-            if differing:
-                raise ModelError(f"does not fit its card: {'; '.join(differing)}")
+        with failures_named(model, self._runtime):
+            first = self._runtime.interpreter(self._content)
+            self.file = ModelFile.of(first)
+            source, self._output = self.file.fitting(self.card)
         self._input_index = source.tensor.index
         self._prepare = Preparation(source, self.card)
         self._idle = [first]
         self._check_embeddings()
+
+    @classmethod
+    def of(cls, config: Config) -> Embedder:
+        """The one the settings ask for."""
+        return cls(config.model, config.threads, config.runtime, Delegate.of(config))
+
+    @property
+    def runtime(self) -> str:
+        """Name and version of the runtime, and the delegate that is at work."""
+        return self._runtime.name
+
+    @property
+    def delegate_failure(self) -> str | None:
+        """Why an optional delegate is not at work."""
+        return self._runtime.delegate_failure
 
     @property
     def identity(self) -> ModelIdentity:
@@ -75,7 +81,7 @@ class Embedder:
     def embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(n, s, s, 3) uint8 RGB → (n, dim) float32, unit rows."""
         vectors = np.empty((len(pixels), self.card.dim), np.float32)
-        with self._interpreter() as interpreter, self._failures_named():
+        with self._interpreter() as interpreter, failures_named(self._model, self._runtime):
             for image, vector in zip(pixels, vectors, strict=True):
                 interpreter.set_tensor(self._input_index, self._prepare(image))
                 interpreter.invoke()
@@ -91,40 +97,23 @@ class Embedder:
         """Two pictures that could hardly differ more must not be one to the model."""
         one, other = self.embed(_unlike_pictures(self.card.input_size_px))
         if np.allclose(one, other, rtol=0, atol=1e-5):
+            mean, std = list(self.card.mean), list(self.card.std)
             raise ModelError(
-                f"model {self._model} gives the same embedding for different pictures; check mean "
-                f"{list(self.card.mean)} and std {list(self.card.std)} in its card, or convert it "
-                "anew"
+                f"model {self._model} gives the same embedding for different pictures; are mean "
+                f"{mean} and std {std} in its card what it was trained with?"
             )
 
     @contextmanager
     def _interpreter(self) -> Iterator[Any]:
         """An interpreter for the caller alone."""
         with self._turns:
-            interpreter = self._idle.pop() if self._idle else self._make_interpreter()
+            interpreter = (
+                self._idle.pop() if self._idle else self._runtime.interpreter(self._content)
+            )
             try:
                 yield interpreter
             finally:
                 self._idle.append(interpreter)
-
-    def _make_interpreter(self) -> Any:
-        with self._making, native_chatter_silenced():
-            interpreter = self._module.Interpreter(model_content=self._content, num_threads=1)
-            interpreter.allocate_tensors()
-        return interpreter
-
-    @contextmanager
-    def _failures_named(self) -> Iterator[None]:
-        """What is wrong, after which file it is wrong with."""
-        try:
-            yield
-        except ModelError as error:
-            raise ModelError(f"model {self._model} {error}") from None
-        except (RuntimeError, ValueError) as error:  # the runtimes raise no others
-            reason = str(error).strip().splitlines()[0]
-            raise ModelError(
-                f"model {self._model} can't be run by {self.runtime}: {reason}"
-            ) from None
 
 
 def _unlike_pictures(size_px: int) -> npt.NDArray[np.uint8]:

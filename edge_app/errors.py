@@ -56,6 +56,13 @@ class ModelError(EdgeAppError):
     code = "model_unavailable"
 
 
+class DelegateError(EdgeAppError):
+    """The delegate library can't be loaded, or can't run the model."""
+
+    status = 503
+    code = "model_unavailable"
+
+
 class DecodeError(EdgeAppError):
     """These bytes are not an image we can use; `str(error)` is the reason that is recorded."""
 

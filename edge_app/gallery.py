@@ -193,7 +193,7 @@ class Gallery:
 
     @cached_property
     def _embedder(self) -> Embedder:
-        return Embedder(self.config.model, self.config.threads, self.config.runtime)
+        return Embedder.of(self.config)
 
     @cached_property
     def _pool(self) -> DecodePool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -13,10 +15,19 @@ import PIL
 from edge_app import VERSION, memory, search
 from edge_app.config import Config, MiB
 from edge_app.embed import Embedder
-from edge_app.errors import EdgeAppError
+from edge_app.errors import EdgeAppError, ModelError
 from edge_app.generation import comparable
 from edge_app.memory import default_workers
+from edge_app.modelcard import ModelCard
+from edge_app.modelfile import ModelFile, failures_named, read_model
 from edge_app.reader import Reader
+from edge_app.runtime import Delegate, Runtime
+
+SCALING = (
+    "mean and std of a card can't be read from the model file; put in what it was trained with: "
+    "127.5 and 127.5 for -1…1, 0 and 255 for 0…1, [123.675, 116.28, 103.53] and "
+    "[58.395, 57.12, 57.375] for torchvision's, 0 and 1 where the model does it itself"
+)
 
 
 def describe(config: Config) -> dict[str, Any]:
@@ -31,15 +42,10 @@ def describe(config: Config) -> dict[str, Any]:
         "pillow": PIL.__version__,
         "decoding processes": config.workers or default_workers(config.limits),
     }
-    model: dict[str, Any] = {"file": str(config.model)}
-    identity = None
-    try:
-        embedder = Embedder(config.model, config.threads, config.runtime)
-        identity = embedder.identity
+    embedder, model = _model(config, problems)
+    identity = embedder.identity if embedder else None
+    if embedder:
         program |= {"runtime": embedder.runtime, "inference threads": embedder.threads}
-        model |= asdict(embedder.card)
-    except EdgeAppError as error:
-        problems.append(str(error))
     index: dict[str, Any] = {"folder": str(config.index)}
     try:
         with Reader(config.index) as reader:
@@ -73,6 +79,54 @@ def describe(config: Config) -> dict[str, Any]:
         "memory": {"available MiB": available_bytes // MiB},
         "to fix": problems,
     }
+
+
+def _model(config: Config, problems: list[str]) -> tuple[Embedder | None, dict[str, Any]]:
+    """The model, if it can be used, and what is known of it."""
+    facts: dict[str, Any] = {"file": str(config.model)}
+    try:
+        embedder = Embedder.of(config)
+    except EdgeAppError as error:
+        problems.append(str(error))
+        if config.model.is_file():
+            facts |= _unusable_model(config, problems)
+        return None, facts
+    if embedder.delegate_failure:
+        problems.append(embedder.delegate_failure)
+    return embedder, facts | _tensors(embedder.file) | asdict(embedder.card)
+
+
+def _unusable_model(config: Config, problems: list[str]) -> dict[str, Any]:
+    """What a model file holds whose card is missing or wrong, and a card to copy."""
+    facts: dict[str, Any] = {}
+    try:
+        content, sha256 = read_model(config.model)
+        runtime = Runtime(config.runtime, Delegate.of(config))
+        with failures_named(config.model, runtime):
+            file = ModelFile.of(runtime.interpreter(content))
+            facts |= _tensors(file)
+            present = _card(config.model)
+            fitting = file.card(config.model.stem, sha256, present)
+    except EdgeAppError as error:
+        if str(error) not in problems:  # else the embedder has come as far
+            problems.append(str(error))
+        return facts
+    if fitting != present:
+        values = {name: value for name, value in asdict(fitting).items() if value is not None}
+        facts["a card that fits"] = values
+    if present is None and not file.inputs[0].scale:
+        problems.append(SCALING)
+    return facts
+
+
+def _tensors(file: ModelFile) -> dict[str, Any]:
+    return {"inputs": list(map(str, file.inputs)), "outputs": list(map(str, file.outputs))}
+
+
+def _card(model: Path) -> ModelCard | None:
+    with suppress(ModelError):
+        return ModelCard.load(model)
+    return None
 
 
 def _library_problems(config: Config) -> Iterator[str]:

@@ -130,24 +130,5 @@ class Preparation:
         return values.transpose(0, 3, 1, 2) if self._source.channels_first else values
 
 
-def weights_dtype(details: Sequence[dict[str, Any]]) -> str:
-    """The card's `dtype`, from what a runtime says of all tensors of a file."""
-    # Only arithmetic counts: a float model may take uint8 pixels and convert them itself.
-    if any(len(detail["quantization_parameters"]["scales"]) for detail in details):
-        return "int8"
-    halves = any(np.dtype(detail["dtype"]) == np.float16 for detail in details)
-    return "float16" if halves else "float32"
-
-
-def differences(card: ModelCard, source: ImageInput, target: VectorOutput, dtype: str) -> list[str]:
-    """What a card says otherwise than its file, each with both values."""
-    actual = {"input_size_px": source.size_px, "dim": target.dim, "dtype": dtype}
-    return [
-        f"{name} is {value}, its card says {getattr(card, name)}"
-        for name, value in actual.items()
-        if getattr(card, name) != value
-    ]
-
-
 def _listed(tensors: Sequence[Tensor]) -> str:
     return " and ".join(map(str, tensors)) or "nothing"

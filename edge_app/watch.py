@@ -159,12 +159,11 @@ class Watcher:
 def start_index(config: Config) -> subprocess.Popen[str]:
     """An `index` run with these settings in a process of its own; its output is lines of JSON."""
     command = [sys.executable, "-m", "edge_app", "index", "--json"]
-    for name in ("gallery", "index", "model", "workers", "threads", "runtime"):
+    for name in ("gallery", "index", "model", "workers", "threads", "runtime", "delegate"):
         value = getattr(config, name)
         if value is not None:
             command += [f"--{name}", str(value)]
-    if config.tiles:
-        command += ["--tiles"]
+    command += ["--tiles"] * config.tiles + ["--delegate-optional"] * config.delegate_optional
     for change in changes_of(config.limits):
         command += ["--limit", change]
     return subprocess.Popen(

@@ -93,7 +93,7 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
                 "name": card.name,
                 "dim": card.dim,
                 "weights": card.weights,
-                "runtime": installed_runtime(),
+                "runtime": installed_runtime(gallery.config.runtime),
             }
         except ModelError as error:
             model_error = str(error)

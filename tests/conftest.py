@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,15 @@ def flowers() -> Path:
     if not path.is_dir():
         pytest.skip("../shared/photos is not there")
     return path
+
+
+@pytest.fixture(scope="session")
+def build_python() -> str:
+    """The Python of the environment that has TensorFlow."""
+    made = ROOT / ".venv-build/bin/python"
+    python = os.environ.get("EDGE_BUILD_PYTHON") or (str(made) if made.exists() else None)
+    if python is None:
+        pytest.skip(
+            "no build environment; `make model` makes .venv-build, or set EDGE_BUILD_PYTHON"
+        )
+    return python

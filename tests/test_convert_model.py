@@ -32,18 +32,6 @@ ROOT = Path(__file__).parent.parent
 SIZE_PX = 96  # a fifth of the work of 224, and the same graph
 
 
-@pytest.fixture(scope="session")
-def build_python() -> str:
-    """The Python of the environment that has TensorFlow."""
-    made = ROOT / ".venv-build/bin/python"
-    python = os.environ.get("EDGE_BUILD_PYTHON") or (str(made) if made.exists() else None)
-    if python is None:
-        pytest.skip(
-            "no build environment; `make model` makes .venv-build, or set EDGE_BUILD_PYTHON"
-        )
-    return python
-
-
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """100 different pictures and two files that are none."""

@@ -18,7 +18,8 @@ LAYERS: list[set[str]] = [
     {"decode"},
     {"decodechild", "tiles", "modelcard", "runtime"},
     {"decodeprocess", "tensors"},
-    {"decodepool", "embed"},
+    {"decodepool", "modelfile"},
+    {"embed"},
     # the index
     {"appendfile", "codes", "catalog", "batch"},
     {"dismissed", "generation", "locking"},
