@@ -14,6 +14,7 @@ from edge_app import VERSION, commands
 from edge_app.bench import SUBJECTS
 from edge_app.config import Config, limits_from
 from edge_app.errors import EdgeAppError
+from edge_app.logs import FORMATS
 from edge_app.runtime import RUNTIMES
 
 DEFAULTS = Config()
@@ -144,6 +145,8 @@ def _serve(parser: Parser) -> None:
     add("--strip-location", action="store_true",
         help="serve originals without the place they were taken at")  # fmt: skip
     add("--access-log", action="store_true", help="one line for each request on standard error")
+    add("--log-format", choices=FORMATS, default=FORMATS[0], metavar="FORMAT",
+        help="text, or json: one object a line, for programs (default: %(default)s)")  # fmt: skip
 
 
 def _network(parser: Parser) -> None:
@@ -233,7 +236,11 @@ def _limits(parser: Parser) -> None:
 
 
 def _passcode(parser: Parser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="the file to make or replace")
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE", help="the file to make or replace")
+    add("--token", type=_positive, metavar="DAYS",
+        help="leave FILE as it is; print a token that lets a program in for so many days,"
+        " sent as Authorization: Bearer TOKEN")  # fmt: skip
 
 
 def _above_zero(text: str) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import logging
 import os
 import signal
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Sequence
 from getpass import getpass
@@ -16,7 +16,7 @@ from typing import Any, Self
 from tqdm import tqdm
 
 from edge_app import check as checking
-from edge_app import guard, indexer, params
+from edge_app import guard, indexer, logs, params
 from edge_app.bench import SUBJECTS
 from edge_app.config import Config
 from edge_app.decode import WHOLE
@@ -28,7 +28,7 @@ from edge_app.indexer import IndexReport, Progress
 from edge_app.info import describe
 from edge_app.jsonview import group_of, text_of
 from edge_app.memory import default_workers
-from edge_app.passcode import write_passcode
+from edge_app.passcode import make_token, read_hash, write_passcode
 from edge_app.reader import Reader
 from edge_app.review import Review
 from edge_app.scan import check_root
@@ -38,6 +38,7 @@ from edge_app.tiles import TILES
 from edge_app.watch import Watcher
 from edge_app.web import make_app
 
+DAY_S = 24 * 3600
 CHECKED = ("images", "rows", "thumbnails", "rejected")
 
 
@@ -71,7 +72,7 @@ def serve(config: Config, options: Namespace) -> int:
     gallery = Gallery(config)
     watcher = Watcher(config, watch=options.watch)
     review = Review(gallery.reader, config.limits)
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    logs.set_up(options.log_format)
     try:
         empty = gallery.reader.snapshot().identity is None
         if empty:
@@ -196,7 +197,10 @@ def info(config: Config, options: Namespace) -> int:
 
 
 def passcode(config: Config, options: Namespace) -> int:
-    """Ask for a passcode and keep its hash in a file."""
+    """Ask for a passcode and keep its hash in a file; or make a token for a program."""
+    if options.token is not None:
+        print(make_token(read_hash(options.file), int(time.time()) + options.token * DAY_S))
+        return 0
     if sys.stdin.isatty():
         text = getpass("Passcode: ")
         if getpass("Once more: ") != text:

@@ -15,7 +15,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any
@@ -161,10 +161,15 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         listener: socket.socket,
         limits: Limits,
         trusted_proxy: str | None = None,
+        on_refused: Callable[[int], None] = lambda status: None,
     ) -> None:
-        """From the address `trusted_proxy` X-Forwarded-* are believed; else they are removed."""
+        """From the address `trusted_proxy` X-Forwarded-* are believed; else they are removed.
+
+        `on_refused` is told the status of what the app never sees.
+        """
         self.limits = limits
         self.trusted_proxy = trusted_proxy
+        self.on_refused = on_refused
         forwarded = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
         adj = Settings(
             sockets=[listener],
@@ -237,7 +242,11 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             len(self.task_dispatcher.queue) >= self.limits.queued_requests
         ):
             request.error = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too busy; try again.")
-        (self._refusals if request.error else self.task_dispatcher).add_task(channel)
+        if request.error:
+            self.on_refused(request.error.code)
+            self._refusals.add_task(channel)
+        else:
+            self.task_dispatcher.add_task(channel)
 
     def admits_upload(self, newcomer: Channel) -> bool:
         others = [
@@ -269,6 +278,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             connection, address = pair
             address = self.fix_addr(address)
             if not self._make_room(address[0]):
+                self.on_refused(HTTPStatus.SERVICE_UNAVAILABLE)
                 self._turn_away(connection)
                 continue
             with contextlib.suppress(OSError):  # gone already: reading will tell

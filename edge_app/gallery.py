@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,7 @@ from edge_app.errors import (
 )
 from edge_app.filters import Filter
 from edge_app.generation import comparable
+from edge_app.metrics import Histogram
 from edge_app.reader import Reader
 from edge_app.records import ImageRecord
 from edge_app.search import Floats, Match, Way
@@ -49,6 +51,9 @@ class Gallery:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.reader = Reader(config.index)
+        self.searches = Histogram(
+            "edge_app_search_duration_seconds", "Searches of the index, embedding not included."
+        )
         self._loading = threading.Lock()
         self._passes = SharedPass[Query, list[Match]]()
 
@@ -112,7 +117,10 @@ class Gallery:
             )
 
         kind = (id(snapshot), k, offset, filter, collapse, tiles)
-        return self._passes.answer(kind, queries, search_all)
+        began = time.perf_counter()
+        matches = self._passes.answer(kind, queries, search_all)
+        self.searches.observe(time.perf_counter() - began)
+        return matches
 
     def query_of_id(self, snapshot: Snapshot, id: int, box: Box = WHOLE) -> Query:
         """An indexed image, or a region of it, which is embedded from the original."""

@@ -1,7 +1,8 @@
 """All between the network and the routes: puts the layers together and serves.
 
-A request passes `connections` (deadlines, caps, sizes), `policy` (whose page sent it), `passcode`
-(who asks) and `compress`, in this order; each can be read, and tested, without the others.
+A request passes `connections` (deadlines, caps, sizes), `traffic` (counts), `policy` (whose page
+sent it), `passcode` (who asks) and `compress`, in this order; each can be read, and tested, without
+the others.
 """
 
 from __future__ import annotations
@@ -11,24 +12,23 @@ import logging
 import signal
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edge_app import announce
 from edge_app.compress import Compress
 from edge_app.config import Config
 from edge_app.connections import Server
 from edge_app.errors import ServeError
+from edge_app.monitor import HEALTH
 from edge_app.passcode import LOGIN, Passcode, read_hash
 from edge_app.policy import Policy
+from edge_app.traffic import Traffic, Watched
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
-access_log = logging.getLogger("edge_app.access")
+    from wsgiref.types import WSGIApplication
 
 BACKLOG = 1024  # connections the system holds until the loop comes round
 REASONS = {
@@ -49,11 +49,13 @@ def serve(
     `on_ready` gets the URLs that work, addresses before names, once the socket listens.
     """
     stop = stop or threading.Event()
-    guarded = protect(app, config)
+    traffic = Traffic()
+    guarded = Watched(protect(app, config), traffic, log=config.access_log)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is answered 503
     with ExitStack() as stack:
         listener = stack.enter_context(listen(config))
-        server = Server(guarded, listener, config.limits, config.trusted_proxy)
+        server = Server(guarded, listener, config.limits, config.trusted_proxy, traffic.refused)
+        traffic.connections = lambda: len(server.active_channels)
         stack.enter_context(stopped_by_signals(stop, server))
         port = listener.getsockname()[1]
         hosts = reachable_hosts(config)
@@ -70,11 +72,10 @@ def protect(app: WSGIApplication, config: Config) -> WSGIApplication:
     app = Compress(app, config.limits.compressed_bytes)
     form_paths = []
     if config.passcode_file is not None:
-        app = Passcode(app, read_hash(config.passcode_file), config.limits)
+        app = Passcode(app, read_hash(config.passcode_file), config.limits, {HEALTH})
         form_paths = [LOGIN]
     names = [*announce.own_names(), config.host, *config.allowed_hosts]
-    app = Policy(app, names, config.base_path, form_paths)
-    return AccessLog(app) if config.access_log else app
+    return Policy(app, names, config.base_path, form_paths)
 
 
 def start_notes(config: Config, urls: list[str]) -> list[str]:
@@ -158,28 +159,3 @@ def stopped_by_signals(stop: threading.Event, server: Server) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class AccessLog:
-    """WSGI middleware: one line for each answer, with nothing in it that a terminal obeys."""
-
-    def __init__(self, app: WSGIApplication) -> None:
-        self.app = app
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        began = time.perf_counter()
-        request = f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']}"
-
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            length = dict(headers).get("Content-Length", "-")
-            access_log.info(
-                '%s "%s" %s %s %.0f ms',
-                environ["REMOTE_ADDR"],
-                request.encode("unicode_escape").decode().replace('"', "%22"),
-                status[:3],
-                length,
-                (time.perf_counter() - began) * 1000,
-            )
-            return start_response(status, headers, exc_info)
-
-        return self.app(environ, start)

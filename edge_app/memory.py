@@ -19,6 +19,11 @@ def available_bytes(root: Path = _ROOT) -> int:
     return min([_machine_bytes(root), *_cgroup_bytes(root)])
 
 
+def resident_bytes() -> int:
+    """Memory of this process that is in use, mapped files included (proc_pid_statm(5))."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def default_threads() -> int:
     """One for each core this process may run on."""
     return len(os.sched_getaffinity(0))

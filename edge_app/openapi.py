@@ -72,6 +72,8 @@ def description(limits: Limits) -> Schema:
         "content": {"application/json": {"schema": _object({"ids": IDS}, ["ids"])}},
     }
     paths = {
+        "/healthz": _get("Whether the server is well; needs no passcode", "Health"),
+        "/metrics": _get("Figures for Prometheus", "text/plain"),
         "/api/status": _get("What is indexed, what is going on", "Status"),
         "/api/images": _get(
             "One page of the gallery, or the images of some ids",
@@ -137,6 +139,7 @@ def _schemas() -> dict[str, Schema]:
         "Image": image,
         "Match": match,
         "Error": _object({"error": error}),
+        "Health": _object({"status": {"type": "string", "enum": ["ok"]}}),
         "Page": _page(_ref("Image")),
         "Rejected": _page(rejected),
         "Answer": _object({"query": {"type": "object"}, "items": _list(_ref("Match"))}),

@@ -1,7 +1,8 @@
 """One passcode for the household: a file with its hash, a sign-in form, and a signed cookie.
 
-The cookie is `<expiry>.<signature>`, signed with a key made from the hash. So it outlives a
-restart, nothing about visitors is stored, and another passcode signs everybody out.
+The cookie is a token, `<expiry>.<signature>`, signed with a key made from the hash. So it outlives
+a restart, nothing about visitors is stored, and another passcode signs everybody out. Programs send
+such a token as `Authorization: Bearer`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import string
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 COOKIE = "edge_gallery"
-SESSION = re.compile(rf"(?:^|;\s*){COOKIE}=(([0-9]{{1,12}})\.[0-9a-f]{{64}})(?:;|$)")
+TOKEN = r"(([0-9]{1,12})\.[0-9a-f]{64})"
+IN_COOKIES = re.compile(rf"(?:^|;\s*){COOKIE}={TOKEN}(?:;|$)")
+BEARER = re.compile(rf"Bearer {TOKEN}", re.IGNORECASE)  # RFC 6750, 2.1
 LOGIN, STYLE = "/login", "/login.css"
 # From OWASP's password storage cheat sheet, the set with the least memory: 16 MiB, 0.28 s.
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 5
@@ -91,6 +94,12 @@ def matches(passcode: str, line: str) -> bool:
     return hmac.compare_digest(ours, base64.b64decode(digest))
 
 
+def make_token(line: str, expiry: int) -> str:
+    """What lets its bearer in until `expiry`, in seconds since 1970."""
+    key = hashlib.blake2b(line.encode(), person=b"session").digest()
+    return f"{expiry}.{hmac.new(key, str(expiry).encode(), 'sha256').hexdigest()}"
+
+
 def _scrypt(passcode: str, salt: bytes, n: int, r: int, p: int) -> bytes:
     return hashlib.scrypt(
         passcode.encode("utf-8", "surrogateescape"),
@@ -133,12 +142,14 @@ class Attempts:
 class Passcode:
     """WSGI middleware: nothing but the sign-in page without a session."""
 
-    def __init__(self, app: WSGIApplication, line: str, limits: Limits) -> None:
-        """`line` as `read_hash` gives it."""
+    def __init__(
+        self, app: WSGIApplication, line: str, limits: Limits, open_paths: Collection[str] = ()
+    ) -> None:
+        """`line` as `read_hash` gives it; `open_paths` need no passcode."""
         self.app = app
         self.line = line
         self.limits = limits
-        self.key = hashlib.blake2b(line.encode(), person=b"session").digest()
+        self.open_paths = open_paths
         self.attempts = Attempts(limits)
         self.checking = threading.Lock()
         self.page = string.Template((HERE / "login.html").read_text("utf-8"))
@@ -154,7 +165,7 @@ class Passcode:
             return [self.style if method != "HEAD" else b""]
         if path == LOGIN and method == "POST":
             return self.sign_in(environ, start_response)
-        if self.is_signed_in(environ.get("HTTP_COOKIE", "")):
+        if path in self.open_paths or self.is_signed_in(environ):
             return self.app(environ, start_response)
         if path == LOGIN or "text/html" in environ.get("HTTP_ACCEPT", ""):
             return self.show(environ, start_response, "401 Unauthorized", "")
@@ -184,8 +195,9 @@ class Passcode:
             return self.show(environ, start_response, "401 Unauthorized", "Wrong passcode.")
         path = environ.get("SCRIPT_NAME", "") + "/"
         secure = "; Secure" if environ["wsgi.url_scheme"] == "https" else ""
+        token = make_token(self.line, int(time.time()) + self.limits.session_s)
         cookie = (
-            f"{COOKIE}={self.session(int(time.time()) + self.limits.session_s)}; Path={path}; "
+            f"{COOKIE}={token}; Path={path}; "
             f"Max-Age={self.limits.session_s}; HttpOnly; SameSite=Strict{secure}"
         )
         start_response(
@@ -194,15 +206,13 @@ class Passcode:
         )
         return [b""]
 
-    def session(self, expiry: int) -> str:
-        """The cookie's value: good until `expiry`, in seconds since 1970."""
-        return f"{expiry}.{hmac.new(self.key, str(expiry).encode(), 'sha256').hexdigest()}"
-
-    def is_signed_in(self, cookies: str) -> bool:
-        match = SESSION.search(cookies)
+    def is_signed_in(self, environ: WSGIEnvironment) -> bool:
+        match = IN_COOKIES.search(environ.get("HTTP_COOKIE", "")) or BEARER.fullmatch(
+            environ.get("HTTP_AUTHORIZATION", "")
+        )
         return (
             match is not None
-            and hmac.compare_digest(match[1], self.session(int(match[2])))
+            and hmac.compare_digest(match[1], make_token(self.line, int(match[2])))
             and int(match[2]) > time.time()
         )
 

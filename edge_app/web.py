@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import bottle
 from bottle import HTTPResponse, request, response
 
-from edge_app import VERSION, params
+from edge_app import VERSION, monitor, params
 from edge_app.config import MiB
 from edge_app.decode import WHOLE
 from edge_app.errors import EdgeAppError, ModelError, UsageError
@@ -49,7 +49,7 @@ STATIC = HERE / "static" if (HERE / "static").is_dir() else HERE.parent / "stati
 
 
 def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplication:
-    """The WSGI application: the page, the JSON API, thumbnails and originals."""
+    """The WSGI application: the page, the JSON API, thumbnails, originals, and figures."""
     # Bottle keeps larger bodies in temporary files; the guard has bounded them, and an upload
     # must not touch the disk.
     bottle.BaseRequest.MEMFILE_MAX = gallery.config.limits.upload_bytes + MiB
@@ -57,6 +57,7 @@ def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplicat
     app.router.add_filter("id", lambda _: ("[0-9]{1,18}", int, str))  # what SQLite can hold
     app.install(_answer_errors)
     app.default_error_handler = _bottle_error
+    monitor.add_routes(app, gallery, watcher)
     _add_page(app)
     _add_status(app, gallery, watcher)
     _add_listings(app, gallery)

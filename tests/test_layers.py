@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "edge_app"
 LAYERS: list[set[str]] = [
     {"errors"},
     {"config"},
-    {"memory", "records", "refusal"},
+    {"memory", "records", "refusal", "metrics", "logs"},
     # from a folder to pixels
     {"scan", "originals", "location", "exif"},
     {"decode"},
@@ -37,8 +37,8 @@ LAYERS: list[set[str]] = [
     {"watch"},
     # answers
     {"params", "jsonview", "openapi"},
-    {"sending"},
-    {"thumbs"},
+    {"sending", "traffic"},
+    {"thumbs", "monitor"},
     {"web"},
     # between the network and the routes
     {"eventloop", "httprequest", "policy", "passcode", "compress", "announce"},

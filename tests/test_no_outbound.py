@@ -37,7 +37,7 @@ def visit():
             time.sleep(0.1)
     try:
         for path in ("/", "/api/status", "/api/images", "/api/images/1/similar", "/thumbs/1",
-                     "/originals/1", "/api/duplicates", "/api/openapi.json"):
+                     "/originals/1", "/api/duplicates", "/api/openapi.json", "/metrics"):
             visitor = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
             visitor.request("GET", path)
             answer = visitor.getresponse()

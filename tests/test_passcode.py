@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,18 @@ from urllib.parse import urlencode
 import pytest
 
 from edge_app import passcode
+from edge_app.cli import main
 from edge_app.config import Config, Limits
 from edge_app.errors import ServeError, UsageError
-from edge_app.passcode import Attempts, Passcode, hash_passcode, matches, read_hash, write_passcode
+from edge_app.passcode import (
+    Attempts,
+    Passcode,
+    hash_passcode,
+    make_token,
+    matches,
+    read_hash,
+    write_passcode,
+)
 from tests.serving import Answer, Site, answering, serving
 
 LIMITS = Limits()
@@ -128,12 +138,14 @@ def test_a_session_outlives_the_server_but_not_the_passcode(
         assert changed.ask(headers=cookie).status == 401
 
 
-def test_no_other_cookie_opens_a_session(config: Config, site: Site) -> None:
+def test_no_other_token_opens_a_session(config: Config, site: Site) -> None:
     assert config.passcode_file
-    guard = Passcode(answering(b""), read_hash(config.passcode_file), LIMITS)
-    good = guard.session(9_999_999_999)
+    line = read_hash(config.passcode_file)
+    guard = Passcode(answering(b""), line, LIMITS)
+    good = make_token(line, 9_999_999_999)
     expiry, signature = good.split(".")
-    assert guard.is_signed_in(f"edge_gallery={good}")
+    assert guard.is_signed_in({"HTTP_COOKIE": f"edge_gallery={good}"})
+    assert guard.is_signed_in({"HTTP_AUTHORIZATION": f"Bearer {good}"})
     for bad in (
         "",
         "1",
@@ -142,13 +154,34 @@ def test_no_other_cookie_opens_a_session(config: Config, site: Site) -> None:
         f"{expiry}.{signature[:-1]}",
         f"{expiry}.{'0' * 64}",
         f"{expiry}.{signature}x",
-        guard.session(1),  # expired
+        make_token(line, 1),  # expired
+        make_token(line + "x", 9_999_999_999),  # of another passcode
         f"-{expiry}.{signature}",
         f"٣{expiry}.{signature}",
     ):
-        assert not guard.is_signed_in(f"edge_gallery={bad}"), bad
-        assert not guard.is_signed_in(f"not_edge_gallery={good}")
+        assert not guard.is_signed_in({"HTTP_COOKIE": f"edge_gallery={bad}"}), bad
+        assert not guard.is_signed_in({"HTTP_AUTHORIZATION": f"Bearer {bad}"}), bad
+    assert not guard.is_signed_in({"HTTP_COOKIE": f"not_edge_gallery={good}"})
+    assert not guard.is_signed_in({"HTTP_AUTHORIZATION": f"Basic {good}"})
     assert site.ask(headers={"Cookie": f"edge_gallery={expiry}.{'0' * 64}"}).status == 401
+
+
+def test_a_program_gets_in_with_a_token_of_the_command_line(
+    config: Config, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert config.passcode_file
+    before = config.passcode_file.read_bytes()
+    assert main(["passcode", str(config.passcode_file), "--token", "365"]) == 0
+    token = capsys.readouterr().out.strip()
+    assert site.ask(headers={"Authorization": f"Bearer {token}"}).body == b"photos"
+    assert 364 < (int(token.split(".")[0]) - time.time()) / 86_400 < 366
+    assert config.passcode_file.read_bytes() == before
+
+
+def test_health_is_the_one_thing_that_needs_no_passcode(site: Site) -> None:
+    assert site.ask("/healthz").body == b"photos"  # whatever the app answers
+    for path in ("/metrics", "/healthz/", "/healthz/x", "/Healthz", "/healthz%2f.."):
+        assert site.ask(path).status == 401, path
 
 
 def test_wrong_passcodes_are_counted_for_each_address(config: Config) -> None:

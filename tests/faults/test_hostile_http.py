@@ -34,7 +34,7 @@ pytestmark = pytest.mark.model
 ROUTES = [
     "/", "/js/main.js", "/api/status", "/api/images", "/api/images/1", "/api/images/1/similar",
     "/api/layout", "/api/folders", "/api/facets", "/api/rejected", "/api/duplicates",
-    "/api/openapi.json", "/thumbs/1", "/originals/1",
+    "/api/openapi.json", "/thumbs/1", "/originals/1", "/healthz", "/metrics",
 ]  # fmt: skip
 PASSING = ("catalog.db-shm", "lock", "dismissed.txt", "duplicates.npz")
 LEAKS = [hostile.CANARY.encode(), b"root:x:0:", b"SQLite format 3", b"from __future__", b"PATH="]
