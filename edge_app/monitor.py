@@ -12,10 +12,11 @@ import bottle
 from bottle import HTTPResponse, request
 
 from edge_app import VERSION, memory
-from edge_app.embed import ModelCard, installed_runtime
 from edge_app.errors import ModelError, StoreError
 from edge_app.gallery import Gallery
 from edge_app.metrics import CONTENT_TYPE, Family, counter, gauge, text_of
+from edge_app.modelcard import ModelCard
+from edge_app.runtime import installed_runtime
 from edge_app.traffic import ENVIRON, Traffic
 from edge_app.watch import IndexingStatus, Watcher
 
