@@ -174,6 +174,9 @@ class AppendFile:
             os.close(self._fd)
             self._fd = -1
 
+    def __del__(self) -> None:
+        self.close()  # a reader's threads share one and can't know which of them is the last
+
     def _pwrite(self, data: bytes | memoryview, position: int) -> None:
         view = memoryview(data)
         while view:

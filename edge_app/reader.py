@@ -6,6 +6,7 @@ import os
 import secrets
 import sqlite3
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ class Reader:
         self._file_id: tuple[int, int] | None = None  # of the catalogue that is open
         self._signature: tuple[object, ...] = ()  # and of what is in it, should it be frozen
         self._seen: tuple[tuple[int, int] | None, int] | None = None
+        self._looked_ns = 0
         self._version = 0
         self._name = secrets.token_hex(4)
         self._snapshot: Snapshot | None = None
@@ -152,12 +154,16 @@ class Reader:
                 if place is None or not place.bytes:
                     raise NotFoundError(f"image {id} has no thumbnail in the index")
                 try:
-                    data = self._thumbs_file(place.generation).read(place.offset, place.bytes)
+                    file = self._thumbs_file(place.generation)
                     break
                 except FileNotFoundError as error:
                     missing = error.filename  # a writer has just switched: look again
             else:
                 raise StoreError(f"{missing} is missing; `check --repair` settles it")
+        try:
+            data = file.read(place.offset, place.bytes)
+        except OSError as error:
+            raise self._unreadable(error) from error
         if zlib.crc32(data) != place.crc:
             raise StoreError(
                 f"the thumbnail of {self.image(id).path} in {self.index} is damaged; "
@@ -168,21 +174,31 @@ class Reader:
     @contextmanager
     def _reading(self) -> Iterator[Catalog]:
         """The catalogue as it is now, for one thread at a time."""
+        asked_ns = time.monotonic_ns()
         with self._mutex:
             try:
-                yield self._followed()
+                # Threads queue here. A look that began after this one asked shows it all it may
+                # see, whoever looked; a look each took half of a thumbnail's time.
+                if self._catalog is None or self._looked_ns < asked_ns:
+                    self._look()
+                assert self._catalog is not None
+                yield self._catalog
             except sqlite3.Error as error:
                 self._disconnect()
                 raise StoreError(
                     f"the catalogue of {self.index} can't be read: {error}; `check` says more"
                 ) from error
             except OSError as error:
-                raise StoreError(
-                    f"index folder {self.index} can't be read: {error.strerror}; `check` says more"
-                ) from error
+                raise self._unreadable(error) from error
 
-    def _followed(self) -> Catalog:
+    def _unreadable(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"index folder {self.index} can't be read: {error.strerror}; `check` says more"
+        )
+
+    def _look(self) -> None:
         """Notice a commit, or another catalogue in the place of the one that is open."""
+        self._looked_ns = time.monotonic_ns()
         try:
             status = os.stat(self._catalog_path)
             file_id = (status.st_dev, status.st_ino)
@@ -197,7 +213,6 @@ class Reader:
         if seen != self._seen:
             self._seen, self._snapshot, self._counts = seen, None, {}
             self._version += 1
-        return self._catalog
 
     def _thawed(self) -> bool:
         """Whether media that were read-only have been written: from another machine or mount."""
@@ -220,9 +235,7 @@ class Reader:
         if self._catalog is not None:
             self._catalog.close()
             self._catalog = None
-        if self._thumbs is not None:
-            self._thumbs.close()
-            self._thumbs = None
+        self._thumbs = None
 
     def _counted(self, key: object, count: Callable[[], T]) -> T:
         """What `count` says, asked once for each key until the index changes."""
@@ -235,8 +248,6 @@ class Reader:
 
     def _thumbs_file(self, number: int) -> AppendFile:
         if self._thumbs is None or self._thumbs.header.generation != number:
-            file = AppendFile.open(self.index / thumbs_name(number), thumbs_header(number))
-            if self._thumbs is not None:
-                self._thumbs.close()
-            self._thumbs = file
+            # The one before is closed when the last thread has read from it.
+            self._thumbs = AppendFile.open(self.index / thumbs_name(number), thumbs_header(number))
         return self._thumbs

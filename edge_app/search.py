@@ -31,6 +31,11 @@ Ranking = tuple[NDArray[np.intp], NDArray[np.float64]]  # rows and their scores,
 _DEFAULTS = Limits()
 _FLOOR = -2.0  # below any score, ...
 _BAR = 4.0  # ... and this takes any score below that
+# BLAS copies a matrix before it multiplies it by another, which pays from a dozen queries on. Fewer
+# take turns at blocks of rows that stay in the cache: 8 queries 65 ms, at once 99, one by one 148
+# (100,000 × 1280, 2 cores).
+_FEW = 12
+_BLOCK_BYTES = 4 * MiB
 _PASS_BYTES = 64 * MiB  # what the products of all queries of one pass may take
 _RESCORE_BYTES = 16 * MiB  # what one block of rows may take as float64
 
@@ -240,7 +245,14 @@ def _products(queries: Floats, vectors: Floats) -> Floats:
     """
     vectors = np.asarray(vectors)  # off the memmap class, whose results are memmaps again
     products: Floats = np.empty((len(queries), len(vectors)), np.float32)
-    np.matmul(queries, vectors.T, out=products)
+    if 1 < len(queries) <= _FEW:
+        step = max(1, _BLOCK_BYTES // (4 * vectors.shape[1]))
+        for start in range(0, len(vectors), step):
+            part = slice(start, start + step)
+            for query, row in zip(queries, products, strict=True):
+                np.dot(vectors[part], query, out=row[part])
+    else:
+        np.matmul(queries, vectors.T, out=products)
     products += np.float32((queries.shape[1] + 16) * 2.0**-24)
     return products
 
