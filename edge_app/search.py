@@ -245,16 +245,26 @@ def _products(queries: Floats, vectors: Floats) -> Floats:
     """
     vectors = np.asarray(vectors)  # off the memmap class, whose results are memmaps again
     products: Floats = np.empty((len(queries), len(vectors)), np.float32)
-    if 1 < len(queries) <= _FEW:
-        step = max(1, _BLOCK_BYTES // (4 * vectors.shape[1]))
-        for start in range(0, len(vectors), step):
-            part = slice(start, start + step)
-            for query, row in zip(queries, products, strict=True):
-                np.dot(vectors[part], query, out=row[part])
-    else:
-        np.matmul(queries, vectors.T, out=products)
+    done = _few_products(queries, vectors, products) if 1 < len(queries) <= _FEW else 0
+    np.matmul(queries, vectors[done:].T, out=products[:, done:])
     products += np.float32((queries.shape[1] + 16) * 2.0**-24)
     return products
+
+
+def _few_products(queries: Floats, vectors: Floats, products: Floats) -> int:
+    """Fill the first columns of (n, rows) `products`, for whole blocks of rows; how many columns.
+
+    One call of matmul: in a loop of Python's, other threads would take turns at the interpreter.
+    """
+    count, (rows, dim) = len(queries), vectors.shape
+    step = max(1, _BLOCK_BYTES // (4 * dim))
+    blocks = rows // step
+    done = blocks * step
+    # In this order each block meets all queries before the next one is read.
+    found = np.empty((blocks, count, step, 1), np.float32)
+    np.matmul(vectors[:done].reshape(blocks, 1, step, dim), queries[:, :, np.newaxis], out=found)
+    products[:, :done] = found[..., 0].transpose(1, 0, 2).reshape(count, done)
+    return done
 
 
 def _largest(values: Floats, count: int) -> NDArray[np.intp]:
