@@ -245,15 +245,16 @@ class Catalog:
         )
         return [image_record(row) for row in rows]
 
-    def sample(self, count: int) -> list[tuple[str, int]]:
-        """Path and size in bytes of about `count` images, spread over the index."""
+    def sample(self, count: int) -> list[tuple[str, int, bytes]]:
+        """Path, size in bytes and fingerprint of about `count` images, spread over the index."""
         step = max(1, self._value("SELECT count(*) FROM images") // count)
         rows = self.connection.execute(
-            """SELECT folder, name, size_bytes FROM images JOIN folders ON folders.id = folder_id
+            """SELECT folder, name, size_bytes, content
+               FROM images JOIN folders ON folders.id = folder_id
                WHERE images.id % ? = 0 LIMIT ?""",
             (step, count),
         )
-        return [(join_path(folder, name), size) for folder, name, size in rows]
+        return [(join_path(folder, name), size, content) for folder, name, size, content in rows]
 
     def columns(self, generation: int) -> Iterator[tuple[int, int, int, int, int]]:
         """(row, image id, taken_at, folder << 16 | format << 8 | orientation, twin) of live rows.
@@ -295,6 +296,29 @@ class Catalog:
         rows = self.connection.execute("SELECT path, size_bytes, mtime_ns, reason FROM rejected")
         records = map(rejected_record, rows)
         return {record.path: record for record in records}
+
+    def embedded(self, generation: int) -> list[tuple[int, bytes, int]]:
+        """(size in bytes, fingerprint, id) of every image with a row and a thumbnail."""
+        return self.connection.execute(
+            """SELECT size_bytes, content, images.id
+               FROM rows JOIN images ON images.id = image_id
+               WHERE generation = ? AND thumb_bytes > 0""",
+            (generation,),
+        ).fetchall()
+
+    def verified(self, id: int, generation: int) -> tuple[ImageRecord, RowRecord] | None:
+        """An image and its row; None if a record of them is missing or differs from its CRC."""
+        image = self.connection.execute(
+            f"SELECT {STORED_COLUMNS}, images.crc FROM {IMAGE_TABLES} WHERE images.id = ?", (id,)
+        ).fetchone()
+        row = self.connection.execute(
+            "SELECT * FROM rows WHERE image_id = ? AND generation = ?", (id, generation)
+        ).fetchone()
+        for record in (image, row):
+            if record is None or record_crc(record[:-1]) != record[-1]:
+                return None
+        found = self.image(id)
+        return (found, RowRecord(*row[:-1])) if found else None
 
     def count_rows(self, generation: int) -> int:
         """Live rows of a generation, counted."""

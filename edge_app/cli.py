@@ -132,8 +132,12 @@ def _workers(parser: Parser) -> None:
 
 
 def _index(parser: Parser) -> None:
-    parser.add_argument("--prune", action="store_true",
+    add = parser.add_argument
+    add("--prune", action="store_true",
         help="drop images whose files are gone, even where most of them are")  # fmt: skip
+    add("--import", type=Path, dest="donor", metavar="DIR",
+        help="first take over from another index of the same model what it knows of these photos,"
+        " by their content")  # fmt: skip
 
 
 def _serve(parser: Parser) -> None:

@@ -28,6 +28,7 @@ from edge_app.indexer import IndexReport, Progress
 from edge_app.info import describe
 from edge_app.jsonview import group_of, text_of
 from edge_app.memory import default_workers
+from edge_app.merge import take_over
 from edge_app.passcode import make_token, read_hash, write_passcode
 from edge_app.reader import Reader
 from edge_app.review import Review
@@ -39,6 +40,9 @@ from edge_app.watch import Watcher
 from edge_app.web import make_app
 
 DAY_S = 24 * 3600
+COUNTED = (
+    "imported", "added", "updated", "moved", "removed", "offline", "rejected", "unchanged"
+)  # fmt: skip
 CHECKED = ("images", "rows", "thumbnails", "rejected")
 
 
@@ -58,9 +62,13 @@ def index(config: Config, options: Namespace) -> int:
         DecodePool(root, size_px, limits, workers, nice=0) as pool,  # children inherit ours
         _ProgressLine(as_json=options.json) as line,
     ):
+        imported = 0
+        if options.donor is not None:
+            imported = take_over(options.donor, root, writer, limits.batch_images, line.show)
         report = indexer.index(
             root, writer, pool, embedder, limits, prune=options.prune, on_progress=line.show
         )
+        report.imported = imported
     print(json.dumps(report.as_json()) if options.json else _summary(report))
     _say_what_is_missing(config, options, report)
     return 0
@@ -87,7 +95,7 @@ def serve(config: Config, options: Namespace) -> int:
         def print_start(urls: list[str]) -> None:
             for url in urls:
                 print(f"Serving the gallery at {url}", flush=True)
-            for note in guard.start_notes(config, urls):
+            for note in [*gallery.notes(), *guard.start_notes(config, urls)]:
                 print(note, flush=True)
 
         guard.serve(make_app(gallery, watcher, review), config, on_ready=print_start)
@@ -235,9 +243,7 @@ def _say_what_is_missing(config: Config, options: Namespace, report: IndexReport
 
 def _summary(report: IndexReport) -> str:
     counts = ", ".join(
-        f"{getattr(report, name)} {name}"
-        for name in ("added", "updated", "moved", "removed", "offline", "rejected", "unchanged")
-        if getattr(report, name)
+        f"{getattr(report, name)} {name}" for name in COUNTED if getattr(report, name)
     )
     rate = f", {report.images_per_s:.1f} images/s" if report.images_per_s else ""
     return f"{counts or 'nothing to do'} in {report.seconds:.1f} s{rate}"
@@ -249,6 +255,7 @@ class _ProgressLine:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._bar: tqdm | None = None
+        self._shown = ""  # the state that the bar is of
 
     def __enter__(self) -> Self:
         return self
@@ -260,9 +267,13 @@ class _ProgressLine:
     def show(self, progress: Progress) -> None:
         if self._as_json:
             print(json.dumps({"progress": progress.as_json()}), flush=True)
-        elif progress.state == "indexing" and progress.total:
-            if self._bar is None:
-                self._bar = tqdm(total=progress.total, unit="image", disable=None)
+        elif progress.state != "scanning" and progress.total:
+            if self._bar is None or self._shown != progress.state:
+                self.__exit__()
+                self._bar = tqdm(
+                    desc=progress.state, total=progress.total, unit="image", disable=None
+                )
+                self._shown = progress.state
             self._bar.update(progress.done - self._bar.n)
 
 

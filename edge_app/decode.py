@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import blake2b
 from io import BytesIO
 from typing import NamedTuple, cast
 
@@ -22,6 +21,7 @@ from PIL.Image import Resampling, Transpose
 from edge_app import exif
 from edge_app.config import Limits
 from edge_app.errors import DecodeError
+from edge_app.originals import fingerprint
 
 PREPROCESS = "upright-rgb-stretch-1"  # named in the model card and in the index
 
@@ -105,7 +105,7 @@ def decode(data: bytes, size_px: int, limits: Limits, boxes: Sequence[Box] = (WH
         format=name,
         taken_at=exif.taken_at(tags),
         camera=exif.camera(tags),
-        content=blake2b(data, digest_size=16).digest(),
+        content=fingerprint(data),
     )
 
 

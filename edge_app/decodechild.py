@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NamedTuple
 from edge_app.config import Limits, MiB
 from edge_app.decode import Box, Decoded
 from edge_app.errors import DecodeError, EdgeAppError, UnreadableError
-from edge_app.originals import open_original
+from edge_app.originals import fingerprint, open_original
 
 EXIT_MEMORY = 12  # ENOMEM; nothing Python itself exits with
 Decode = Callable[[bytes, int, Limits, Sequence[Box]], Decoded]
@@ -93,9 +93,11 @@ def _send(answers: BinaryIO, answer: bytes) -> None:
 def _answer(
     head: dict[str, Any], body: bytes, settings: Settings, limits: Limits, decode: Decode
 ) -> bytes:
-    """The message for one job: what was decoded, or the kind of error and its text."""
+    """The message for one job: what was decoded, that it is known, or the error and its text."""
     try:
         data = body if head["path"] is None else _read(settings, head["path"], limits)
+        if head["known"] == fingerprint(data).hex():
+            return message({"same": True})
         boxes = [Box(*box) for box in head["boxes"]]
         return _pack(decode(data, settings.size_px, limits, boxes))
     except EdgeAppError as error:

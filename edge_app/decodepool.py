@@ -13,9 +13,9 @@ from typing import Self
 from edge_app.config import Limits
 from edge_app.decode import WHOLE, Box, Decoded
 from edge_app.decodechild import Settings
-from edge_app.decodeprocess import DecodeProcess, Job, Outcome, ready
+from edge_app.decodeprocess import DecodeProcess, Job, Outcome, Same, ready
 
-__all__ = ["DecodePool", "Job", "Outcome"]
+__all__ = ["DecodePool", "Job", "Outcome", "Same"]
 
 
 class DecodePool:
@@ -81,6 +81,7 @@ class DecodePool:
         self._keep(children)
         if isinstance(outcome, Decoded):
             return outcome
+        assert not isinstance(outcome, Same), "nothing was said to be known"
         raise outcome
 
     def close(self) -> None:

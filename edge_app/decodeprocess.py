@@ -36,7 +36,12 @@ EXIT_S = 5.0  # for a process that closed its pipe or was killed to be gone
 # The most an unprivileged Linux process may ask for; holds the answers for six images at 224 px.
 PIPE_BYTES = 1 << 20
 
-Outcome = Decoded | DecodeError | NotFoundError
+
+class Same:
+    """The outcome of a job whose file holds what it was known to hold: nothing was decoded."""
+
+
+Outcome = Decoded | Same | DecodeError | NotFoundError
 _ERRORS: dict[str, type[EdgeAppError]] = {
     kind.__name__: kind for kind in (DecodeError, UnreadableError, NotFoundError, LibraryError)
 }
@@ -49,6 +54,7 @@ class Job:
     key: Any  # the caller's, untouched
     source: str | bytes
     boxes: tuple[Box, ...] = (WHOLE,)
+    known: bytes | None = None  # a fingerprint: an original that has it is not decoded
 
 
 class DecodeProcess:
@@ -82,7 +88,9 @@ class DecodeProcess:
             self._start_clock()
         self.jobs.append(job)
         with suppress(BrokenPipeError):  # it is dead, which shows when its answer is due
-            self._input.write(message({"path": path, "boxes": job.boxes}, body))
+            known = job.known and job.known.hex()
+            head = {"path": path, "boxes": job.boxes, "known": known}
+            self._input.write(message(head, body))
             self._input.flush()
 
     def answer(self) -> tuple[Job, Outcome] | None:
@@ -199,6 +207,8 @@ def _readable(processes: list[DecodeProcess], until_s: float) -> set[int]:
 
 def _outcome(head: dict[str, Any], body: bytes) -> Outcome:
     """What an answer says; LibraryError is raised, as it concerns every job."""
+    if "same" in head:
+        return Same()
     if "error" not in head:
         return unpack(head, body)
     error = _ERRORS[head["error"]](head["text"])

@@ -30,6 +30,7 @@ from edge_app.errors import (
 from edge_app.filters import Filter
 from edge_app.generation import comparable
 from edge_app.metrics import Histogram
+from edge_app.modelcard import ModelCard
 from edge_app.reader import Reader
 from edge_app.records import ImageRecord
 from edge_app.search import Floats, Match, Way
@@ -77,6 +78,21 @@ class Gallery:
         """The model; a ModelError says what is wrong with it."""
         with self._loading:
             return self._embedder
+
+    def notes(self) -> list[str]:
+        """What to tell whoever starts serving this index here, a line each."""
+        identity = self.reader.snapshot().identity
+        try:
+            card = ModelCard.load(self.config.model)
+        except ModelError:
+            return []  # said by whoever needs the model
+        if identity is None or identity.sha256 == card.sha256:
+            return []
+        return [
+            f"The index {self.config.index} was built with another model ({identity.name}) than "
+            f"{self.config.model}. It goes on answering while every photo is embedded anew; to "
+            "keep it, name its model with --model."
+        ]
 
     def searchable(self) -> Snapshot:
         """The present snapshot; StoreError if there is nothing to search yet."""

@@ -21,7 +21,7 @@ from edge_app.ahead import Ahead
 from edge_app.batch import Batch, Moved, NewImage
 from edge_app.config import Limits
 from edge_app.decode import WHOLE, Decoded
-from edge_app.decodepool import DecodePool, Job, Outcome
+from edge_app.decodepool import DecodePool, Job, Outcome, Same
 from edge_app.errors import DecodeError, NotFoundError, UnreadableError
 from edge_app.records import Known, RejectedRecord
 from edge_app.scan import FoundFile, Scan, scan
@@ -52,6 +52,7 @@ class IndexReport:
     offline: int = 0  # in the index, not found, and kept
     rejected: int = 0  # can't be used, found so now or in an earlier run
     unchanged: int = 0
+    imported: int = 0  # of the unchanged: their rows were taken over from another index before
     seconds: float = 0.0
     images_per_s: float = 0.0
 
@@ -69,7 +70,7 @@ class IndexReport:
 class Progress:
     """How far a run is; `done` counts committed files only."""
 
-    state: str  # "scanning" or "indexing"
+    state: str  # "scanning", "importing" or "indexing"
     done: int = 0
     total: int = 0
     images_per_s: float = 0.0
@@ -150,12 +151,22 @@ def index(
         run = _Run(
             root, writer, embedder, limits, todo, known, report, images, commits, on_progress
         )
-        run.read(pool.run(Job(file, file.path, boxes) for file in todo.to_read))
+        run.read(
+            pool.run(
+                Job(file, file.path, boxes, _content(known.get(file.path))) for file in todo.to_read
+            )
+        )
         run.settle(found, prune)
     report.seconds = time.monotonic() - start
     read = report.added + report.updated + report.moved
     report.images_per_s = read / report.seconds if read else 0.0
     return report
+
+
+def _content(old: Known | None) -> bytes | None:
+    """What the file held when its row was made: with the same bytes it keeps the row, whatever its
+    time says; copies, and file systems that round times, change those."""
+    return old.content if old and old.embedded else None
 
 
 def pixels_of(decoded: Decoded, size_px: int) -> npt.NDArray[np.uint8]:
@@ -243,18 +254,22 @@ class _Run:
         if isinstance(result, NotFoundError) or self._has_changed(file):
             return  # gone, or still being written: the next run sees what became of it
         old = self.known.get(file.path)
-        if isinstance(result, DecodeError):
+        if isinstance(result, Same):
+            self._move(self.known[file.path], file)
+        elif isinstance(result, DecodeError):
             self._reject(file, result, old)
-        elif same := old or self._missing_twin(result.content):
-            if same.embedded and same.content == result.content:
-                self.batch.moved.append(Moved(same.id, file.path, file.size_bytes, file.mtime_ns))
-                self.report.moved += 1
-            else:
-                self.images.start(partial(self._embed, file, result))
-                self.report.updated += 1
+        elif old:
+            self.images.start(partial(self._embed, file, result))
+            self.report.updated += 1
+        elif twin := self._missing_twin(result.content):
+            self._move(twin, file)
         else:
             self.images.start(partial(self._embed, file, result))
             self.report.added += 1
+
+    def _move(self, old: Known, file: FoundFile) -> None:
+        self.batch.moved.append(Moved(old.id, file.path, file.size_bytes, file.mtime_ns))
+        self.report.moved += 1
 
     def _reject(self, file: FoundFile, reason: DecodeError, old: Known | None) -> None:
         self.report.rejected += 1

@@ -1,10 +1,12 @@
-"""Opens originals: below the library root, through no link, and regular files only."""
+"""Opens originals: below the library root, through no link, and regular files only; and tells by
+its content whether one is the same as another."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +14,7 @@ from edge_app.errors import DecodeError, LibraryError, NotFoundError, Unreadable
 
 # O_NONBLOCK: opening a FIFO must not wait for its writer. It does nothing to a regular file.
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_PIECE_BYTES = 1024 * 1024
 _FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 
 
@@ -43,6 +46,23 @@ def open_original(root: Path, path: str) -> BinaryIO:
         os.close(file)
         raise DecodeError("not a regular file")
     return open(file, "rb")
+
+
+def fingerprint(data: bytes) -> bytes:
+    """BLAKE2b-128 of a file's bytes: twins have the same, and so has a copy anywhere."""
+    return blake2b(data, digest_size=16).digest()
+
+
+def fingerprint_at(root: Path, path: str) -> bytes:
+    """The fingerprint of an original, read piece by piece; raises as `open_original` does."""
+    hashed = blake2b(digest_size=16)
+    with open_original(root, path) as file:
+        try:
+            while piece := file.read(_PIECE_BYTES):
+                hashed.update(piece)
+        except OSError as error:
+            raise UnreadableError(f"can't be read: {error.strerror}") from None
+    return hashed.digest()
 
 
 def _reason(path: str, error: OSError) -> DecodeError | NotFoundError:

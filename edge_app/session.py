@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge_app.appendfile import AppendFile, Header, sync_folder
 from edge_app.catalog import CATALOG, SCHEMA_VERSION, Catalog
-from edge_app.errors import StoreError
+from edge_app.errors import EdgeAppError, StoreError
 from edge_app.generation import (
     columns,
     comparable,
@@ -26,9 +26,11 @@ from edge_app.generation import (
     thumbs_name,
 )
 from edge_app.modelcard import ModelIdentity
+from edge_app.originals import fingerprint_at
 from edge_app.records import GenerationRecord, State
 
-_SAMPLE_FILES = 64  # looked up to recognise a library that has been moved
+_SAMPLE_FILES = 64  # looked up to recognise a library that has been moved ...
+_SAMPLE_CONTENTS = 8  # ... and of those so many are read
 
 
 def open_catalog(index: Path) -> Catalog:
@@ -188,7 +190,8 @@ class OpenIndex:
 
 
 def recognise(index: Path, catalog: Catalog, root: Path) -> None:
-    """Refuse the index of another library; accept the same one at another place.
+    """Refuse the index of another library; accept the same one at another place, or on another
+    machine, where times may differ.
 
     StoreError says what differs and which option settles it.
     """
@@ -196,11 +199,19 @@ def recognise(index: Path, catalog: Catalog, root: Path) -> None:
     if indexed == os.fsencode(root):
         return
     sample = catalog.sample(_SAMPLE_FILES)
-    same = sum(_has_size(root / path, size_bytes) for path, size_bytes in sample)
-    if same * 2 < len(sample):
+    there = [(path, content) for path, size, content in sample if _has_size(root / path, size)]
+    settled = "choose another folder with --index, or remove this one"
+    if len(there) * 2 < len(sample):
         raise StoreError(
             f"{index} is the index of {os.fsdecode(indexed)}: of {len(sample)} files looked up in "
-            f"{root}, {same} are the same; choose another folder with --index, or remove this one"
+            f"{root}, {len(there)} are the same; {settled}"
+        )
+    read = there[:: max(1, len(there) // _SAMPLE_CONTENTS)]
+    equal = sum(_has_content(root, path, content) for path, content in read)
+    if equal * 2 < len(read):
+        raise StoreError(
+            f"{index} is the index of {os.fsdecode(indexed)}: files in {root} have the same names "
+            f"and sizes, but of {len(read)} that were read, {equal} hold the same; {settled}"
         )
 
 
@@ -208,4 +219,11 @@ def _has_size(path: Path, size_bytes: int) -> bool:
     try:
         return path.lstat().st_size == size_bytes
     except OSError:
+        return False
+
+
+def _has_content(root: Path, path: str, content: bytes) -> bool:
+    try:
+        return fingerprint_at(root, path) == content
+    except EdgeAppError:
         return False

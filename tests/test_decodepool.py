@@ -18,8 +18,9 @@ from PIL import Image
 
 from edge_app.config import Limits, MiB
 from edge_app.decode import WHOLE, Box, Decoded
-from edge_app.decodepool import DecodePool, Job, Outcome
+from edge_app.decodepool import DecodePool, Job, Outcome, Same
 from edge_app.errors import DecodeError, EdgeAppError, LibraryError, NotFoundError, UnreadableError
+from edge_app.originals import fingerprint
 
 ROOT = Path(__file__).parent.parent
 MISBEHAVING = "tests.misbehaving"
@@ -359,3 +360,12 @@ def test_when_the_parent_is_killed_its_children_end_by_themselves() -> None:
     while any(map(is_running, children)):
         assert time.monotonic() < deadline, "children outlive their parent"
         time.sleep(0.05)
+
+
+def test_an_original_that_holds_what_is_known_is_not_decoded(tmp_path: Path) -> None:
+    data = photo()
+    (tmp_path / "a.jpg").write_bytes(data)
+    with DecodePool(tmp_path, 32, LIMITS, workers=1, nice=0) as pool:
+        jobs = [Job(known, "a.jpg", known=known) for known in (fingerprint(data), bytes(16), None)]
+        found = {job.key: type(outcome) for job, outcome in pool.run(jobs)}
+    assert found == {fingerprint(data): Same, bytes(16): Decoded, None: Decoded}

@@ -34,6 +34,7 @@ LAYERS: list[set[str]] = [
     {"review", "gallery", "info"},
     {"ahead"},
     {"indexer"},
+    {"merge"},
     {"watch"},
     # answers
     {"params", "jsonview", "openapi"},

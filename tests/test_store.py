@@ -19,10 +19,20 @@ from edge_app.batch import Batch, Moved
 from edge_app.check import check
 from edge_app.config import Limits
 from edge_app.errors import DiskFullError, LockedError, StoreError
+from edge_app.originals import fingerprint
 from edge_app.reader import Reader
 from edge_app.records import RejectedRecord
 from edge_app.store import Writer
-from tests.indexes import DIM, MODEL, OTHER_MODEL, new_image, view, writer_of
+from tests.indexes import (
+    DIM,
+    MODEL,
+    OTHER_MODEL,
+    new_image,
+    thumbnail_of,
+    vector_of,
+    view,
+    writer_of,
+)  # fmt: skip
 
 
 def images(*paths: str, version: int = 0, dim: int = DIM) -> Batch:
@@ -252,11 +262,28 @@ def test_an_index_of_a_later_format_is_refused(tmp_path: Path) -> None:
 # --- the library root ----------------------------------------------------------------------------
 
 
-def make_library(folder: Path, batch: Batch) -> None:
+def make_library(folder: Path, batch: Batch, filler: bytes = b"\0") -> None:
     for image in batch.images:
         path = folder / image.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(bytes(image.size_bytes))
+        path.write_bytes(filler * image.size_bytes)
+
+
+def filled(*paths: str) -> Batch:
+    """Images that hold what `make_library` makes of them."""
+    made = []
+    for path in paths:
+        image = new_image(path)
+        content = fingerprint(bytes(image.size_bytes))
+        made.append(
+            replace(
+                image,
+                content=content,
+                thumbnail=thumbnail_of(content),
+                vector=vector_of(content),
+            )
+        )
+    return Batch(images=made)
 
 
 def test_an_index_inside_the_library_is_refused(tmp_path: Path) -> None:
@@ -274,7 +301,7 @@ def test_the_index_of_another_library_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_same_library_at_another_place_is_recognised(tmp_path: Path) -> None:
-    batch = images(*[f"{number}.jpg" for number in range(10)])
+    batch = filled(*[f"{number}.jpg" for number in range(10)])
     with writer_of(tmp_path) as writer:
         writer.commit(batch)
     make_library(tmp_path / "moved", Batch(images=batch.images[3:]))  # some have gone meanwhile
@@ -282,6 +309,33 @@ def test_the_same_library_at_another_place_is_recognised(tmp_path: Path) -> None
         assert len(writer.known()) == 10
     with pytest.raises(StoreError):  # it lives there now
         writer_of(tmp_path)
+
+
+def test_files_of_the_same_names_and_sizes_are_another_library_if_they_hold_something_else(
+    tmp_path: Path,
+) -> None:
+    batch = filled(*[f"{number}.jpg" for number in range(100)])
+    with writer_of(tmp_path) as writer:
+        writer.commit(batch)
+    make_library(tmp_path / "others", batch, filler=b"\1")
+    match = rf"of {tmp_path}/library: .*of (\d+) that were read, 0 hold the same.*--index"
+    for open_it in (
+        lambda: Writer(tmp_path / "index", tmp_path / "others", MODEL, Limits()),
+        lambda: Reader(tmp_path / "index").recognise(tmp_path / "others"),
+    ):
+        with pytest.raises(StoreError, match=match):
+            open_it()
+    assert paths(tmp_path) == {image.path for image in batch.images}
+
+
+def test_a_few_files_edited_in_place_leave_it_the_same_library(tmp_path: Path) -> None:
+    batch = filled(*[f"{number}.jpg" for number in range(100)])
+    with writer_of(tmp_path) as writer:
+        writer.commit(batch)
+    make_library(tmp_path / "moved", batch)
+    make_library(tmp_path / "moved", Batch(images=batch.images[:25]), filler=b"\1")
+    with Writer(tmp_path / "index", tmp_path / "moved", MODEL, Limits()) as writer:
+        assert len(writer.known()) == 100
 
 
 # --- generations ---------------------------------------------------------------------------------
