@@ -51,7 +51,7 @@ def _commands(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 def _spelling(action: argparse.Action) -> str:
     if not action.option_strings:
-        return str(action.metavar) + (" …" if action.nargs == "+" else "")
+        return str(action.metavar) + (" …" if action.nargs in ("+", "*") else "")
     names = "/".join(action.option_strings)
     return f"{names} {action.metavar}" if action.metavar else names
 

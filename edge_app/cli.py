@@ -173,10 +173,13 @@ def _network(parser: Parser) -> None:
 
 def _search(parser: Parser) -> None:
     add = parser.add_argument
-    add("images", nargs="+", metavar="IMAGE",
+    add("images", nargs="*", metavar="IMAGE",
         help="an image file, or a path of the index; each is a query of its own")  # fmt: skip
     add("--unlike", nargs="+", default=[], metavar="IMAGE",
         help="one query for all IMAGEs together, and away from these")  # fmt: skip
+    add("--word", metavar="WORD",
+        help="search for a word that the model knows; with IMAGEs, one query for all of it"
+    )  # fmt: skip
     add("--together", action="store_true", help="one query for all IMAGEs together")
     add("--weight", type=float, default=LIMITS.unlike_weight, metavar="W",
         help="how strongly --unlike counts (default: %(default)s)")  # fmt: skip

@@ -110,15 +110,20 @@ def search(config: Config, options: Namespace) -> int:
     """Print the most similar images of each query."""
     values = {name: value for name, value in vars(options).items() if value is not None}
     box = params.box(values) or WHOLE
+    if not options.images and options.word is None:
+        raise UsageError("nothing to search for: name an IMAGE, or a --word")
     gallery = Gallery(config)
     try:
         snapshot = gallery.searchable()
         queries = [gallery.query_of_name(snapshot, name, box) for name in options.images]
         names = [[name] for name in options.images]
-        if options.together or options.unlike:
+        if options.word is not None:
+            queries.append(gallery.query_of_word(snapshot, options.word))
+            names.append([options.word])
+        if options.together or options.unlike or options.word is not None:
             unlikes = [gallery.query_of_name(snapshot, name) for name in options.unlike]
             queries = [gallery.combined(queries, unlikes, options.weight)]
-            names = [options.images]
+            names = [[word for name in names for word in name]]
         answers = gallery.similar(
             snapshot,
             queries,

@@ -42,6 +42,8 @@ class Limits:
     page_groups: int = 200  # groups of duplicates in one answer
     query_images: int = 64  # photos in one combined query, like and unlike together
     unlike_weight: float = 0.5  # how strongly "less like these" counts
+    words: int = 20  # completions of a word in one answer
+    word_chars: int = 100  # the longest word that is looked up
     box_px: int = 16  # a region's shorter side, in pixels of the original
     page_images: int = 100  # default of GET /api/images
     page_images_max: int = 1000

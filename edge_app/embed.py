@@ -86,7 +86,8 @@ class Embedder:
                 interpreter.set_tensor(self._input_index, self._prepare(image))
                 interpreter.invoke()
                 vector[:] = self._output.vector(interpreter.get_tensor(self._output.tensor.index))
-            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+            with np.errstate(over="ignore"):  # what comes of it is refused
+                norms = np.linalg.norm(vectors, axis=1, keepdims=True)
             if not np.isfinite(norms).all():
                 raise ModelError("gives embeddings with NaN or infinite numbers; convert it anew")
         # A network whose last activations are all zero has no direction; it matches nothing.

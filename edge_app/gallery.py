@@ -30,12 +30,13 @@ from edge_app.errors import (
 from edge_app.filters import Filter
 from edge_app.generation import comparable
 from edge_app.metrics import Histogram
-from edge_app.modelcard import ModelCard
+from edge_app.modelcard import ModelCard, ModelIdentity
 from edge_app.reader import Reader
 from edge_app.records import ImageRecord
 from edge_app.search import Floats, Match, Way
 from edge_app.sharedpass import SharedPass
 from edge_app.snapshot import Snapshot
+from edge_app.words import Words
 
 _MEMORY_S = 1.0  # how long an answer of the kernel's holds; asking takes 0.7 ms
 
@@ -93,6 +94,12 @@ class Gallery:
             f"{self.config.model}. It goes on answering while every photo is embedded anew; to "
             "keep it, name its model with --model."
         ]
+
+    @property
+    def words(self) -> Words:
+        """The words that the model knows; a NotFoundError says that it knows none."""
+        with self._loading:
+            return self._words
 
     def searchable(self) -> Snapshot:
         """The present snapshot; StoreError if there is nothing to search yet."""
@@ -171,6 +178,14 @@ class Gallery:
             raise NotFoundError(f"{name} is neither a file nor the path of an indexed image")
         return self.query_of_id(snapshot, named.id, box)
 
+    def query_of_word(self, snapshot: Snapshot, word: str) -> Query:
+        """A word that the model knows, found in any photo."""
+        words = self.words
+        # The runtime makes no difference to words.
+        runtime = snapshot.identity.runtime if snapshot.identity else "any"
+        self._check_model(snapshot, words.card.identity(runtime))
+        return Query(words.vector(word))
+
     def combined(
         self, likes: Sequence[Query], unlikes: Sequence[Query], weight: float | None = None
     ) -> Query:
@@ -192,12 +207,7 @@ class Gallery:
         """(dim,) float32 unit vector of a file's bytes, or of a path below the library root, and
         what decoding told of it."""
         embedder = self.embedder
-        if snapshot.identity is None or not comparable(snapshot.identity, embedder.identity):
-            built_with = snapshot.identity.name if snapshot.identity else "no model"
-            raise ModelError(
-                f"model {self.config.model} is not the one the index {self.config.index} was built "
-                f"with ({built_with}); run `index` with it, or name the other with --model"
-            )
+        self._check_model(snapshot, embedder.identity)
         with self._loading:
             pool = self._pool
         decoded = pool.decode(source, (box,))
@@ -205,6 +215,14 @@ class Gallery:
         size_px = embedder.card.input_size_px
         pixels = np.frombuffer(decoded.views, np.uint8).reshape(1, size_px, size_px, 3)
         return embedder.embed(pixels)[0], decoded
+
+    def _check_model(self, snapshot: Snapshot, identity: ModelIdentity) -> None:
+        if snapshot.identity is None or not comparable(snapshot.identity, identity):
+            built_with = snapshot.identity.name if snapshot.identity else "no model"
+            raise ModelError(
+                f"model {self.config.model} is not the one the index {self.config.index} was built "
+                f"with ({built_with}); run `index` with it, or name the other with --model"
+            )
 
     def _check_box(self, box: Box, decoded: Decoded) -> None:
         width_px, height_px = box.w * decoded.width_px, box.h * decoded.height_px
@@ -225,6 +243,10 @@ class Gallery:
     @cached_property
     def _embedder(self) -> Embedder:
         return Embedder.of(self.config)
+
+    @cached_property
+    def _words(self) -> Words:
+        return Words(self.config.model, self.config.limits)
 
     @cached_property
     def _pool(self) -> DecodePool:

@@ -23,6 +23,10 @@ from edge_app.modelfile import ModelFile, failures_named, read_model
 from edge_app.reader import Reader
 from edge_app.runtime import Delegate, Runtime
 
+# Runtime, dtype and machine, from docs/models.md: 67 ms an image, against 21 for float32 and 12 for
+# int8 in ai-edge-litert. On ARM tflite-runtime has other kernels for int8, not measured yet.
+SLOW = {("tflite-runtime", "int8", "x86_64")}
+
 SCALING = (
     "mean and std of a card can't be read from the model file; put in what it was trained with: "
     "127.5 and 127.5 for -1…1, 0 and 255 for 0…1, [123.675, 116.28, 103.53] and "
@@ -45,6 +49,9 @@ def describe(config: Config) -> dict[str, Any]:
     embedder, model = _model(config, problems)
     identity = embedder.identity if embedder else None
     if embedder:
+        if config.delegate is None or embedder.delegate_failure:
+            slow = slow_pairing(embedder.runtime, embedder.card.dtype, platform.machine())
+            problems += [slow] if slow else []
         program |= {"runtime": embedder.runtime, "inference threads": embedder.threads}
     index: dict[str, Any] = {"folder": str(config.index)}
     try:
@@ -127,6 +134,16 @@ def _card(model: Path) -> ModelCard | None:
     with suppress(ModelError):
         return ModelCard.load(model)
     return None
+
+
+def slow_pairing(runtime: str, dtype: str, machine: str) -> str | None:
+    """What to take in place of a runtime that runs such models far more slowly than need be."""
+    if (runtime.split()[0], dtype, machine) not in SLOW:
+        return None
+    return (
+        f"{runtime} runs int8 models several times more slowly than float32 ones on {machine}: "
+        "take a float32 model, or the runtime ai-edge-litert (docs/models.md has the figures)"
+    )
 
 
 def _library_problems(config: Config) -> Iterator[str]:

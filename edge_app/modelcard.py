@@ -50,6 +50,8 @@ class ModelCard:
     std: Triple = (1.0, 1.0, 1.0)
     output: str | None = None  # the output tensor's name, where the file has several
 
+    labels: dict[str, str] | None = None  # the words it knows: `file` beside the card, `sha256`, …
+
     # Where it comes from: shown, never used.
     architecture: str = "unknown"
     alpha: float | None = None
@@ -142,11 +144,21 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
 
 
+def _is_labels(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, dict)
+        and all(map(_is_text, value.values()))
+        and {"file", "sha256"} <= value.keys()
+        and Path(value["file"]).name == value["file"]
+    )
+
+
 # By a field's annotation: whether a value is one, and what to call it.
 KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "str": (_is_text, "a text"),
     "str | None": (lambda value: value is None or _is_text(value), "a text"),
     "int": (lambda value: type(value) is int and value > 0, "a whole number above 0"),
     "float | None": (lambda value: value is None or _is_number(value), "a number"),
+    "dict[str, str] | None": (_is_labels, "an object with the texts file and sha256"),
     "Triple": (_is_triple, "a number or a list of three"),
 }

@@ -56,7 +56,7 @@ def description(limits: Limits) -> Schema:
         "content": {
             "application/json": {
                 "schema": _object(
-                    {"like": IDS, "unlike": IDS, "weight": NUMBER, **ranking}, ["like"]
+                    {"like": IDS, "unlike": IDS, "word": TEXT, "weight": NUMBER, **ranking}, []
                 )
             },
             "multipart/form-data": {
@@ -94,7 +94,10 @@ def description(limits: Limits) -> Schema:
             "Answer",
             {"box": BOX, **ranking},
         ),
-        "/api/search": _post("More like these, or like an uploaded image", "Answer", search_body),
+        "/api/search": _post(
+            "More like these, like a word or like an uploaded image", "Answer", search_body
+        ),
+        "/api/words": _get("Words to search for that begin so", "Words", {"q": TEXT}),
         "/api/duplicates": _get(
             "Groups of near-duplicates", "Groups", {"min_score": SCORE, "cursor": TEXT}
         ),
@@ -146,6 +149,7 @@ def _schemas() -> dict[str, Schema]:
         "Layout": _object({"total": COUNT, "ids": IDS, "ratios": _list(COUNT), "days": _list({})}),
         "Folders": _object({"folders": _list(_object({"folder": TEXT, "images": COUNT}))}),
         "Facets": _object({"formats": _list({}), "orientations": _list({}), "from": {}, "to": {}}),
+        "Words": _object({"words": _list(TEXT)}),
         "Groups": _object({"groups": _list({"type": "object"}), "pending": {"type": "boolean"}}),
         "Dismissed": _object({"dismissed": COUNT}),
         "Status": {"type": "object", "required": ["images", "rejected", "indexing", "model"]},

@@ -16,7 +16,7 @@ from bottle import HTTPResponse, request, response
 from edge_app import VERSION, monitor, params
 from edge_app.config import MiB
 from edge_app.decode import WHOLE
-from edge_app.errors import EdgeAppError, ModelError, UsageError
+from edge_app.errors import EdgeAppError, UsageError
 from edge_app.gallery import Gallery, Query
 from edge_app.jsonview import (
     facets_of,
@@ -27,11 +27,10 @@ from edge_app.jsonview import (
     rejected_of,
     text_of,
 )
-from edge_app.modelcard import ModelCard
+from edge_app.modelstate import model_state
 from edge_app.openapi import description
 from edge_app.originals import open_original
 from edge_app.review import Review
-from edge_app.runtime import installed_runtime
 from edge_app.search import Match
 from edge_app.sending import is_known, send_original
 from edge_app.snapshot import Snapshot
@@ -87,17 +86,6 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
         snapshot = gallery.reader.snapshot()
         counts = gallery.reader.counts()
         root = gallery.config.gallery
-        model, model_error = None, None
-        try:
-            card = ModelCard.load(gallery.config.model)
-            model = {
-                "name": card.name,
-                "dim": card.dim,
-                "weights": card.weights,
-                "runtime": installed_runtime(gallery.config.runtime),
-            }
-        except ModelError as error:
-            model_error = str(error)
         return {
             "images": counts.images,
             "rejected": counts.rejected,
@@ -108,8 +96,7 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
                 "message": None if gallery.online else f"the library {root.name} is offline",
             },
             "indexing": watcher.status.as_json(),
-            "model": model,
-            "model_error": model_error,
+            **model_state(gallery.config, snapshot.identity),
             "search": {"way": gallery.way(snapshot), "tiles": snapshot.tiles is not None},
             "generation": snapshot.generation,
             "version": VERSION,
@@ -200,6 +187,10 @@ def _add_searches(app: bottle.Bottle, gallery: Gallery) -> None:
             if match.id in images
         ]
 
+    @app.get("/api/words")
+    def words() -> dict[str, Any]:
+        return {"words": gallery.words.complete(params.text(request.query, "q") or "")}
+
     @app.get("/api/images/<id:id>/similar")
     def similar(id: int) -> dict[str, Any]:
         gallery.reader.image(id)  # an unknown id is 404 even before there is an index
@@ -215,16 +206,19 @@ def _add_searches(app: bottle.Bottle, gallery: Gallery) -> None:
         values = _json_object()
         like = params.ids(values, "like", limits.query_images)
         unlike = params.ids(values, "unlike", limits.query_images)
-        if not like:
-            raise UsageError("like is empty: name at least one image to be like")
+        word = params.text(values, "word")
+        if not like and word is None:
+            raise UsageError("name at least one image to be like, or a word")
         weight = params.number(values, "weight", limits.unlike_weight)
         snapshot = gallery.searchable()
+        words = [] if word is None else [gallery.query_of_word(snapshot, word)]
         query = gallery.combined(
-            [gallery.query_of_id(snapshot, id) for id in like],
+            words + [gallery.query_of_id(snapshot, id) for id in like],
             [gallery.query_of_id(snapshot, id) for id in unlike],
             weight,
         )
-        return answer(snapshot, query, {"like": like, "unlike": unlike, "weight": weight}, values)
+        described = {"like": like, "unlike": unlike, "weight": weight, "word": word}
+        return answer(snapshot, query, described, values)
 
     def upload() -> dict[str, Any]:
         try:

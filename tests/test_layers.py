@@ -30,8 +30,8 @@ LAYERS: list[set[str]] = [
     {"listing"},
     {"reader"},
     # questions
-    {"search", "duplicates", "sharedpass"},
-    {"review", "gallery", "info"},
+    {"search", "words", "duplicates", "sharedpass"},
+    {"review", "gallery", "info", "modelstate"},
     {"ahead"},
     {"indexer"},
     {"merge"},

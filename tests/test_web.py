@@ -119,6 +119,7 @@ def test_status_says_what_is_there(site: Site) -> None:
     }  # fmt: skip
     assert status["model"]["dim"] == 1280
     assert status["model"]["runtime"]
+    assert (status["next_model"], status["model_error"]) == (None, None)
     assert status["library"]["online"] is True
 
 

@@ -72,11 +72,12 @@ function library({ library: { name, online, message }, images, offline }) {
     !online && h('p.quiet', {}, t('status.offline.text')));
 }
 
-function model({ model: card_, model_error: error, search, version }) {
+function model({ model: card_, next_model: next, model_error: error, search, version }) {
   return card(t('status.model'), error ? '.bad' : '',
     card_ ? h('p.lead', {}, card_.name) : h('p', {}, t('status.model.missing')),
     card_ && h('p', {}, t('status.model.dim', { dim: number(card_.dim), runtime: card_.runtime })),
     card_?.weights && h('p.quiet', {}, t('status.model.weights', { weights: card_.weights })),
+    next && h('p', {}, t('status.model.next', { name: next.name, dim: number(next.dim) })),
     error && h('p', {}, error),
     search && h('p.quiet', {}, `${t(`status.search.${search.way}`)} · ${t('status.version', { version })}`));
 }

@@ -195,6 +195,7 @@ export default {
   'status.model': 'Model',
   'status.model.dim': '{dim} dimensions, {runtime}',
   'status.model.weights': 'Weights: {weights}',
+  'status.model.next': 'Photos are being embedded again with {name}, {dim} dimensions. Until that is done, searches answer from the model above.',
   'status.model.missing': 'There is no model, so nothing can be indexed and no uploaded photo or region searched.',
   'status.search.memory': 'Exact, vectors in memory',
   'status.search.codes': 'Exact, in codes smaller than the vectors',

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from edge_app.cli import main
+from edge_app.locking import lock
 from tests.browser import photos
 from tests.browser.site import Site
 from tests.fakes import save
 
-Serve = Callable[[Path], Site]
+
+class Serve(Protocol):
+    def __call__(self, library: Path, *options: str) -> Site: ...
 
 
 @pytest.fixture
@@ -22,8 +29,8 @@ def serve(tmp_path: Path, model: Path) -> Iterator[Serve]:
     `page`, which is then closed before the servers are."""
     sites: list[Site] = []
 
-    def start(library: Path) -> Site:
-        sites.append(Site(library, tmp_path / "index", "--model", str(model)))
+    def start(library: Path, *options: str) -> Site:
+        sites.append(Site(library, tmp_path / "index", "--model", str(model), *options))
         return sites[-1]
 
     yield start
@@ -60,6 +67,30 @@ def test_photos_appear_while_they_are_indexed(serve: Serve, page: Page, tmp_path
     for number in range(3):
         save(library / f"{number}.png", number)
     expect(page.locator(".tile")).to_have_count(3, timeout=40_000)
+
+
+def test_the_old_model_answers_until_the_new_one_is_ready(
+    serve: Serve, page: Page, tmp_path: Path, model: Path
+) -> None:
+    library, old = tmp_path / "Trip", tmp_path / "old.tflite"
+    for number in range(3):
+        save(library / f"{number}.png", number)
+    old.write_bytes(model.read_bytes())
+    card = json.loads(model.with_suffix(".json").read_text())
+    old.with_suffix(".json").write_text(json.dumps(card | {"name": "old", "mean": 1}))
+    where = ["--gallery", str(library), "--index", str(tmp_path / "index")]
+    assert main(["index", *where, "--model", str(old)]) == 0
+    held = lock(tmp_path / "index")  # no photo can be embedded with the new one yet
+    try:
+        site = serve(library, "--limit", "index_retry_s=0.5")
+        page.goto(f"{site.url}?view=status")
+        section = page.get_by_role("main").locator("section", has_text="dimensions")
+        expect(section.locator(".lead")).to_have_text("old")
+        expect(section).to_contain_text("embedded again with mobilenet_v2, 1,280 dimensions")
+    finally:
+        os.close(held)
+    expect(section.locator(".lead")).to_have_text("mobilenet_v2", timeout=40_000)
+    expect(section).not_to_contain_text("embedded again")
 
 
 def test_progress_shows_rate_and_time_left(page: Page) -> None:

@@ -1,0 +1,26 @@
+"""info: warns of what makes a model slow; the rest is tested where it comes from."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_app.info import slow_pairing
+
+
+def test_int8_in_the_old_runtime_is_slow_on_x86() -> None:
+    warning = slow_pairing("tflite-runtime 2.14.0", "int8", "x86_64")
+    assert warning
+    assert warning.startswith("tflite-runtime 2.14.0 runs int8 models")
+    assert "ai-edge-litert" in warning
+
+
+@pytest.mark.parametrize(
+    ("runtime", "dtype", "machine"),
+    [
+        ("tflite-runtime 2.14.0", "float32", "x86_64"),
+        ("ai-edge-litert 2.3.0", "int8", "x86_64"),
+        ("tflite-runtime 2.14.0", "int8", "aarch64"),
+    ],
+)
+def test_nothing_else_is_known_to_be(runtime: str, dtype: str, machine: str) -> None:
+    assert slow_pairing(runtime, dtype, machine) is None
