@@ -243,7 +243,9 @@ def test_a_mistake_is_one_line_and_an_exit_code(
         assert word.format(**places) in line
 
 
-@pytest.mark.parametrize("arguments", [[], ["bogus"], ["search", "--k"], ["index", "--workers", "0"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["bogus"], ["search", "--k"], ["index", "--workers", "0"]]
+)
 def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
