@@ -273,6 +273,7 @@ def search(home: Path, model: Path) -> str:
     vectors = np.random.default_rng(0).standard_normal((rows, DIM), dtype=np.float32)
     np.save(plain, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
     del vectors
+    os.sync()  # or a gigabyte on its way to the disk slows whoever reads
     cores = len(os.sched_getaffinity(0))
     one_thread = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     ours, scans = [], []
