@@ -32,7 +32,7 @@ _DEFAULTS = Limits()
 _FLOOR = -2.0  # below any score, ...
 _BAR = 4.0  # ... and this takes any score below that
 # BLAS copies a matrix before it multiplies it by another, which pays from a dozen queries on. Fewer
-# take turns at blocks of rows that stay in the cache: 8 queries 65 ms, at once 99, one by one 148
+# take turns at blocks of rows that stay in the cache: 8 queries 69 ms, at once 91, one by one 170
 # (100,000 × 1280, 2 cores).
 _FEW = 12
 _BLOCK_BYTES = 4 * MiB
