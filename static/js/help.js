@@ -4,7 +4,7 @@ import { openDialog } from './pieces.js';
 import { t } from './text.js';
 
 const SHORTCUTS = {
-  'help.anywhere': [['?', 'help'], ['G', 'gallery'], ['U', 'upload'], ['D', 'duplicates'], ['T', 'status'], ['F', 'filter'], ['S', 'set'], ['Ctrl V', 'paste']],
+  'help.anywhere': [['?', 'help'], ['G', 'gallery'], ['U', 'upload'], ['D', 'duplicates'], ['T', 'status'], ['F', 'filter'], ['S', 'set'], ['/', 'words'], ['Ctrl V', 'paste']],
   'help.grid': [['← → ↑ ↓', 'move'], ['Home End', 'ends'], ['Enter', 'open'], ['X', 'select'], ['Shift ← →', 'extend'], ['-', 'less']],
   'help.photo': [['← →', 'neighbours'], ['Z', 'zoom'], ['R', 'region'], ['M', 'more'], ['O', 'download'], ['I', 'details'], ['Esc', 'escape']],
   'help.region': [['← → ↑ ↓', 'region.move'], ['Shift ← → ↑ ↓', 'region.size'], ['Esc', 'region.clear']],

@@ -7,7 +7,7 @@ import { entry, go, keepPosition, route, start } from './route.js';
 import { poll } from './server.js';
 import { buildShell } from './shell.js';
 import { language, t } from './text.js';
-import { attachTray } from './tray.js';
+import { attachTray, setParams } from './tray.js';
 
 // What a reader meets first comes with the page, the rest when it is asked for.
 const views = {
@@ -21,11 +21,13 @@ const views = {
 
 document.documentElement.lang = language;
 const openHelp = async () => (await import('./help.js')).openHelp();
-const main = buildShell(openHelp);
+const openSearch = () => go(setParams());
+const main = buildShell(openHelp, openSearch);
 const tray = attachTray();
 attachIntake();
 const keys = {
   '?': openHelp,
+  '/': openSearch,
   g: () => go({}),
   u: () => go({ view: 'upload' }),
   d: () => go({ view: 'duplicates' }),

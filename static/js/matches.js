@@ -14,9 +14,10 @@ const kept = new Map(); // searches already answered, so that going back is inst
 const target = (width) => (width < 500 ? 120 : width < 900 ? 150 : 190);
 
 /** @param {{title: string, search: (query: object, signal: AbortSignal) => Promise<object>, key: string,
- *   restored?: object}} options `search` gets k, offset, collapse and the filters; `key` names the query */
-export function createMatches({ title, search, key, restored }) {
-  let min = Number(route().min) || 0;
+ *   restored?: object, least?: number}} options `search` gets k, offset, collapse and the filters; `key` names the query,
+ *   and no score is below `least` */
+export function createMatches({ title, search, key, restored, least = 0 }) {
+  let min = Number(route().min || least);
   let answer = null; // {items, next, done}
   let loading = new AbortController();
   let returning = restored;
@@ -27,12 +28,12 @@ export function createMatches({ title, search, key, restored }) {
   const heading = h('h2', {}, title);
   const count = h('span.count', { role: 'status' });
   const minimum = slider({
-    label: t('matches.min'), min: 0, max: 1, step: 0.01, value: min, format: write,
+    label: t('matches.min'), min: least, max: 1, step: 0.01, value: min, format: write,
     oninput: (value) => {
       min = value;
       draw();
     },
-    onchange: () => note({ ...route(), min: min || '' }),
+    onchange: () => note({ ...route(), min: min > least ? min : '' }),
   });
   const more = h('button.soft.load-more', { type: 'button', hidden: true, onclick: () => load() }, t('matches.more'));
   const place = h('div.place', {}, grid.element);
@@ -165,6 +166,3 @@ export function createMatches({ title, search, key, restored }) {
     },
   };
 }
-
-/** Forgets answers: the library has changed. */
-export const forgetMatches = () => kept.clear();

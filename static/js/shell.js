@@ -7,8 +7,9 @@ import { percent, t } from './text.js';
 
 const BAD = ['failed'];
 
-export function buildShell(openHelp) {
+export function buildShell(openHelp, openSearch) {
   const name = h('bdi.library', {}, t('app.name'));
+  const words = h('button.nav', { type: 'button', title: t('key.words'), hidden: true, onclick: openSearch }, icon('search'), h('span', {}, t('nav.words')));
   const state = h('a.nav', { href: href({ view: 'status' }) });
   const view = h('main', { id: 'main', tabindex: '-1' });
   const header = h('header.bar', {},
@@ -16,6 +17,7 @@ export function buildShell(openHelp) {
     h('nav', { 'aria-label': t('nav.label') },
       h('a.nav.prominent', { href: href({ view: 'upload' }), title: t('nav.upload') }, icon('upload'), h('span', {}, t('nav.upload'))),
       h('a.nav', { href: href({ view: 'duplicates' }), title: t('nav.duplicates') }, icon('copies'), h('span', {}, t('nav.duplicates'))),
+      words,
       state,
       h('button.nav.keys', { type: 'button', title: t('nav.help'), 'aria-label': t('nav.help'), onclick: openHelp }, icon('help')),
     ),
@@ -37,6 +39,7 @@ export function buildShell(openHelp) {
     state.replaceChildren(busy ? ring(indexing.total ? indexing.done / indexing.total : 0) : icon(attention ? 'warning' : 'status'),
       h('span', {}, busy && part ? part : t('nav.status')));
     state.setAttribute('aria-label', label);
+    words.hidden = !status.model?.words;
     showNotices();
   };
 

@@ -8,9 +8,7 @@ import { go, href } from './route.js';
 import { t } from './text.js';
 import { nameOf } from './tile.js';
 
-/** The URL that searches by the present set. */
-export const setHref = () => href(setParams());
-
+/** What the URL says of the present set. */
 export const setParams = () => ({ view: 'search', like: chosenAs('more').join(','), unlike: chosenAs('less').join(',') });
 
 /** The photos of the set, each with a switch between more and less and a way out. */
