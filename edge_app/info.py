@@ -22,6 +22,7 @@ from edge_app.modelcard import ModelCard
 from edge_app.modelfile import ModelFile, failures_named, read_model
 from edge_app.reader import Reader
 from edge_app.runtime import Delegate, Runtime
+from edge_app.words import Words
 
 # Runtime, dtype and machine, from docs/models.md: 67 ms an image, against 21 for float32 and 12 for
 # int8 in ai-edge-litert. On ARM tflite-runtime has other kernels for int8, not measured yet.
@@ -49,6 +50,8 @@ def describe(config: Config) -> dict[str, Any]:
     embedder, model = _model(config, problems)
     identity = embedder.identity if embedder else None
     if embedder:
+        if embedder.card.labels:
+            problems += _word_problems(config)
         if config.delegate is None or embedder.delegate_failure:
             slow = slow_pairing(embedder.runtime, embedder.card.dtype, platform.machine())
             problems += [slow] if slow else []
@@ -144,6 +147,13 @@ def slow_pairing(runtime: str, dtype: str, machine: str) -> str | None:
         f"{runtime} runs int8 models several times more slowly than float32 ones on {machine}: "
         "take a float32 model, or the runtime ai-edge-litert (docs/models.md has the figures)"
     )
+
+
+def _word_problems(config: Config) -> Iterator[str]:
+    try:
+        Words(config.model, config.limits)
+    except EdgeAppError as error:
+        yield str(error)
 
 
 def _library_problems(config: Config) -> Iterator[str]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from edge_app.config import Config, Limits
 from edge_app.embed import Embedder
 from edge_app.errors import ModelError, NotFoundError, UsageError
 from edge_app.gallery import Gallery
+from edge_app.info import describe
 from edge_app.review import Review
 from edge_app.watch import Watcher
 from edge_app.web import make_app
@@ -248,6 +250,15 @@ def test_a_model_without_words_can_not_be_asked(
     code, line = search("--word", "dawn", "--model", str(model))
     assert code == 1
     assert "knows no words" in line or "does not know the word 'dawn'" in line
+
+
+@pytest.mark.model
+def test_info_names_words_that_can_not_be_used(config: Config, tmp_path: Path) -> None:
+    for file in (config.model, config.model.with_suffix(".json")):
+        shutil.copy(file, tmp_path)
+    (line,) = describe(replace(config, model=tmp_path / config.model.name))["to fix"]
+    assert "mobilenet_v2.labels.npz can't be read" in line
+    assert describe(config)["to fix"] == []
 
 
 @pytest.fixture(scope="module")
