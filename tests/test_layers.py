@@ -31,6 +31,7 @@ LAYERS: list[set[str]] = [
     {"reader"},
     # questions
     {"search", "words", "duplicates", "sharedpass"},
+    {"modelinfo"},
     {"review", "gallery", "info", "modelstate"},
     {"ahead"},
     {"indexer"},

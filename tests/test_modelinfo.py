@@ -1,10 +1,10 @@
-"""info: warns of what makes a model slow; the rest is tested where it comes from."""
+"""modelinfo: warns of what makes a model slow; the rest is in test_own_models and test_words."""
 
 from __future__ import annotations
 
 import pytest
 
-from edge_app.info import slow_pairing
+from edge_app.modelinfo import slow_pairing
 
 
 def test_int8_in_the_old_runtime_is_slow_on_x86() -> None:
