@@ -76,6 +76,7 @@ def models(tf: Any) -> dict[str, tuple[list[Any], Function]]:
         "class number": (rgb, lambda x: tf.argmax(embed(x), axis=1)),
         "one number": (rgb, lambda x: embed(x)[:, :1]),
         "not a number": (rgb, lambda x: tf.math.log(-tf.square(embed(x)) - 1)),
+        "not for black": (rgb, lambda x: embed(x) / tf.reduce_sum(x)),
         "constant": (rgb, lambda x: tf.clip_by_value(embed(x), 5.0, 5.0)),
         "dark": (rgb, lambda x: tf.nn.relu(-tf.square(embed(x)))),
     }

@@ -161,6 +161,12 @@ def test_a_model_that_will_not_do_is_refused(with_card: With, name: str, said: s
     assert "\n" not in str(refusal.value)
 
 
+def test_a_photo_that_makes_it_fail_is_not_embedded(with_card: With) -> None:
+    embedder = Embedder(with_card("not for black"))
+    with pytest.raises(ModelError, match=r"not for black\.tflite gives embeddings with NaN"):
+        embedder.embed(np.zeros((1, SIZE_PX, SIZE_PX, 3), np.uint8))
+
+
 @pytest.mark.parametrize(
     ("name", "card", "said"),
     [
