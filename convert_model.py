@@ -1,4 +1,4 @@
-"""Makes models/NAME.tflite, a MobileNetV2 feature extractor, and its model card; on a workstation.
+"""Makes models/NAME.tflite, an image embedding model, its card and its words; on a workstation.
 
 The model takes RGB pixels 0…255, (1, size, size, 3) float32, or uint8 when quantized to int8, and
 gives (1, dim) float32: scaling is part of the graph, so that nobody downstream can get it wrong.
@@ -8,52 +8,28 @@ Needs requirements-build.txt, which the device never does. docs/models.md says w
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from conversion.export import export, lowest_cosine
-from conversion.network import import_tensorflow, learn_reduction, make_extractor
-from conversion.photos import Pixels, generated_pictures, photos, required_photos
-from conversion.weights import load_weights
+from conversion.architectures import ARCHITECTURES
+from conversion.convert import DTYPE, Say, convert
+from conversion.wrap import Range, wrap
 from edge_app.config import Config
-from edge_app.decode import PREPROCESS, WHOLE, Box
-from edge_app.errors import EdgeAppError, ModelError, UsageError
-from edge_app.modelcard import ModelCard
-
-# By --quantize: the card's dtype, and the cosine to Keras that every photo of the check must reach.
-DTYPE = {"none": "float32", "fp16": "float16", "int8": "int8"}
-LOWEST_COSINE = {"none": 0.9999, "fp16": 0.999, "int8": 0.97}
-CHECK_PHOTOS = 16
-
-CALIBRATION_PHOTOS = range(20, 100)  # at least, at most; 20 gave the cosines of 100
-
-# Regions are searched too. Crops of unseen photos found their photo first with .87 of them in 1280
-# dimensions, .90 in 256 learned on whole photos, .93 in 256 learned on these views.
-CORNERS = ((0.0, 0.0), (0.4, 0.0), (0.0, 0.4), (0.4, 0.4), (0.2, 0.2))
-VIEWS = (WHOLE, *(Box(x, y, 0.6, 0.6) for x, y in CORNERS))
-REDUCTION_PHOTOS = range(100, 500)
-VIEWS_PER_DIM = 3
-
-Say = Callable[[str], None]
+from edge_app.errors import EdgeAppError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make one model; the exit code: 0 done, 1 failed, 2 usage."""
+    """Make one model, or the card of one; the exit code: 0 done, 1 failed, 2 usage."""
     options = make_parser().parse_args(arguments)
     try:
         with _quiet() as say:
-            convert(options, say)
+            if options.wrap:
+                wrap(options.wrap, options.output_tensor, options.input_range, say)
+            else:
+                convert(options, say)
     except EdgeAppError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -63,90 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130  # as a shell reports SIGINT
     return 0
-
-
-def convert(options: argparse.Namespace, say: Say) -> None:
-    """Build, export, check and write one model; what doesn't pass the check is not written."""
-    _check_output(options.output)
-    size_px, quantize, folder = options.input_size, options.quantize, options.photos
-    calibration = learned_from = None
-    if quantize == "int8":
-        calibration = required_photos(folder, size_px, CALIBRATION_PHOTOS, "--quantize int8")
-    if options.reduce:
-        least = max(REDUCTION_PHOTOS.start, options.reduce * VIEWS_PER_DIM // len(VIEWS))
-        count = range(least, max(least, REDUCTION_PHOTOS.stop))
-        learned_from = required_photos(folder, size_px, count, "--reduce", VIEWS)
-    pictures = _pictures_to_check(folder, size_px)
-    tensorflow_version = import_tensorflow()
-
-    weights = load_weights(options.weights, options.alpha, size_px, say)
-    reduction = None
-    if learned_from:
-        extractor = make_extractor(weights.backbone)
-        pooled = np.concatenate([extractor.predict_on_batch(views) for views in learned_from])
-        reduction = learn_reduction(pooled, options.reduce)
-    dtype = "uint8" if quantize == "int8" else "float32"
-    model = make_extractor(weights.backbone, reduction, dtype, batch=1)
-    dim = model.output_shape[-1]
-
-    content = export(model, quantize, calibration)
-    cosine = lowest_cosine(content, model, pictures)
-    if not cosine >= LOWEST_COSINE[quantize]:  # so that NaN fails too
-        raise ModelError(
-            f"{DTYPE[quantize]} model differs from Keras: lowest cosine {cosine:.5f}, at least "
-            f"{LOWEST_COSINE[quantize]} is required; nothing written, try another --quantize"
-        )
-    card = ModelCard(
-        name=options.output.stem,
-        architecture=options.arch,
-        alpha=options.alpha,
-        input_size_px=size_px,
-        dim=dim,
-        dtype=DTYPE[quantize],
-        sha256=hashlib.sha256(content).hexdigest(),
-        weights=weights.source,
-        weights_licence=weights.licence,
-        preprocess=PREPROCESS,
-        tensorflow=tensorflow_version,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    extra: dict[str, Any] = {"quantize": quantize}
-    if reduction:
-        extra["reduced_from"] = len(reduction.kernel)
-    _write(options.output, content, asdict(card) | extra)
-    say(
-        f"{options.output}: {len(content) / 1e6:.1f} MB, {dim} dimensions, {card.dtype}, lowest "
-        f"cosine to Keras {cosine:.5f}; weights: {weights.source}"
-    )
-
-
-def _pictures_to_check(folder: Path | None, size_px: int) -> Pixels:
-    """Some of --photos, else of the default gallery, else generated pictures."""
-    if folder:
-        return np.concatenate(required_photos(folder, size_px, range(1, CHECK_PHOTOS), "--photos"))
-    gallery = Config().gallery
-    found = photos(gallery, size_px, CHECK_PHOTOS) if gallery.is_dir() else []
-    return np.concatenate(found) if found else generated_pictures(CHECK_PHOTOS, size_px)
-
-
-def _check_output(output: Path) -> None:
-    """Say what is wrong with --output before any work is done."""
-    if output.suffix != ".tflite":
-        raise UsageError(f"--output {output} must end in .tflite")
-    for path in (output, output.with_suffix(".json")):
-        if path.is_dir():
-            raise UsageError(f"--output: {path} is a folder")
-    output.parent.mkdir(parents=True, exist_ok=True)
-
-
-def _write(output: Path, content: bytes, card: dict[str, Any]) -> None:
-    """Write the model and its card, both complete or neither."""
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".convert-") as folder:
-        parts = Path(folder, "model"), Path(folder, "card")
-        parts[0].write_bytes(content)
-        parts[1].write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
-        for part, path in zip(parts, (output, output.with_suffix(".json")), strict=True):
-            part.replace(path)  # between the two, the card's SHA-256 tells that they don't match
 
 
 @contextmanager
@@ -170,7 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="convert_model.py", description="Make a TFLite image embedding model and its card."
     )
     add = parser.add_argument
-    add("--arch", choices=["mobilenet_v2"], default="mobilenet_v2")
+    add("--arch", choices=list(ARCHITECTURES), default="mobilenet_v2")
     add(
         "--alpha",
         type=_number(float, 0.1, 2.0),
@@ -188,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
     add(
         "--weights",
         default="auto",
-        metavar="auto|imagenet|packaged|FILE",
+        metavar="auto|imagenet|packaged|random|FILE",
         help="auto: Keras's ImageNet weights, the packaged ones where those can't be had",
     )
     add("--quantize", choices=list(DTYPE), default="none", help="int8 needs --photos")
@@ -206,7 +98,33 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="models/NAME.tflite",
         help="the card goes beside it, as NAME.json (default: %(default)s)",
     )
+    foreign = parser.add_argument_group("instead, the card of a model that somebody else made")
+    add = foreign.add_argument
+    add(
+        "--wrap",
+        type=Path,
+        metavar="FILE.tflite",
+        help="write its card beside it; needs a TFLite runtime and no TensorFlow",
+    )
+    add("--output-tensor", metavar="NAME", help="the output to take, of several")
+    add(
+        "--input-range",
+        type=_range,
+        metavar="LOW,HIGH",
+        help="what pixels from 0 to 255 become, such as -1,1; a quantized input says so itself",
+    )
     return parser
+
+
+def _range(text: str) -> Range:
+    low, _, high = text.partition(",")
+    try:
+        parsed = float(low), float(high)
+    except ValueError:
+        parsed = 0.0, 0.0
+    if not parsed[0] < parsed[1]:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LOW,HIGH, such as -1,1")
+    return parsed
 
 
 def _number(kind: type[float] | type[int], low: float, high: float) -> Callable[[str], float]:

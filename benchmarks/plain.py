@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from conversion.architectures import ARCHITECTURES
 from conversion.network import import_tensorflow, make_extractor
 from conversion.weights import load_weights
 from edge_app.scan import scan
@@ -27,7 +28,9 @@ def main() -> None:
     root = Path(sys.argv[1])
     files = scan(root).files
     import_tensorflow()
-    model = make_extractor(load_weights("packaged", 1.0, SIZE_PX, print).backbone)
+    architecture = ARCHITECTURES["mobilenet_v2"]
+    weights = load_weights("packaged", architecture, 1.0, SIZE_PX, print)
+    model = make_extractor(weights.backbone, architecture.scaling)
 
     def embed(path: str) -> None:
         with Image.open(root / path) as image:

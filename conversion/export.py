@@ -6,40 +6,39 @@ from typing import Any
 
 import numpy as np
 
-from conversion.photos import Pixels
-
-# Blocks that stay float32 in an int8 model. The first depthwise convolution has edge detectors
-# whose weights sum to zero under inputs up to 6: rounding them shifts everything behind. Lowest
-# and mean cosine over 150 photos: all int8 .905, .974; without the first block .975, .989; without
-# these three .981, .991, for 1 % of file size and no time.
-FLOAT_BLOCKS = ("/expanded_conv_", "/block_1_", "/block_2_")
+from conversion.photos import Photo, Pixels
 
 
-def export(model: Any, quantize: str, calibration: list[Pixels] | None) -> bytes:
-    """The .tflite file; quantize: none, fp16, or int8 with photos to calibrate on."""
+def export(
+    model: Any, quantize: str, calibration: list[Photo], float_blocks: tuple[str, ...]
+) -> bytes:
+    """The .tflite file; quantize: none, fp16, or int8 with photos to calibrate on.
+
+    float_blocks: parts of the names of layers that stay float32 in an int8 model.
+    """
     import tensorflow as tf
 
     pixels = tf.TensorSpec(model.input_shape, model.input.dtype, "pixels")
     computation = tf.function(model).get_concrete_function(pixels)
     # TensorFlow prefers from_keras_model: the same file by way of a SavedModel, 15 s instead of 3.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([computation])
-    if calibration is not None:
-        return _export_int8(converter, calibration)
+    if calibration:
+        return _export_int8(converter, calibration, float_blocks)
     if quantize == "fp16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
     return bytes(converter.convert())
 
 
-def _export_int8(converter: Any, calibration: list[Pixels]) -> bytes:
-    """Weights per channel and activations in int8, FLOAT_BLOCKS excepted."""
+def _export_int8(converter: Any, calibration: list[Photo], float_blocks: tuple[str, ...]) -> bytes:
+    """Weights per channel and activations in int8, float_blocks excepted."""
     import tensorflow as tf
 
     plain = tf.lite.Interpreter(model_content=converter.convert())
     names = [tensor["name"] for tensor in plain.get_tensor_details()]
-    in_float = [name for name in names if any(block in name for block in FLOAT_BLOCKS)]
+    in_float = [name for name in names if any(block in name for block in float_blocks)]
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([photo] for photo in calibration)
+    converter.representative_dataset = lambda: ([photo.views] for photo in calibration)
     # The converter itself can't leave out layers by name; its debugger can, and gives the model.
     debugger = tf.lite.experimental.QuantizationDebugger(
         converter=converter,

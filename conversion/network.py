@@ -1,4 +1,4 @@
-"""The network in Keras: scaling, MobileNetV2, average pooling and, if asked for, a reduction."""
+"""The network in Keras: scaling, backbone, average pooling and, if asked for, a reduction."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from conversion.architectures import Scaling
 from edge_app.errors import ModelError, UsageError
 
 Floats = npt.NDArray[np.floating[Any]]
 
 
 class Reduction(NamedTuple):
-    """(n, from_dim) pooled activations → (n, dim): sqrt(activations) @ kernel + bias."""
+    """(n, from_dim) pooled activations → (n, dim): (sqrt(activations) - centre) @ kernel."""
 
+    centre: Floats  # (from_dim,)
     kernel: Floats  # (from_dim, dim)
-    bias: Floats  # (dim,)
+    explained_variance: float  # of the roots, from 0 to 1
 
 
 def import_tensorflow() -> str:
@@ -32,17 +34,9 @@ def import_tensorflow() -> str:
     return str(tf.__version__)
 
 
-def make_backbone(alpha: float, size_px: int, weights: str | None = None) -> Any:
-    """MobileNetV2 without its classifier; weights: "imagenet", or None for random ones."""
-    import keras
-
-    return keras.applications.MobileNetV2(
-        input_shape=(size_px, size_px, 3), alpha=alpha, include_top=False, weights=weights
-    )
-
-
 def make_extractor(
     backbone: Any,
+    scaling: Scaling,
     reduction: Reduction | None = None,
     dtype: str = "float32",
     batch: int | None = None,
@@ -50,16 +44,18 @@ def make_extractor(
     """(batch, size, size, 3) pixels 0…255 of `dtype` → (batch, dim) float32 embeddings."""
     import keras
 
+    layers, ops = keras.layers, keras.ops
     pixels = keras.Input(backbone.input_shape[1:], batch, dtype, name="pixels")
-    # x / 127.5 − 1, but centred first: then int8 has a level for each of the 256 values. Scaled
-    # first, TFLite rounds them to 170, which alone costs .001 of cosine.
-    centred = keras.layers.Rescaling(1.0, offset=-127.5)(pixels)
-    activations = backbone(keras.layers.Rescaling(1 / 127.5)(centred))
-    embedding = keras.layers.GlobalAveragePooling2D()(activations)
+    # Centred first: then int8 has a level for each of the 256 values. Scaled first, as in
+    # x / 127.5 − 1, TFLite rounds them to 170, which alone costs .001 of cosine.
+    mean, std = (np.array(value, np.float32) for value in scaling)
+    centred = layers.Rescaling(1.0, offset=-mean)(pixels)
+    embedding = layers.GlobalAveragePooling2D()(backbone(layers.Rescaling(1 / std)(centred)))
     if reduction:
-        project = keras.layers.Dense(len(reduction.bias))
-        embedding = project(keras.ops.sqrt(embedding))
-        project.set_weights(list(reduction))
+        project = layers.Dense(reduction.kernel.shape[1])
+        # Only networks that don't end in a ReLU have anything below zero, and that little.
+        embedding = project(ops.sqrt(ops.relu(embedding)))
+        project.set_weights([reduction.kernel, -reduction.centre @ reduction.kernel])
     return keras.Model(pixels, embedding)
 
 
@@ -72,14 +68,14 @@ def learn_reduction(pooled: Floats, dim: int) -> Reduction:
     from_dim = pooled.shape[1]
     if dim >= from_dim:
         raise UsageError(f"--reduce {dim}: the model has {from_dim} dimensions, ask for fewer")
-    roots = np.sqrt(pooled, dtype=np.float64)
+    roots = np.sqrt(np.maximum(pooled, 0), dtype=np.float64)
     centre = roots.mean(axis=0)
     eigenvalues, components = np.linalg.eigh(np.cov(roots, rowvar=False))
+    explained = eigenvalues[-dim:].sum() / eigenvalues.sum()
     eigenvalues, components = eigenvalues[::-1][:dim], components[:, ::-1][:, :dim]
     varying = int(np.sum(eigenvalues > eigenvalues[0] * 1e-6))
     if varying < dim:
         raise ModelError(
             f"--reduce {dim}: the photos vary in {varying} dimensions only; give more of them"
         )
-    kernel = components / eigenvalues**0.25
-    return Reduction(kernel.astype(np.float32), (-centre @ kernel).astype(np.float32))
+    return Reduction(centre, components / eigenvalues**0.25, float(explained))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +18,20 @@ from edge_app.scan import scan
 Pixels = npt.NDArray[np.uint8]  # (n, size, size, 3) RGB
 
 
+class Photo(NamedTuple):
+    """Views of one photo, (len(boxes), size, size, 3), and the hash of its file."""
+
+    views: Pixels
+    content: str  # as in the index, in hexadecimal
+
+
 def required_photos(
     folder: Path | None,
     size_px: int,
     count: range,
     option: str,
     boxes: Sequence[Box] = (WHOLE,),
-) -> list[Pixels]:
+) -> list[Photo]:
     """`photos`, at least count.start and at most count.stop of them, or an error naming the option
     that needs them."""
     if folder is None:
@@ -38,19 +46,21 @@ def required_photos(
     return found
 
 
-def photos(folder: Path, size_px: int, most: int, boxes: Sequence[Box] = (WHOLE,)) -> list[Pixels]:
-    """Views of at most `most` photos spread evenly over a folder, (len(boxes), size, size, 3) each.
-
-    What can't be decoded is left out.
-    """
+def photos(folder: Path, size_px: int, most: int, boxes: Sequence[Box] = (WHOLE,)) -> list[Photo]:
+    """At most `most` photos spread evenly over a folder; what can't be decoded is left out."""
     files = scan(folder).files
     found = []
     for place in np.linspace(0, len(files) - 1, min(most, len(files))).astype(int):
         with suppress(DecodeError, OSError):
-            data = (folder / files[place].path).read_bytes()
-            views = decode(data, size_px, Limits(), boxes).views
-            found.append(np.frombuffer(views, np.uint8).reshape(-1, size_px, size_px, 3))
+            decoded = decode((folder / files[place].path).read_bytes(), size_px, Limits(), boxes)
+            pixels = np.frombuffer(decoded.views, np.uint8).reshape(-1, size_px, size_px, 3)
+            found.append(Photo(pixels, decoded.content.hex()))
     return found
+
+
+def all_views(found: Sequence[Photo]) -> Pixels:
+    """The views of all photos, one after another."""
+    return np.concatenate([photo.views for photo in found])
 
 
 def generated_pictures(count: int, size_px: int) -> Pixels:

