@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +30,11 @@ def private_bytes() -> int:
     found = re.search(r"^RssAnon:\s*(\d+) kB$", status, re.MULTILINE)
     assert found, "Linux names it in every /proc/PID/status"
     return int(found[1]) * 1024
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table."""
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
 
 
 def publish(name: str, table: str, document: Path | None) -> None:
