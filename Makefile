@@ -44,6 +44,7 @@ faults: $(TEST)/ready $(MODEL)
 	FAULTS=long $(TEST)/bin/python -m pytest tests/faults
 
 bench: $(EDGE)/ready $(MODEL)
+	$(EDGE)/bin/python -m edge_app bench
 	$(EDGE)/bin/python -m edge_app bench index
 	$(EDGE)/bin/python -m edge_app bench search
 	$(EDGE)/bin/python -m edge_app bench serve

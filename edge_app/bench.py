@@ -10,10 +10,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from edge_app import benchindex, benchsearch, benchserve
+from edge_app import benchindex, benchreport, benchsearch, benchserve
 from edge_app.benchphotos import make_photos, make_thumbnail
 from edge_app.benchvectors import clustered, make_index
+from edge_app.board import this_board
 from edge_app.config import Config
+from edge_app.modelcard import ModelCard
 from edge_app.reader import Reader
 from edge_app.search import Way
 
@@ -25,22 +27,28 @@ class Measured(NamedTuple):
     table: str
 
 
+def report(config: Config, options: Namespace) -> Measured:
+    """A short report of this device, made to be posted."""
+    card = ModelCard.load(config.model)
+    figures = benchreport.figures_of(
+        this_board(),
+        card,
+        _measure_index(config, options),
+        _measure_searches(config, options),
+        photos_made_up="gallery" not in options,
+    )
+    return Measured(asdict(figures), benchreport.text(figures))
+
+
 def index(config: Config, options: Namespace) -> Measured:
     """Index the library given, or photos made for it, into an index of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        if "gallery" not in options:
-            config = replace(config, gallery=Path(folder))
-            make_photos(config.gallery, options.count)
-        figures = benchindex.measure(config)
+    figures = _measure_index(config, options)
     return Measured(asdict(figures), benchindex.text(figures))
 
 
 def search(config: Config, options: Namespace) -> Measured:
     """Search the index there is, or one made for it, in each way."""
-    with _some_index(config, options) as config, Reader(config.index) as reader:
-        snapshot = reader.snapshot()
-        ways: tuple[Way, ...] = get_args(Way)
-        found = [benchsearch.measure(snapshot, way, config.limits.k) for way in ways]
+    found = _measure_searches(config, options)
     return Measured({figures.way: asdict(figures) for figures in found}, benchsearch.text(found))
 
 
@@ -52,8 +60,23 @@ def serve(config: Config, options: Namespace) -> Measured:
 
 
 SUBJECTS: dict[str, Callable[[Config, Namespace], Measured]] = {
-    subject.__name__: subject for subject in (index, search, serve)
+    subject.__name__: subject for subject in (report, index, search, serve)
 }
+
+
+def _measure_index(config: Config, options: Namespace) -> benchindex.Figures:
+    with tempfile.TemporaryDirectory() as folder:
+        if "gallery" not in options:
+            config = replace(config, gallery=Path(folder))
+            make_photos(config.gallery, options.count)
+        return benchindex.measure(config)
+
+
+def _measure_searches(config: Config, options: Namespace) -> list[benchsearch.Figures]:
+    with _some_index(config, options) as config, Reader(config.index) as reader:
+        snapshot = reader.snapshot()
+        ways: tuple[Way, ...] = get_args(Way)
+        return [benchsearch.measure(snapshot, way, config.limits.k) for way in ways]
 
 
 @contextmanager

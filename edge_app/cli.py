@@ -215,9 +215,10 @@ def _check(parser: Parser) -> None:
 
 def _bench(parser: Parser) -> None:
     add = parser.add_argument
-    add("subject", choices=SUBJECTS, metavar="SUBJECT",
+    add("subject", choices=SUBJECTS, nargs="?", default="report", metavar="SUBJECT",
         help="index: a new index of --gallery, thrown away again; search and serve: the index there"
-        " is, or a made-up one")  # fmt: skip
+        " is, or a made-up one; none of these: a short report of index and search, to be posted"
+    )  # fmt: skip
     add("--gallery", type=Path, default=argparse.SUPPRESS, metavar="DIR",
         help="index these photos (default: --count made-up ones of 12 megapixels)")  # fmt: skip
     add("--count", type=_positive, default=200, metavar="N",

@@ -16,6 +16,7 @@ from PIL import Image
 from edge_app import benchindex, benchserve
 from edge_app.benchphotos import make_photos, make_thumbnail
 from edge_app.benchvectors import clustered, make_index
+from edge_app.board import this_board
 from edge_app.cli import main
 from edge_app.config import Config, MiB
 from edge_app.errors import DiskFullError, LibraryError
@@ -82,6 +83,68 @@ def test_an_index_holds_the_rows_it_was_made_of(tmp_path: Path) -> None:
         assert np.array_equal(snapshot.vectors, vectors)
         assert reader.thumbnail(1)[0] == b"thumbnail"
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+# --- the report ----------------------------------------------------------------------------------
+
+MEMINFO = "MemTotal:        3884344 kB\nMemFree: 1 kB\n"
+
+
+def pretend(root: Path, files: dict[str, str]) -> Path:
+    """A root that holds these files."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return root
+
+
+def test_a_board_is_named_as_its_maker_and_its_system_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    files = {
+        "proc/cpuinfo": "processor\t: 0\nBogoMIPS\t: 108.00\nCPU part\t: 0xd0b\n",
+        "proc/meminfo": MEMINFO,
+        "proc/device-tree/model": "Raspberry Pi 5 Model B Rev 1.0\0",
+        "etc/os-release": 'ID=debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
+    }
+    board = this_board(pretend(tmp_path, files))
+    assert board.name == "Raspberry Pi 5 Model B Rev 1.0"
+    assert board.memory_bytes == 3884344 * 1024
+    assert board.system.startswith("Debian GNU/Linux 12 (bookworm), Linux ")
+    assert board.system.endswith(", aarch64")
+    assert not board.emulated
+
+
+def test_an_emulated_processor_is_told_by_the_one_beneath(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cpuinfo = "vendor_id\t: GenuineIntel\nmodel name\t: Intel(R) Xeon(R) Processor @ 2.60GHz\n"
+    root = pretend(tmp_path, {"proc/cpuinfo": cpuinfo, "proc/meminfo": MEMINFO})
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert this_board(root).emulated
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert not this_board(root).emulated
+    assert this_board(root).name == "Intel(R) Xeon(R) Processor @ 2.60GHz"
+
+
+@pytest.mark.model
+def test_bench_alone_prints_a_table_to_be_posted(
+    library: Path, index: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--gallery", str(library), "--index", str(index), "--model", str(model)]
+    assert main(["bench", *options]) == 0
+    heading, rule, *lines = capsys.readouterr().out.splitlines()
+    assert (heading, rule) == ("| | |", "|---|---|")
+    rows = dict(line.strip("| ").split(" | ") for line in lines)
+    assert list(rows) == [
+        "board", "cores, memory", "system", "software", "model", "photos", "indexing",
+        "memory of indexing", "searching 30 × 64", "measured",
+    ]  # fmt: skip
+    assert rows["photos"].startswith("5, of a library, ")
+    assert " images/s** with " in rows["indexing"]
+    assert rows["searching 30 × 64"].count(" ms** (") == 2
 
 
 # --- index ----------------------------------------------------------------------------------------

@@ -47,8 +47,9 @@ LAYERS: list[set[str]] = [
     {"connections"},
     {"guard"},
     # the command line
-    {"benchphotos", "benchvectors", "benchchild"},
+    {"board", "benchphotos", "benchvectors", "benchchild"},
     {"benchindex", "benchsearch", "benchserve"},
+    {"benchreport"},
     {"bench"},
     {"commands"},
     {"cli"},
