@@ -326,8 +326,8 @@ def test_the_card_records_what_was_learned_and_from_which_photos(made: Made, gal
 @pytest.mark.model
 @pytest.mark.slow
 def test_a_word_finds_the_photos_that_show_it(made: Made, flowers: Path) -> None:
-    """Daisy is one of ImageNet's classes; the other four flowers are none. By chance 2 of 10 would
-    be daisies; at this size 7 are, at 224 px all."""
+    """Daisy is one of ImageNet's classes; the other four flowers are none. A word without meaning
+    would put 6 daisies or more among the best 10 once in 250 times."""
     card = card_of(made, "lite0")
     model = made.outputs["lite0"]
     with np.load(model.with_name(card["labels"]["file"]), allow_pickle=False) as labels:
