@@ -6,6 +6,8 @@ KiB and answers over 1 MiB go to a temporary file; and what it refuses waits for
 
 Here a request has one deadline however its bytes drip in, a full server closes the connection
 that does least, bodies stay in memory within a limit, and refusals have a thread of their own.
+What is answered at once needs no thread at all: handing a thumbnail to one and back took as long as
+all the rest of it (docs/serving.md).
 """
 
 from __future__ import annotations
@@ -162,14 +164,17 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         limits: Limits,
         trusted_proxy: str | None = None,
         on_refused: Callable[[int], None] = lambda status: None,
+        is_quick: Callable[[str], bool] = lambda path: False,
     ) -> None:
         """From the address `trusted_proxy` X-Forwarded-* are believed; else they are removed.
 
-        `on_refused` is told the status of what the app never sees.
+        `on_refused` is told the status of what the app never sees. For a path that `is_quick`, the
+        app is called in the loop's own thread: everybody waits for it.
         """
         self.limits = limits
         self.trusted_proxy = trusted_proxy
         self.on_refused = on_refused
+        self.is_quick = is_quick
         forwarded = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
         adj = Settings(
             sockets=[listener],
@@ -238,6 +243,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     def add_task(self, channel: Channel) -> None:
         request = channel.requests[0]
+        if request.error is None and self.is_quick(request.path):
+            self.loop.soon(lambda: self._answer_here(channel), self.trigger)
+            return
         if request.error is None and (
             len(self.task_dispatcher.queue) >= self.limits.queued_requests
         ):
@@ -247,6 +255,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             self._refusals.add_task(channel)
         else:
             self.task_dispatcher.add_task(channel)
+
+    def _answer_here(self, channel: Channel) -> None:
+        # waitress waits until a client that is behind has taken enough: a thread may, the loop not.
+        if channel.total_outbufs_len or len(channel.requests) > 1:
+            self.task_dispatcher.add_task(channel)
+        else:
+            channel.service()
 
     def admits_upload(self, newcomer: Channel) -> bool:
         others = [

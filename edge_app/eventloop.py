@@ -10,7 +10,7 @@ from __future__ import annotations
 import select
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,6 +27,7 @@ class EventLoop:
         self._epoll = select.epoll()
         self._dispatchers = dispatchers
         self._changed: deque[Any] = deque()  # dispatchers to ask again; threads append
+        self._due: deque[Callable[[], None]] = deque()  # what to call; threads append
         self._awake = False
         self._working_for = threading.local()
 
@@ -55,16 +56,23 @@ class EventLoop:
             self._awake = True
             trigger.pull_trigger()
 
+    def soon(self, call: Callable[[], None], trigger: Any) -> None:
+        """Call something in the loop's own thread, in this turn or the next; from any thread."""
+        self._due.append(call)
+        self.wake(trigger)
+
     def turn(self, timeout_s: float) -> None:
         """Wait for events and handle them."""
         events = self._epoll.poll(timeout_s)
-        self._awake = False  # before the queue is read: who appends later wakes us again
+        self._awake = False  # before the queues are read: who appends later wakes us again
         # Listeners last: who is accepted may get the number of a connection that was just closed,
         # and must not get its events.
         ready = [(self._dispatchers[fd], flags) for fd, flags in events if fd in self._dispatchers]
         for dispatcher, flags in sorted(ready, key=lambda pair: pair[0].accepting):
             wasyncore.readwrite(dispatcher, flags)
             self._ask(dispatcher)
+        while self._due:
+            self._due.popleft()()
         while self._changed:
             self._ask(self._changed.popleft())
 

@@ -56,6 +56,7 @@ class Gallery:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.reader = Reader(config.index)
+        self.thumbnails = Reader(config.index)  # of their own: the other may be held by a listing
         self.searches = Histogram(
             "edge_app_search_duration_seconds", "Searches of the index, embedding not included."
         )
@@ -68,6 +69,7 @@ class Gallery:
         if "_pool" in self.__dict__:
             self._pool.close()
         self.reader.close()
+        self.thumbnails.close()
 
     @property
     def online(self) -> bool:

@@ -25,6 +25,7 @@ from edge_app.errors import ServeError
 from edge_app.monitor import HEALTH
 from edge_app.passcode import LOGIN, Passcode, read_hash
 from edge_app.policy import Policy
+from edge_app.thumbs import is_thumbnail
 from edge_app.traffic import Traffic, Watched
 
 if TYPE_CHECKING:
@@ -54,7 +55,14 @@ def serve(
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is answered 503
     with ExitStack() as stack:
         listener = stack.enter_context(listen(config))
-        server = Server(guarded, listener, config.limits, config.trusted_proxy, traffic.refused)
+        server = Server(
+            guarded,
+            listener,
+            config.limits,
+            config.trusted_proxy,
+            traffic.refused,
+            lambda path: is_thumbnail(path.removeprefix(config.base_path)),
+        )
         traffic.connections = lambda: len(server.active_channels)
         stack.enter_context(stopped_by_signals(stop, server))
         port = listener.getsockname()[1]

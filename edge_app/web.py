@@ -63,7 +63,7 @@ def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplicat
     _add_searches(app, gallery)
     _add_duplicates(app, gallery, review)
     _add_files(app, gallery)
-    return Thumbnails(app, gallery.reader)
+    return Thumbnails(app, gallery.thumbnails)
 
 
 def _add_page(app: bottle.Bottle) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 import time
@@ -61,7 +62,7 @@ class Gate:
         self.entered = threading.Semaphore(0)
 
     def __call__(self, environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
-        if environ["PATH_INFO"] != "/quick":
+        if environ["PATH_INFO"] not in ("/quick", "/thumbs/1"):
             self.entered.release()
             assert self.opened.wait(10)
         start_response("200 OK", [("Content-Length", "4")])
@@ -291,6 +292,38 @@ def test_over_the_queue_requests_are_told_503_though_all_threads_are_busy(parked
         assert late.headers["retry-after"] == "1"
         gate.opened.set()
         assert [parse_answer(connection).body for connection in served] == [b"done"] * 3
+
+
+def test_thumbnails_come_though_all_threads_are_busy_and_the_queue_is_full(parked: Park) -> None:
+    gate = Gate()
+    with serving(gate, config(server_threads=2, queued_requests=1)) as site:
+        for _ in range(2):
+            parked(site, GET)
+            assert gate.entered.acquire(timeout=10)
+        parked(site, GET)
+        assert site.ask("/thumbs/1").body == b"done"
+        gate.opened.set()
+
+
+def test_a_client_that_asks_for_many_thumbnails_and_reads_none_holds_up_nobody(
+    parked: Park,
+) -> None:
+    body = b"x" * (3 * MiB)  # more than waitress holds for a client before it makes a thread wait
+    with serving(answering(body), config()) as site:
+        parked(site, GET.replace(b"GET /", b"GET /thumbs/1") * 50)
+        assert site.ask("/thumbs/1").body == body
+        parked(site, b"").sendall(GET.replace(b"GET /", b"GET /thumbs/1"))
+        assert site.ask("/").body == body
+
+
+def test_thumbnails_asked_for_together_come_in_their_order() -> None:
+    paths = ["/thumbs/1", "/api/status", "/thumbs/2", "/thumbs/3", "/last"]
+    asked = [f"GET {path} HTTP/1.1\r\nHost: localhost\r\n" for path in paths]
+    asked[-1] += "Connection: close\r\n"
+    with serving(echoing) as site, site.connect() as connection:
+        connection.sendall("".join(f"{request}\r\n" for request in asked).encode())
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert re.findall(r'"PATH_INFO": "(.*?)"', answers.decode()) == paths
 
 
 def test_uploads_at_one_time_are_counted(parked: Park) -> None:
