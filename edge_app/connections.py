@@ -48,6 +48,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     close_when_flushed: bool
     answered = False
     refused = False
+    held_since: float | None = None  # the next request waits for the client to read an answer
     linger_until: float | None = None
     lingered_bytes = 0
 
@@ -93,8 +94,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def check_deadlines(self, now: float) -> None:
         if self.linger_until is not None:
             overdue = now > self.linger_until
+        elif self.held_since is not None:
+            overdue = now - self.held_since > self.limits.send_s
         elif self.total_outbufs_len:
-            overdue = time.time() - self.last_activity > self.limits.send_s
+            overdue = time.time() - self.last_activity > self.limits.send_s or (
+                self.request is not None and now > self.request.deadline
+            )
         elif self.requests:
             overdue = False  # waiting for us, not we for it
         elif self.request is not None:
@@ -110,7 +115,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Who goes first when the server is full: the lowest; None must stay."""
         if self.linger_until is not None:
             return 0, self.linger_until
-        if self.requests or self.uploading:
+        if self.uploading or (self.requests and self.held_since is None):
             return None
         if self.total_outbufs_len:  # a slow reader of an answer that is ready
             return 4, self.idle_since
@@ -120,15 +125,38 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             return (1 if now - self.idle_since > FRESH_S else 3), self.idle_since
         return 2, self.idle_since  # kept alive between two requests
 
+    # A client may send its next requests before it reads an answer. They wait until it has: no
+    # thread waits for it, and no more than one answer does.
+
+    def writable(self) -> bool:
+        return self.held_since is not None or super().writable()
+
+    def hold(self) -> bool:
+        """Whether the next request waits, because the answer before it has not left yet."""
+        self.held_since = time.monotonic() if self.total_outbufs_len else None
+        return self.held_since is not None
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        if not data:  # or waitress would ask for it for ever
+            raise OSError("an original became shorter while it was being sent")
+        return int(super().send(data, do_close))
+
     # A refused client may still be sending. Closing then would reset the connection and throw
     # away the answer, so: send it, say that no more comes, and drop what arrives for a while.
 
     def handle_write(self) -> None:
-        if not (self.refused and self.close_when_flushed):
+        refused = self.refused and self.close_when_flushed
+        if self.held_since is None and not refused:
             super().handle_write()
             return
         self._flush_exception(self._flush_some)
-        if self.connected and not self.total_outbufs_len:
+        if self.will_close:
+            self.handle_close()
+        elif self.connected and not self.total_outbufs_len:
+            if not refused:
+                with self.requests_lock:
+                    self.server.add_task(self)
+                return
             self.close_when_flushed = False
             self.linger_until = time.monotonic() + self.limits.linger_s
             with contextlib.suppress(OSError):
@@ -187,8 +215,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             # Over these waitress would write to a temporary file.
             inbuf_overflow=2 * limits.upload_bytes,
             outbuf_overflow=1 << 40,
-            # A thread that streams waits while its client is behind by this much.
-            outbuf_high_watermark=1024 * 1024,
+            outbuf_high_watermark=1 << 40,  # over this a thread would wait for its client
             recv_bytes=32 * 1024,
             cleanup_interval=1,
             connection_limit=1 << 30,  # ours closes one instead of accepting none
@@ -242,6 +269,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         return len(self.active_channels)
 
     def add_task(self, channel: Channel) -> None:
+        if channel.hold():
+            return
         request = channel.requests[0]
         if request.error is None and self.is_quick(request.path):
             self.loop.soon(lambda: self._answer_here(channel), self.trigger)

@@ -54,8 +54,9 @@ def send_original(
     if is_known(tag, request.environ):
         file.close()
         return HTTPResponse(status=304, headers=headers)
-    wanted = request.environ.get("HTTP_RANGE")
-    if not wanted or request.environ.get("HTTP_IF_RANGE", tag) != tag:
+    wanted = request.environ.get("HTTP_RANGE", "")
+    # A unit that we don't know must be ignored (RFC 9110, 14.2).
+    if not wanted.startswith("bytes=") or request.environ.get("HTTP_IF_RANGE", tag) != tag:
         return HTTPResponse(file, headers=headers | {"Content-Length": str(size)})
     # Several ranges at once are answered with the first: allowed, and nobody asks for them.
     first = next(parse_range_header(wanted, size), None)

@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 HERE = Path(__file__).parent
 # Inside the package where it was installed, beside it in a checkout.
 STATIC = HERE / "static" if (HERE / "static").is_dir() else HERE.parent / "static"
+PAGE_FOLDERS = ("css", "js", "icons", "messages")  # not images: that is the default gallery
 
 
 def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplication:
@@ -67,17 +68,31 @@ def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplicat
 
 
 def _add_page(app: bottle.Bottle) -> None:
+    files = _page_files()
+
     @app.get("/")
     def index() -> HTTPResponse:
         return bottle.static_file("index.html", STATIC)
 
-    @app.get("/<name:re:[a-z0-9.-]+>")
-    @app.get("/<folder:re:css|js|icons|messages>/<name:re:[a-z0-9/._-]+>")
-    def static(name: str, folder: str = "") -> HTTPResponse:
-        answer = bottle.static_file(f"{folder}/{name}", STATIC)
+    @app.get("/<name:re:[^/]+>")
+    @app.get(f"/<name:re:(?:{'|'.join(PAGE_FOLDERS)})/.+>")
+    def static(name: str) -> HTTPResponse:
+        if name not in files:
+            bottle.abort(404, f"Not found: {request.path!r}")
+        answer = bottle.static_file(name, STATIC)
         # Small files, asked for again at each visit: an update shows at once.
         answer.set_header("Cache-Control", "no-cache")
         return answer
+
+
+def _page_files() -> frozenset[str]:
+    """The files of the page, by their paths below STATIC. A client's path is looked up among them
+    and never reaches the file system, where `js/../images/` would lead elsewhere."""
+    found = [
+        *STATIC.glob("*"),
+        *(file for name in PAGE_FOLDERS for file in STATIC.glob(f"{name}/**/*")),
+    ]
+    return frozenset(file.relative_to(STATIC).as_posix() for file in found if file.is_file())
 
 
 def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
@@ -112,18 +127,18 @@ def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
     reader = gallery.reader
 
     def page_size() -> int:
-        return params.integer(request.query, "limit", limits.page_images, 1, limits.page_images_max)
+        return params.integer(_asked(), "limit", limits.page_images, 1, limits.page_images_max)
 
     @app.get("/api/images")
     def images() -> dict[str, Any]:
-        wanted = params.ids(request.query, "ids", limits.page_images_max)
+        wanted = params.ids(_asked(), "ids", limits.page_images_max)
         if wanted:
             items = [image_of(image) for image in reader.images(wanted)]
             return {"items": items, "next": None, "total": len(items)}
         page = reader.page(
-            params.text(request.query, "sort") or "-date",
-            params.filters(request.query),
-            params.text(request.query, "cursor"),
+            params.text(_asked(), "sort") or "-date",
+            params.filters(_asked()),
+            params.text(_asked(), "cursor"),
             page_size(),
         )
         items = [image_of(image) for image in page.items]
@@ -131,8 +146,8 @@ def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
 
     @app.get("/api/layout")
     def layout() -> HTTPResponse:
-        sort = params.text(request.query, "sort") or "-date"
-        found = reader.layout(sort, params.filters(request.query))
+        sort = params.text(_asked(), "sort") or "-date"
+        found = reader.layout(sort, params.filters(_asked()))
         return _tagged_json(layout_of(found, by_date=sort in ("date", "-date")))
 
     @app.get("/api/folders")
@@ -149,7 +164,7 @@ def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
 
     @app.get("/api/rejected")
     def rejected() -> dict[str, Any]:
-        page = reader.rejected(params.text(request.query, "cursor"), page_size())
+        page = reader.rejected(params.text(_asked(), "cursor"), page_size())
         items = [rejected_of(file) for file in page.items]
         return {"items": items, "next": page.next, "total": page.total}
 
@@ -189,15 +204,15 @@ def _add_searches(app: bottle.Bottle, gallery: Gallery) -> None:
 
     @app.get("/api/words")
     def words() -> dict[str, Any]:
-        return {"words": gallery.words.complete(params.text(request.query, "q") or "")}
+        return {"words": gallery.words.complete(params.text(_asked(), "q") or "")}
 
     @app.get("/api/images/<id:id>/similar")
     def similar(id: int) -> dict[str, Any]:
         gallery.reader.image(id)  # an unknown id is 404 even before there is an index
         snapshot = gallery.searchable()
-        box = params.box(request.query)
+        box = params.box(_asked())
         query = gallery.query_of_id(snapshot, id, box or WHOLE)
-        return answer(snapshot, query, {"like": [id], "unlike": [], "box": box}, request.query)
+        return answer(snapshot, query, {"like": [id], "unlike": [], "box": box}, _asked())
 
     @app.post("/api/search")
     def combined() -> dict[str, Any]:
@@ -246,9 +261,9 @@ def _add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> Non
 
     @app.get("/api/duplicates")
     def duplicates() -> dict[str, Any]:
-        least = params.number(request.query, "min_score", limits.duplicate_score)
+        least = params.number(_asked(), "min_score", limits.duplicate_score)
         assert least is not None
-        start = params.integer(request.query, "cursor", 0, 0, 2**31)
+        start = params.integer(_asked(), "cursor", 0, 0, 2**31)
         found, pending = review.groups(least)
         end = start + limits.page_groups
         return {
@@ -277,9 +292,18 @@ def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
         return send_original(
             file,
             image,
-            download=params.flag(request.query, "download"),
+            download=params.flag(_asked(), "download"),
             strip_location=gallery.config.strip_location,
         )
+
+
+def _asked() -> Mapping[str, str]:
+    """The values of the query string; Bottle leaves their UTF-8 undecoded."""
+    try:
+        values: Mapping[str, str] = request.query.decode()
+    except UnicodeDecodeError:
+        raise UsageError("the query string is not UTF-8") from None
+    return values
 
 
 def _json_object() -> dict[str, Any]:
