@@ -58,6 +58,7 @@ class Limits:
     # --- one request -----------------------------------------------------------------------------
     upload_bytes: int = 32 * MiB  # a multipart body that says its length
     upload_unsized_bytes: int = 16 * MiB  # a chunked one, which can't be refused before it comes
+    form_parts: int = 64  # fields and files of a multipart body
     body_bytes: int = 1 * MiB  # any other body
     header_bytes: int = 16 * 1024  # request line and headers together
     header_s: float = 10.0  # from a request's first byte to its last header

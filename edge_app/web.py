@@ -14,9 +14,10 @@ import bottle
 from bottle import HTTPResponse, request, response
 
 from edge_app import VERSION, monitor, params
-from edge_app.config import MiB
+from edge_app.config import Limits
 from edge_app.decode import WHOLE
-from edge_app.errors import EdgeAppError, UsageError
+from edge_app.errors import EdgeAppError, LimitError, UsageError
+from edge_app.form import read_form
 from edge_app.gallery import Gallery, Query
 from edge_app.jsonview import (
     facets_of,
@@ -50,9 +51,6 @@ PAGE_FOLDERS = ("css", "js", "icons", "messages")  # not images: that is the def
 
 def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplication:
     """The WSGI application: the page, the JSON API, thumbnails, originals, and figures."""
-    # Bottle keeps larger bodies in temporary files; the guard has bounded them, and an upload
-    # must not touch the disk.
-    bottle.BaseRequest.MEMFILE_MAX = gallery.config.limits.upload_bytes + MiB
     app = bottle.Bottle()
     app.router.add_filter("id", lambda _: ("[0-9]{1,18}", int, str))  # what SQLite can hold
     app.install(_answer_errors)
@@ -218,7 +216,7 @@ def _add_searches(app: bottle.Bottle, gallery: Gallery) -> None:
     def combined() -> dict[str, Any]:
         if request.content_type.startswith("multipart/form-data"):
             return upload()
-        values = _json_object()
+        values = _json_object(limits)
         like = params.ids(values, "like", limits.query_images)
         unlike = params.ids(values, "unlike", limits.query_images)
         word = params.text(values, "word")
@@ -236,15 +234,13 @@ def _add_searches(app: bottle.Bottle, gallery: Gallery) -> None:
         return answer(snapshot, query, described, values)
 
     def upload() -> dict[str, Any]:
-        try:
-            values, file = request.forms, request.files.get("image")
-        except (LookupError, ValueError) as error:  # Bottle lets Python's errors through
-            raise UsageError(f"the form can't be read: {error}") from None
-        if file is None:
+        body = memoryview(request.environ["wsgi.input"].read())
+        values, files = read_form(body, request.environ["CONTENT_TYPE"], limits)
+        if "image" not in files:
             raise UsageError("the form has no file field named image")
         box = params.box(values)
         snapshot = gallery.searchable()
-        vector, decoded = gallery.embed(snapshot, file.file.read(), box or WHOLE)
+        vector, decoded = gallery.embed(snapshot, files["image"], box or WHOLE)
         described = {
             "upload": {
                 "width": decoded.width_px,
@@ -280,7 +276,7 @@ def _add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> Non
 
     @app.post("/api/duplicates/dismiss")
     def dismiss() -> dict[str, Any]:
-        ids = params.ids(_json_object(), "ids", limits.dismiss_images)
+        ids = params.ids(_json_object(limits), "ids", limits.dismiss_images)
         return {"dismissed": review.dismiss(ids)}
 
 
@@ -306,9 +302,13 @@ def _asked() -> Mapping[str, str]:
     return values
 
 
-def _json_object() -> dict[str, Any]:
+def _json_object(limits: Limits) -> dict[str, Any]:
+    # Not Bottle's `request.body`, which keeps larger ones in temporary files.
+    body = request.environ["wsgi.input"].read(limits.body_bytes + 1)
+    if len(body) > limits.body_bytes:  # it came as a form, which may be larger
+        raise LimitError(f"the body is over the limit of {limits.body_bytes} bytes (body_bytes)")
     try:
-        values = json.loads(request.body.read())
+        values = json.loads(body)
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):

@@ -400,16 +400,25 @@ def test_who_sends_ahead_and_reads_nothing_makes_room_for_others(parked: Park) -
         assert site.ask("/5").status == 200
 
 
-def test_who_sends_ahead_must_read_within_one_time(parked: Park) -> None:
-    """And not a little now and then: with an upload begun it holds others' place."""
-    begun = FORM + b"Content-Length: 9\r\n\r\nhalf"
-    with serving(sized, config(send_s=0.5, header_s=0.5)) as site:
-        for connection in [parked(site, BIG + ahead) for ahead in (BIG, begun)]:
-            taken, until = 0, time.monotonic() + 2
-            while time.monotonic() < until:
-                taken += len(connection.recv(100_000))
-                time.sleep(0.05)
-            assert taken + drained(connection) < 16_000_000
+@pytest.mark.parametrize(
+    ("ahead", "limits"),
+    [
+        (BIG, {"send_s": 0.5}),
+        (FORM + b"Content-Length: 9\r\n\r\nhalf", {"header_s": 0.5}),  # holds others' place
+    ],
+    ids=["another request", "half an upload"],
+)
+def test_who_sends_ahead_must_read_within_one_time(
+    ahead: bytes, limits: dict[str, float], parked: Park
+) -> None:
+    """And not a little now and then, for ever."""
+    with serving(sized, config(**limits)) as site:
+        connection = parked(site, BIG + ahead)
+        taken, until = 0, time.monotonic() + 2
+        while time.monotonic() < until:
+            taken += len(connection.recv(100_000))
+            time.sleep(0.05)
+        assert taken + drained(connection) < 16_000_000
 
 
 def drained(connection: socket.socket) -> int:

@@ -38,7 +38,7 @@ LAYERS: list[set[str]] = [
     {"merge"},
     {"watch"},
     # answers
-    {"params", "jsonview", "openapi"},
+    {"params", "form", "jsonview", "openapi"},
     {"sending", "traffic"},
     {"thumbs", "monitor"},
     {"web"},

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from edge_app import web
+from edge_app import memory, web
 from edge_app.cli import main
 from edge_app.config import Config, MiB
 from edge_app.gallery import Gallery
@@ -327,6 +327,20 @@ def test_an_upload_leaves_nothing_on_the_disk(site: Site, monkeypatch: pytest.Mo
     body = PART + hostile.encoded("JPEG") + b"\0" * (20 * MiB) + b"\r\n--edge--\r\n"
     answer = site.post("/api/search", body, {"Content-Type": "multipart/form-data; boundary=edge"})
     assert answer.status == 200
+
+
+def test_the_memory_of_large_uploads_is_given_back(site: Site, config: Config) -> None:
+    kind = {"Content-Type": "multipart/form-data; boundary=edge"}
+
+    def upload(_: int) -> int:
+        body = PART + hostile.encoded("JPEG") + bytes(31 * MiB) + b"\r\n--edge--\r\n"
+        return site.post("/api/search", body, kind).status
+
+    before = memory.resident_bytes()
+    for _ in range(2):
+        with ThreadPoolExecutor(config.limits.uploads) as senders:
+            assert list(senders.map(upload, range(config.limits.uploads))) == [200] * 4
+    assert memory.resident_bytes() - before < 64 * MiB
 
 
 REQUESTS = [
