@@ -392,6 +392,19 @@ def test_who_sends_ahead_and_reads_nothing_holds_no_thread(parked: Park) -> None
         assert site.send(b"garbage\r\n\r\n").startswith(b"HTTP/1.0 400 ")
 
 
+def test_no_more_than_one_answer_waits_for_who_sends_ahead(parked: Park) -> None:
+    asked: list[str] = []
+
+    def app(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+        asked.append(environ["PATH_INFO"])
+        return sized(environ, start_response)
+
+    with serving(app) as site:
+        parked(site, BIG * 5)
+        time.sleep(0.3)
+        assert len(asked) == 1
+
+
 def test_who_sends_ahead_and_reads_nothing_makes_room_for_others(parked: Park) -> None:
     with serving(sized, config(connections=2)) as site:
         for _ in range(2):

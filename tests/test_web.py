@@ -425,6 +425,13 @@ def test_a_body_that_is_no_json_object_says_so(site: Site, body: bytes) -> None:
     assert site.post("/api/search", body).status == 400
 
 
+def test_json_has_its_limit_even_if_it_says_that_it_is_a_form(site: Site) -> None:
+    form = {"Content-Type": "multipart/form-data; boundary=edge"}
+    body = b'{"ids":[' + b"[]," * 500_000 + b"[]]}"
+    answer = site.post("/api/duplicates/dismiss", body, form)
+    assert (answer.status, answer.error) == (413, "too_large")
+
+
 @pytest.mark.parametrize(
     ("image", "status"),
     [
