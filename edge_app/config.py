@@ -70,7 +70,11 @@ class Limits:
     connections: int = 128  # over this the one doing least makes room
     connections_per_address: int = 64
     idle_s: float = 60.0  # between two requests on one connection
-    send_s: float = 30.0  # a client that takes not one byte of its answer for so long is gone
+    send_s: float = 30.0  # a client that takes not one byte of its answer for so long is gone, ...
+    send_bytes_per_s: int = (
+        32 * 1024
+    )  # ... and so is one that needs longer than 1 s for each of these
+    stripped_bytes: int = 128 * MiB  # originals without location that are in memory at one time
     linger_s: float = 2.0  # what a refused client still sends is read and dropped for so long, ...
     linger_bytes: int = 4 * MiB  # ... and no further than this
     server_threads: int = 8

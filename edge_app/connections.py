@@ -48,7 +48,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     close_when_flushed: bool
     answered = False
     refused = False
-    held_since: float | None = None  # the next request waits for the client to read an answer
+    owed_bytes = 0  # of the last answer, that were still to be sent when it was ready
+    held = False  # the next request waits for the client to read an answer
     linger_until: float | None = None
     lingered_bytes = 0
 
@@ -78,6 +79,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         with self.server.loop.on_behalf_of(self):
             super().service()
         self.idle_since = time.monotonic()
+        self.owed_bytes = self.total_outbufs_len
         self.answered = True
 
     def refuse(self, refusal: Refusal) -> None:
@@ -94,11 +96,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def check_deadlines(self, now: float) -> None:
         if self.linger_until is not None:
             overdue = now > self.linger_until
-        elif self.held_since is not None:
-            overdue = now - self.held_since > self.limits.send_s
         elif self.total_outbufs_len:
-            overdue = time.time() - self.last_activity > self.limits.send_s or (
-                self.request is not None and now > self.request.deadline
+            rate_s = self.owed_bytes / self.limits.send_bytes_per_s
+            overdue = (
+                time.time() - self.last_activity > self.limits.send_s
+                or now - self.idle_since > self.limits.send_s + rate_s
+                or (self.request is not None and now > self.request.deadline)
             )
         elif self.requests:
             overdue = False  # waiting for us, not we for it
@@ -115,7 +118,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Who goes first when the server is full: the lowest; None must stay."""
         if self.linger_until is not None:
             return 0, self.linger_until
-        if self.uploading or (self.requests and self.held_since is None):
+        if self.uploading or (self.requests and not self.held):
             return None
         if self.total_outbufs_len:  # a slow reader of an answer that is ready
             return 4, self.idle_since
@@ -129,12 +132,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     # thread waits for it, and no more than one answer does.
 
     def writable(self) -> bool:
-        return self.held_since is not None or super().writable()
+        return self.held or bool(super().writable())
 
     def hold(self) -> bool:
         """Whether the next request waits, because the answer before it has not left yet."""
-        self.held_since = time.monotonic() if self.total_outbufs_len else None
-        return self.held_since is not None
+        self.held = self.total_outbufs_len > 0
+        return self.held
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         if not data:  # or waitress would ask for it for ever
@@ -146,7 +149,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def handle_write(self) -> None:
         refused = self.refused and self.close_when_flushed
-        if self.held_since is None and not refused:
+        if not self.held and not refused:
             super().handle_write()
             return
         self._flush_exception(self._flush_some)

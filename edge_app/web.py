@@ -33,7 +33,7 @@ from edge_app.openapi import description
 from edge_app.originals import open_original
 from edge_app.review import Review
 from edge_app.search import Match
-from edge_app.sending import is_known, send_original
+from edge_app.sending import Stripper, is_known, send_original
 from edge_app.snapshot import Snapshot
 from edge_app.thumbs import Thumbnails
 from edge_app.watch import Watcher
@@ -281,15 +281,18 @@ def _add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> Non
 
 
 def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
+    config = gallery.config
+    stripper = Stripper(config.limits) if config.strip_location else None
+
     @app.get("/originals/<id:id>")
     def original(id: int) -> HTTPResponse:
         image = gallery.reader.image(id)
-        file = open_original(gallery.config.gallery, image.path)
+        file = open_original(config.gallery, image.path)
         return send_original(
             file,
             image,
             download=params.flag(_asked(), "download"),
-            strip_location=gallery.config.strip_location,
+            stripper=stripper,
         )
 
 
