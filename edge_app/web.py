@@ -7,13 +7,12 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bottle
 from bottle import HTTPResponse, request, response
 
-from edge_app import VERSION, monitor, params
+from edge_app import VERSION, monitor, page, params
 from edge_app.config import Limits
 from edge_app.decode import WHOLE
 from edge_app.errors import EdgeAppError, LimitError, UsageError
@@ -43,11 +42,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HERE = Path(__file__).parent
-# Inside the package where it was installed, beside it in a checkout.
-STATIC = HERE / "static" if (HERE / "static").is_dir() else HERE.parent / "static"
-PAGE_FOLDERS = ("css", "js", "icons", "messages")  # not images: that is the default gallery
-
 
 def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplication:
     """The WSGI application: the page, the JSON API, thumbnails, originals, and figures."""
@@ -56,41 +50,13 @@ def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplicat
     app.install(_answer_errors)
     app.default_error_handler = _bottle_error
     monitor.add_routes(app, gallery, watcher)
-    _add_page(app)
+    page.add_routes(app)
     _add_status(app, gallery, watcher)
     _add_listings(app, gallery)
     _add_searches(app, gallery)
     _add_duplicates(app, gallery, review)
     _add_files(app, gallery)
     return Thumbnails(app, gallery.thumbnails)
-
-
-def _add_page(app: bottle.Bottle) -> None:
-    files = _page_files()
-
-    @app.get("/")
-    def index() -> HTTPResponse:
-        return bottle.static_file("index.html", STATIC)
-
-    @app.get("/<name:re:[^/]+>")
-    @app.get(f"/<name:re:(?:{'|'.join(PAGE_FOLDERS)})/.+>")
-    def static(name: str) -> HTTPResponse:
-        if name not in files:
-            bottle.abort(404, f"Not found: {request.path!r}")
-        answer = bottle.static_file(name, STATIC)
-        # Small files, asked for again at each visit: an update shows at once.
-        answer.set_header("Cache-Control", "no-cache")
-        return answer
-
-
-def _page_files() -> frozenset[str]:
-    """The files of the page, by their paths below STATIC. A client's path is looked up among them
-    and never reaches the file system, where `js/../images/` would lead elsewhere."""
-    found = [
-        *STATIC.glob("*"),
-        *(file for name in PAGE_FOLDERS for file in STATIC.glob(f"{name}/**/*")),
-    ]
-    return frozenset(file.relative_to(STATIC).as_posix() for file in found if file.is_file())
 
 
 def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:

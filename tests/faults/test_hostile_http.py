@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from edge_app import memory, web
+from edge_app import memory, page
 from edge_app.cli import main
 from edge_app.config import Config, MiB
 from edge_app.gallery import Gallery
@@ -62,19 +62,19 @@ def statuses() -> Counter[int]:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def page_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The page's files, with a photo in the default gallery beside them."""
     home = tmp_path_factory.mktemp("page") / "static"
-    shutil.copytree(web.STATIC, home, ignore=shutil.ignore_patterns("images"))
+    shutil.copytree(page.STATIC, home, ignore=shutil.ignore_patterns("images"))
     (home / "images").mkdir()
     (home / "images/photo.jpg").write_text(hostile.CANARY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(web, "STATIC", home)
+        patch.setattr(page, "STATIC", home)
         yield
 
 
 @pytest.fixture(scope="module")
-def site(config: Config, page: None, statuses: Counter[int]) -> Iterator[Site]:
+def site(config: Config, page_files: None, statuses: Counter[int]) -> Iterator[Site]:
     gallery = Gallery(config)
     watcher = Watcher(config, watch=False)
     watcher.status = IndexingStatus()
