@@ -24,8 +24,8 @@ Parser = argparse.ArgumentParser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code: 0 done, 1 failed, 2 usage, 75 another writer holds the
-    index."""
+    """Run one command; the exit code: 0 done, 1 failed, 2 an argument or an image named by one
+    can't be used, 75 another writer holds the index."""
     options = make_parser().parse_args(arguments)
     # Options and settings have the same names, so that an option is declared in one place only.
     given = {field.name for field in fields(Config)} & vars(options).keys()

@@ -110,6 +110,7 @@ def search(config: Config, options: Namespace) -> int:
     """Print the most similar images of each query."""
     values = {name: value for name, value in vars(options).items() if value is not None}
     box = params.box(values) or WHOLE
+    weight = params.number(values, "weight", config.limits.unlike_weight)
     if not options.images and options.word is None:
         raise UsageError("nothing to search for: name an IMAGE, or a --word")
     gallery = Gallery(config)
@@ -122,7 +123,7 @@ def search(config: Config, options: Namespace) -> int:
             names.append([options.word])
         if options.together or options.unlike or options.word is not None:
             unlikes = [gallery.query_of_name(snapshot, name) for name in options.unlike]
-            queries = [gallery.combined(queries, unlikes, options.weight)]
+            queries = [gallery.combined(queries, unlikes, weight)]
             names = [[word for name in names for word in name]]
         answers = gallery.similar(
             snapshot,

@@ -58,6 +58,7 @@ class Limits:
     # --- one request -----------------------------------------------------------------------------
     upload_bytes: int = 32 * MiB  # a multipart body that says its length
     upload_unsized_bytes: int = 16 * MiB  # a chunked one, which can't be refused before it comes
+    form_parts: int = 64  # fields and files of a multipart body
     body_bytes: int = 1 * MiB  # any other body
     header_bytes: int = 16 * 1024  # request line and headers together
     header_s: float = 10.0  # from a request's first byte to its last header
@@ -69,7 +70,11 @@ class Limits:
     connections: int = 128  # over this the one doing least makes room
     connections_per_address: int = 64
     idle_s: float = 60.0  # between two requests on one connection
-    send_s: float = 30.0  # a client that takes not one byte of its answer for so long is gone
+    send_s: float = 30.0  # a client that takes not one byte of its answer for so long is gone, ...
+    send_bytes_per_s: int = (
+        32 * 1024
+    )  # ... and so is one that needs longer than 1 s for each of these
+    stripped_bytes: int = 128 * MiB  # originals without location that are in memory at one time
     linger_s: float = 2.0  # what a refused client still sends is read and dropped for so long, ...
     linger_bytes: int = 4 * MiB  # ... and no further than this
     server_threads: int = 8

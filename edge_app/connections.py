@@ -23,127 +23,19 @@ from ipaddress import ip_address
 from typing import Any
 
 from waitress.adjustments import Adjustments
-from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
+from edge_app.channel import Channel
 from edge_app.config import Limits
 from edge_app.eventloop import EventLoop
-from edge_app.httprequest import AppTask, Refusal, RefusalTask, Request
+from edge_app.httprequest import Refusal
 from edge_app.refusal import refusal, status_line
 
 log = logging.getLogger(__name__)
 
 LOOP_S = 0.25  # how often the loop wakes by itself; deadlines are this exact at best
-FRESH_S = 0.25  # a new connection has so long to send a request before others rank above it
 ACCEPTS = 16  # per turn of the loop, so that those accepted are read before they are evicted
-
-
-class Channel(HTTPChannel):  # type: ignore[misc]
-    """One connection: what it is doing, since when, and how long it may."""
-
-    task_class = AppTask
-    error_task_class = RefusalTask
-    request: Request | None
-    close_when_flushed: bool
-    answered = False
-    refused = False
-    linger_until: float | None = None
-    lingered_bytes = 0
-
-    def __init__(self, server: Server, *args: Any, **kwargs: Any) -> None:
-        self.limits = server.limits
-        self.idle_since = time.monotonic()
-        super().__init__(server, *args, **kwargs)
-
-    def parser_class(self, adj: Adjustments) -> Request:
-        return Request(adj, self.limits, lambda: self.server.admits_upload(self))
-
-    @property
-    def uploading(self) -> bool:
-        return any(request.is_upload for request in (self.request, *self.requests) if request)
-
-    @property
-    def busy(self) -> bool:
-        """A request is being answered, or its body is on the way."""
-        return bool(
-            self.requests
-            or self.total_outbufs_len
-            or (self.request is not None and self.request.headers_finished)
-        )
-
-    def service(self) -> None:
-        self.refused = self.requests[0].error is not None
-        with self.server.loop.on_behalf_of(self):
-            super().service()
-        self.idle_since = time.monotonic()
-        self.answered = True
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Answer the request that is half here, then close."""
-        with self.requests_lock:
-            request, self.request = self.request, None
-            if request is None:
-                return
-            request.error, request.completed = refusal, True
-            self.requests.append(request)
-            if len(self.requests) == 1:
-                self.server.add_task(self)
-
-    def check_deadlines(self, now: float) -> None:
-        if self.linger_until is not None:
-            overdue = now > self.linger_until
-        elif self.total_outbufs_len:
-            overdue = time.time() - self.last_activity > self.limits.send_s
-        elif self.requests:
-            overdue = False  # waiting for us, not we for it
-        elif self.request is not None:
-            overdue = False
-            if now > self.request.deadline:
-                self.refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, "The request took too long."))
-        else:
-            overdue = now - self.idle_since > self.limits.idle_s
-        if overdue:
-            self.handle_close()
-
-    def rank(self, now: float) -> tuple[int, float] | None:
-        """Who goes first when the server is full: the lowest; None must stay."""
-        if self.linger_until is not None:
-            return 0, self.linger_until
-        if self.requests or self.uploading:
-            return None
-        if self.total_outbufs_len:  # a slow reader of an answer that is ready
-            return 4, self.idle_since
-        if self.request is not None:  # headers are dripping in
-            return (1 if now - self.request.started > FRESH_S else 3), self.request.started
-        if not self.answered:
-            return (1 if now - self.idle_since > FRESH_S else 3), self.idle_since
-        return 2, self.idle_since  # kept alive between two requests
-
-    # A refused client may still be sending. Closing then would reset the connection and throw
-    # away the answer, so: send it, say that no more comes, and drop what arrives for a while.
-
-    def handle_write(self) -> None:
-        if not (self.refused and self.close_when_flushed):
-            super().handle_write()
-            return
-        self._flush_exception(self._flush_some)
-        if self.connected and not self.total_outbufs_len:
-            self.close_when_flushed = False
-            self.linger_until = time.monotonic() + self.limits.linger_s
-            with contextlib.suppress(OSError):
-                self.socket.shutdown(socket.SHUT_WR)
-
-    def readable(self) -> bool:
-        return self.linger_until is not None or super().readable()
-
-    def handle_read(self) -> None:
-        if self.linger_until is None:
-            super().handle_read()
-            return
-        self.lingered_bytes += len(self.recv(self.adj.recv_bytes))
-        if self.lingered_bytes > self.limits.linger_bytes:
-            self.handle_close()
 
 
 class Settings(Adjustments):  # type: ignore[misc]
@@ -187,8 +79,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             # Over these waitress would write to a temporary file.
             inbuf_overflow=2 * limits.upload_bytes,
             outbuf_overflow=1 << 40,
-            # A thread that streams waits while its client is behind by this much.
-            outbuf_high_watermark=1024 * 1024,
+            outbuf_high_watermark=1 << 40,  # over this a thread would wait for its client
             recv_bytes=32 * 1024,
             cleanup_interval=1,
             connection_limit=1 << 30,  # ours closes one instead of accepting none
@@ -242,6 +133,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         return len(self.active_channels)
 
     def add_task(self, channel: Channel) -> None:
+        if channel.hold():
+            return
         request = channel.requests[0]
         if request.error is None and self.is_quick(request.path):
             self.loop.soon(lambda: self._answer_here(channel), self.trigger)

@@ -38,10 +38,10 @@ class Settings(NamedTuple):
     decoder: str  # the module whose `decode` is called
 
 
-def message(head: dict[str, Any], body: bytes = b"") -> bytes:
-    """One message of either direction."""
+def message(head: dict[str, Any], body: bytes | memoryview = b"") -> list[bytes | memoryview]:
+    """One message of either direction, in parts: the body may be large."""
     text = json.dumps(head).encode()
-    return LENGTHS.pack(len(text), len(body)) + text + body
+    return [LENGTHS.pack(len(text), len(body)), text, body]
 
 
 def main() -> None:
@@ -85,14 +85,14 @@ def _cap_memory(growth_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _send(answers: BinaryIO, answer: bytes) -> None:
-    answers.write(answer)
+def _send(answers: BinaryIO, answer: list[bytes | memoryview]) -> None:
+    answers.writelines(answer)
     answers.flush()
 
 
 def _answer(
     head: dict[str, Any], body: bytes, settings: Settings, limits: Limits, decode: Decode
-) -> bytes:
+) -> list[bytes | memoryview]:
     """The message for one job: what was decoded, that it is known, or the error and its text."""
     try:
         data = body if head["path"] is None else _read(settings, head["path"], limits)
@@ -124,7 +124,7 @@ def _read(settings: Settings, path: str, limits: Limits) -> bytes:
             raise UnreadableError(f"can't be read: {error.strerror}") from None
 
 
-def _pack(decoded: Decoded) -> bytes:
+def _pack(decoded: Decoded) -> list[bytes | memoryview]:
     """A `Decoded` as a message; `unpack` is its inverse."""
     facts = {
         "width_px": decoded.width_px,

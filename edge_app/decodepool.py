@@ -14,6 +14,7 @@ from edge_app.config import Limits
 from edge_app.decode import WHOLE, Box, Decoded
 from edge_app.decodechild import Settings
 from edge_app.decodeprocess import DecodeProcess, Job, Outcome, Same, ready
+from edge_app.errors import BusyError
 
 __all__ = ["DecodePool", "Job", "Outcome", "Same"]
 
@@ -41,6 +42,7 @@ class DecodePool:
         self._nice = nice
         self._decoder = decoder
         self._lock = threading.Lock()
+        self._places = threading.Semaphore(workers)  # each is a child that may grow to its cap
         self._spare: list[DecodeProcess] = []  # at most one, kept warm for decode()
         self._closed = False
 
@@ -68,12 +70,23 @@ class DecodePool:
             for child in children:
                 child.close()
 
-    def decode(self, source: str | bytes, boxes: tuple[Box, ...] = (WHOLE,)) -> Decoded:
-        """One image, while someone waits: in a child of its own, not niced. From any thread."""
+    def decode(
+        self, source: str | bytes | memoryview, boxes: tuple[Box, ...] = (WHOLE,)
+    ) -> Decoded:
+        """One image, while someone waits: in a child of its own, not niced. From any thread; of
+        more than `workers` at a time the rest wait, and BusyError ends too long a wait."""
+        if not self._places.acquire(timeout=self._limits.decode_s):
+            raise BusyError("too many images are being decoded at once; try again")
+        try:
+            return self._decode(Job(None, source, boxes))
+        finally:
+            self._places.release()
+
+    def _decode(self, job: Job) -> Decoded:
         with self._lock:
             children, self._spare = self._spare, []
         try:
-            [(_, outcome)] = self._work([Job(None, source, boxes)], children, workers=1, nice=0)
+            [(_, outcome)] = self._work([job], children, workers=1, nice=0)
         except BaseException:
             for child in children:
                 child.close()

@@ -52,7 +52,7 @@ class Job:
     """One image to decode: an original by its path below the library root, or the bytes."""
 
     key: Any  # the caller's, untouched
-    source: str | bytes
+    source: str | bytes | memoryview
     boxes: tuple[Box, ...] = (WHOLE,)
     known: bytes | None = None  # a fingerprint: an original that has it is not decoded
 
@@ -90,7 +90,7 @@ class DecodeProcess:
         with suppress(BrokenPipeError):  # it is dead, which shows when its answer is due
             known = job.known and job.known.hex()
             head = {"path": path, "boxes": job.boxes, "known": known}
-            self._input.write(message(head, body))
+            self._input.writelines(message(head, body))
             self._input.flush()
 
     def answer(self) -> tuple[Job, Outcome] | None:

@@ -24,6 +24,7 @@ class UsageError(EdgeAppError):
 class NotFoundError(EdgeAppError):
     """The thing asked for is not in the index (any more)."""
 
+    exit_code = 2
     status = 404
     code = "not_found"
 
@@ -31,6 +32,7 @@ class NotFoundError(EdgeAppError):
 class LimitError(EdgeAppError):
     """An input is over a limit of `config.Limits`."""
 
+    exit_code = 2
     status = 413
     code = "too_large"
 
@@ -66,6 +68,7 @@ class DelegateError(EdgeAppError):
 class DecodeError(EdgeAppError):
     """These bytes are not an image we can use; `str(error)` is the reason that is recorded."""
 
+    exit_code = 2
     status = 422
     code = "not_an_image"
 
@@ -73,6 +76,7 @@ class DecodeError(EdgeAppError):
 class UnreadableError(DecodeError):
     """The original could not be read this time; worth another try even if it did not change."""
 
+    exit_code = 1
     status = 503
     code = "unreadable"
 

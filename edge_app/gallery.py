@@ -204,7 +204,7 @@ class Gallery:
         return Query(vector, frozenset().union(*(q.exclude for q in (*likes, *unlikes))))
 
     def embed(
-        self, snapshot: Snapshot, source: str | bytes, box: Box = WHOLE
+        self, snapshot: Snapshot, source: str | bytes | memoryview, box: Box = WHOLE
     ) -> tuple[Floats, Decoded]:
         """(dim,) float32 unit vector of a file's bytes, or of a path below the library root, and
         what decoding told of it."""
@@ -253,7 +253,9 @@ class Gallery:
     @cached_property
     def _pool(self) -> DecodePool:
         size_px = self._embedder.card.input_size_px
-        return DecodePool(self.config.gallery, size_px, self.config.limits, workers=1, nice=0)
+        limits = self.config.limits
+        workers = memory.default_workers(limits)
+        return DecodePool(self.config.gallery, size_px, limits, workers, nice=0)
 
 
 def _is_unchanged(file: Path, image: ImageRecord) -> bool:

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from edge_app import announce
+from edge_app import announce, memory
 from edge_app.compress import Compress
 from edge_app.config import Config
 from edge_app.connections import Server
@@ -49,6 +49,7 @@ def serve(
 
     `on_ready` gets the URLs that work, addresses before names, once the socket listens.
     """
+    memory.return_large_blocks()
     stop = stop or threading.Event()
     traffic = Traffic()
     guarded = Watched(protect(app, config), traffic, log=config.access_log)

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from waitress.adjustments import Adjustments
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 
 from edge_app.config import Limits
@@ -71,6 +71,12 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         limits = self.limits
         received: int = self.body_bytes_received
         return self.started + limits.header_s + received / limits.body_bytes_per_s
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # of Python: an address such as http://[, a length of 5,000 digits
+            raise ParsingError("The header can't be read.") from None
 
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)

@@ -33,7 +33,7 @@ def number(values: Mapping[str, Any], name: str, default: float | None) -> float
         return default
     try:
         value = float(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # JSON may hold a whole number of 4,300 digits
         value = math.nan
     if isinstance(text, bool) or not math.isfinite(value):
         raise UsageError(f"{name} {text!r} is not a number")
@@ -80,7 +80,7 @@ def box(values: Mapping[str, Any]) -> Box | None:
     parts = value.split(",") if isinstance(value, str) else value
     try:
         region = Box(*(float(part) for part in parts))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise UsageError(f"box {value!r} is not four numbers x,y,w,h") from None
     # Browsers round: a box may reach over the edge by less than a pixel of any image we accept.
     over = max(region.x + region.w, region.y + region.h) - 1

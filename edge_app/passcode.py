@@ -36,6 +36,7 @@ BEARER = re.compile(rf"Bearer {TOKEN}", re.IGNORECASE)  # RFC 6750, 2.1
 LOGIN, STYLE = "/login", "/login.css"
 # From OWASP's password storage cheat sheet, the set with the least memory: 16 MiB, 0.28 s.
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 5
+LINE = re.compile(r"scrypt(\$[0-9]{1,8}){3}\$[A-Za-z0-9+/]{22}==\$[A-Za-z0-9+/]{43}=")
 FORM_BYTES = 4096
 RETRY = ("Retry-After", "1")
 HERE = Path(__file__).parent
@@ -75,12 +76,7 @@ def read_hash(path: Path) -> str:
         raise ServeError(f"cannot read the passcode file {path}: {error}") from error
     if shared:
         raise ServeError(f"other users may read the passcode file {path}: chmod 600 {path}")
-    try:
-        scheme, *numbers, salt, digest = line.split("$")
-        valid = scheme == "scrypt" and len(list(map(int, numbers))) == 3 and salt and digest
-    except ValueError:
-        valid = False
-    if not valid:
+    if not LINE.fullmatch(line):
         raise ServeError(
             f"{path} holds no passcode hash; make one: python -m edge_app passcode {path}"
         )

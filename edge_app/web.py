@@ -7,16 +7,16 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bottle
 from bottle import HTTPResponse, request, response
 
-from edge_app import VERSION, monitor, params
-from edge_app.config import MiB
+from edge_app import VERSION, monitor, page, params
+from edge_app.config import Limits
 from edge_app.decode import WHOLE
-from edge_app.errors import EdgeAppError, UsageError
+from edge_app.errors import EdgeAppError, LimitError, UsageError
+from edge_app.form import read_form
 from edge_app.gallery import Gallery, Query
 from edge_app.jsonview import (
     facets_of,
@@ -32,7 +32,7 @@ from edge_app.openapi import description
 from edge_app.originals import open_original
 from edge_app.review import Review
 from edge_app.search import Match
-from edge_app.sending import is_known, send_original
+from edge_app.sending import Stripper, is_known, send_original
 from edge_app.snapshot import Snapshot
 from edge_app.thumbs import Thumbnails
 from edge_app.watch import Watcher
@@ -42,42 +42,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HERE = Path(__file__).parent
-# Inside the package where it was installed, beside it in a checkout.
-STATIC = HERE / "static" if (HERE / "static").is_dir() else HERE.parent / "static"
-
 
 def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplication:
     """The WSGI application: the page, the JSON API, thumbnails, originals, and figures."""
-    # Bottle keeps larger bodies in temporary files; the guard has bounded them, and an upload
-    # must not touch the disk.
-    bottle.BaseRequest.MEMFILE_MAX = gallery.config.limits.upload_bytes + MiB
     app = bottle.Bottle()
     app.router.add_filter("id", lambda _: ("[0-9]{1,18}", int, str))  # what SQLite can hold
     app.install(_answer_errors)
     app.default_error_handler = _bottle_error
     monitor.add_routes(app, gallery, watcher)
-    _add_page(app)
+    page.add_routes(app)
     _add_status(app, gallery, watcher)
     _add_listings(app, gallery)
     _add_searches(app, gallery)
     _add_duplicates(app, gallery, review)
     _add_files(app, gallery)
     return Thumbnails(app, gallery.thumbnails)
-
-
-def _add_page(app: bottle.Bottle) -> None:
-    @app.get("/")
-    def index() -> HTTPResponse:
-        return bottle.static_file("index.html", STATIC)
-
-    @app.get("/<name:re:[a-z0-9.-]+>")
-    @app.get("/<folder:re:css|js|icons|messages>/<name:re:[a-z0-9/._-]+>")
-    def static(name: str, folder: str = "") -> HTTPResponse:
-        answer = bottle.static_file(f"{folder}/{name}", STATIC)
-        # Small files, asked for again at each visit: an update shows at once.
-        answer.set_header("Cache-Control", "no-cache")
-        return answer
 
 
 def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
@@ -112,18 +91,18 @@ def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
     reader = gallery.reader
 
     def page_size() -> int:
-        return params.integer(request.query, "limit", limits.page_images, 1, limits.page_images_max)
+        return params.integer(_asked(), "limit", limits.page_images, 1, limits.page_images_max)
 
     @app.get("/api/images")
     def images() -> dict[str, Any]:
-        wanted = params.ids(request.query, "ids", limits.page_images_max)
+        wanted = params.ids(_asked(), "ids", limits.page_images_max)
         if wanted:
             items = [image_of(image) for image in reader.images(wanted)]
             return {"items": items, "next": None, "total": len(items)}
         page = reader.page(
-            params.text(request.query, "sort") or "-date",
-            params.filters(request.query),
-            params.text(request.query, "cursor"),
+            params.text(_asked(), "sort") or "-date",
+            params.filters(_asked()),
+            params.text(_asked(), "cursor"),
             page_size(),
         )
         items = [image_of(image) for image in page.items]
@@ -131,8 +110,8 @@ def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
 
     @app.get("/api/layout")
     def layout() -> HTTPResponse:
-        sort = params.text(request.query, "sort") or "-date"
-        found = reader.layout(sort, params.filters(request.query))
+        sort = params.text(_asked(), "sort") or "-date"
+        found = reader.layout(sort, params.filters(_asked()))
         return _tagged_json(layout_of(found, by_date=sort in ("date", "-date")))
 
     @app.get("/api/folders")
@@ -149,7 +128,7 @@ def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
 
     @app.get("/api/rejected")
     def rejected() -> dict[str, Any]:
-        page = reader.rejected(params.text(request.query, "cursor"), page_size())
+        page = reader.rejected(params.text(_asked(), "cursor"), page_size())
         items = [rejected_of(file) for file in page.items]
         return {"items": items, "next": page.next, "total": page.total}
 
@@ -189,21 +168,21 @@ def _add_searches(app: bottle.Bottle, gallery: Gallery) -> None:
 
     @app.get("/api/words")
     def words() -> dict[str, Any]:
-        return {"words": gallery.words.complete(params.text(request.query, "q") or "")}
+        return {"words": gallery.words.complete(params.text(_asked(), "q") or "")}
 
     @app.get("/api/images/<id:id>/similar")
     def similar(id: int) -> dict[str, Any]:
         gallery.reader.image(id)  # an unknown id is 404 even before there is an index
         snapshot = gallery.searchable()
-        box = params.box(request.query)
+        box = params.box(_asked())
         query = gallery.query_of_id(snapshot, id, box or WHOLE)
-        return answer(snapshot, query, {"like": [id], "unlike": [], "box": box}, request.query)
+        return answer(snapshot, query, {"like": [id], "unlike": [], "box": box}, _asked())
 
     @app.post("/api/search")
     def combined() -> dict[str, Any]:
         if request.content_type.startswith("multipart/form-data"):
             return upload()
-        values = _json_object()
+        values = _json_object(limits)
         like = params.ids(values, "like", limits.query_images)
         unlike = params.ids(values, "unlike", limits.query_images)
         word = params.text(values, "word")
@@ -221,15 +200,13 @@ def _add_searches(app: bottle.Bottle, gallery: Gallery) -> None:
         return answer(snapshot, query, described, values)
 
     def upload() -> dict[str, Any]:
-        try:
-            values, file = request.forms, request.files.get("image")
-        except (LookupError, ValueError) as error:  # Bottle lets Python's errors through
-            raise UsageError(f"the form can't be read: {error}") from None
-        if file is None:
+        body = memoryview(request.environ["wsgi.input"].read())
+        values, files = read_form(body, request.environ["CONTENT_TYPE"], limits)
+        if "image" not in files:
             raise UsageError("the form has no file field named image")
         box = params.box(values)
         snapshot = gallery.searchable()
-        vector, decoded = gallery.embed(snapshot, file.file.read(), box or WHOLE)
+        vector, decoded = gallery.embed(snapshot, files["image"], box or WHOLE)
         described = {
             "upload": {
                 "width": decoded.width_px,
@@ -246,9 +223,9 @@ def _add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> Non
 
     @app.get("/api/duplicates")
     def duplicates() -> dict[str, Any]:
-        least = params.number(request.query, "min_score", limits.duplicate_score)
+        least = params.number(_asked(), "min_score", limits.duplicate_score)
         assert least is not None
-        start = params.integer(request.query, "cursor", 0, 0, 2**31)
+        start = params.integer(_asked(), "cursor", 0, 0, 2**31)
         found, pending = review.groups(least)
         end = start + limits.page_groups
         return {
@@ -265,26 +242,42 @@ def _add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> Non
 
     @app.post("/api/duplicates/dismiss")
     def dismiss() -> dict[str, Any]:
-        ids = params.ids(_json_object(), "ids", limits.dismiss_images)
+        ids = params.ids(_json_object(limits), "ids", limits.dismiss_images)
         return {"dismissed": review.dismiss(ids)}
 
 
 def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
+    config = gallery.config
+    stripper = Stripper(config.limits) if config.strip_location else None
+
     @app.get("/originals/<id:id>")
     def original(id: int) -> HTTPResponse:
         image = gallery.reader.image(id)
-        file = open_original(gallery.config.gallery, image.path)
+        file = open_original(config.gallery, image.path)
         return send_original(
             file,
             image,
-            download=params.flag(request.query, "download"),
-            strip_location=gallery.config.strip_location,
+            download=params.flag(_asked(), "download"),
+            stripper=stripper,
         )
 
 
-def _json_object() -> dict[str, Any]:
+def _asked() -> Mapping[str, str]:
+    """The values of the query string; Bottle leaves their UTF-8 undecoded."""
     try:
-        values = json.loads(request.body.read())
+        values: Mapping[str, str] = request.query.decode()
+    except UnicodeDecodeError:
+        raise UsageError("the query string is not UTF-8") from None
+    return values
+
+
+def _json_object(limits: Limits) -> dict[str, Any]:
+    # Not Bottle's `request.body`, which keeps larger ones in temporary files.
+    body = request.environ["wsgi.input"].read(limits.body_bytes + 1)
+    if len(body) > limits.body_bytes:  # it came as a form, which may be larger
+        raise LimitError(f"the body is over the limit of {limits.body_bytes} bytes (body_bytes)")
+    try:
+        values = json.loads(body)
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):

@@ -126,7 +126,7 @@ UPWARDS = [
 PLACES = ["", "css/", "js/", "icons/", "static/", "thumbs/", "originals/", "api/images/", "api/"]
 TARGETS = [
     "etc/passwd", "proc/self/environ", "notes.txt", "outside/secret.txt", "catalog.db",
-    "images/README.md", "edge_app/config.py",
+    "images/photo.jpg", "edge_app/config.py",
 ]  # fmt: skip
 
 

@@ -201,8 +201,14 @@ def test_info_names_what_runs_and_what_to_fix(
         (["index", "--index", "{library}/index"], 2, ["{library}/index", "--index"]),
         (["index", "--index", "{tmp}/file"], 1, ["{tmp}/file"]),
         (["search", "{library}/2019/0.png", "--index", "{tmp}/new"], 1, ["{tmp}/new", "index"]),
-        (["search", "{tmp}/nothing.jpg"], 1, ["nothing.jpg"]),
-        (["search", "{tmp}/file"], 1, ["{tmp}/file", "not an image"]),
+        (["search", "{tmp}/nothing.jpg"], 2, ["nothing.jpg"]),
+        (["search", "{tmp}/file"], 2, ["{tmp}/file", "not an image"]),
+        (["search", "{tmp}/file", "--limit", "file_bytes=9"], 2, ["{tmp}/file", "file_bytes"]),
+        (
+            ["search", "{tmp}/copy.png", "--limit", "decode_pixels=9"],
+            2,
+            ["{tmp}/copy.png", "decode_pixels"],
+        ),
         (["search", "{library}/2019/0.png", "--k", "0"], 2, ["k 0"]),
         (["search", "{library}/2019/0.png", "--k", "1001"], 2, ["1001", "1000"]),
         (["search", "{library}/2019/0.png", "--min-score", "nan"], 2, ["nan"]),
@@ -210,6 +216,7 @@ def test_info_names_what_runs_and_what_to_fix(
         (["search", "{library}/2019/0.png", "--box", "0,0,0.1,0.1"], 2, ["box_px"]),
         (["search", "{library}/2019/0.png", "--box", "0,0,0,1"], 2, ["box"]),
         (["search", "{library}/2019/0.png", "--unlike", "{library}/2019/0.png"], 2, ["unlike"]),
+        (["search", "{library}/2019/0.png", "--weight", "nan"], 2, ["nan"]),
         (["search", "{library}/2019/0.png", "--from", "soon"], 2, ["soon"]),
         (["search", "{library}/2019/0.png", "--orientation", "flat"], 2, ["flat"]),
         (["serve", "--port", "99999"], 1, ["99999", "--port"]),
@@ -231,6 +238,7 @@ def test_a_mistake_is_one_line_and_an_exit_code(
     (tmp_path / "file").write_text("not a photo, not a folder, not a model")
     (tmp_path / "bare.tflite").write_text("not a model either")
     (tmp_path / "empty").mkdir()
+    save(tmp_path / "copy.png", 1)
     places = {"tmp": str(tmp_path), "library": str(library)}
     given = [argument.format(**places) for argument in arguments]
     defaults = {"--gallery": library, "--index": index, "--model": model}

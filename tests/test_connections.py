@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,8 @@ def test_headers_over_16_kib_are_refused(head: bytes, parked: Park) -> None:
         (UPLOAD + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"x" * 3000, 400),
         (UPLOAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"T: x\r\n" * 9000, 400),
         (UPLOAD.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (UPLOAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
+        (GET.replace(b"/", b"http://[/", 1), 400),
         (GET.replace(b"HTTP/1.1", b"HTTP/2.0"), 505),
         (GET.replace(b" HTTP/1.1", b""), 505),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),  # TLS
@@ -353,6 +355,110 @@ def test_one_address_on_the_network_has_fewer_places_than_all_together(parked: P
         parked(site, FORM + b"Content-Length: 9\r\n\r\nhalf")
         time.sleep(0.1)
         assert parse_answer(parked(site, FORM + b"Content-Length: 9\r\n\r\n")).status == 503
+
+
+# --- requests sent ahead -------------------------------------------------------------------------
+
+
+def sized(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+    """An app whose answer has as many bytes as the path says."""
+    size = int(environ["PATH_INFO"][1:] or 5)
+    start_response("200 OK", [("Content-Length", str(size))])
+    return [b"x" * size]
+
+
+# More than the buffers of two sockets hold.
+BIG = b"GET /16000000 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_requests_sent_ahead_are_answered_in_turn() -> None:
+    sizes = [3, 100_000, 0, 2_000, 16_000_000, 1]
+    ahead = b"".join(b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % size for size in sizes)
+    with serving(sized) as site, site.connect() as connection:
+        connection.sendall(ahead)
+        with connection.makefile("rb") as stream:
+            for size in sizes:
+                head = b"".join(iter(stream.readline, b"\r\n"))
+                assert head.startswith(b"HTTP/1.1 200 ")
+                assert stream.read(size) == b"x" * size
+
+
+def test_who_sends_ahead_and_reads_nothing_holds_no_thread(parked: Park) -> None:
+    with serving(sized, config(server_threads=2)) as site:
+        for _ in range(4):
+            parked(site, BIG + BIG)
+        time.sleep(0.3)
+        assert site.ask("/5").body == b"xxxxx"
+        assert site.send(b"garbage\r\n\r\n").startswith(b"HTTP/1.0 400 ")
+
+
+def test_no_more_than_one_answer_waits_for_who_sends_ahead(parked: Park) -> None:
+    asked: list[str] = []
+
+    def app(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+        asked.append(environ["PATH_INFO"])
+        return sized(environ, start_response)
+
+    with serving(app) as site:
+        parked(site, BIG * 5)
+        time.sleep(0.3)
+        assert len(asked) == 1
+
+
+def test_who_sends_ahead_and_reads_nothing_makes_room_for_others(parked: Park) -> None:
+    with serving(sized, config(connections=2)) as site:
+        for _ in range(2):
+            parked(site, BIG + BIG)
+        time.sleep(0.3)
+        assert site.ask("/5").status == 200
+
+
+@pytest.mark.parametrize(
+    ("ahead", "limits"),
+    [
+        (b"", {}),
+        (BIG, {}),
+        (FORM + b"Content-Length: 9\r\n\r\nhalf", {"header_s": 0.5, "send_bytes_per_s": 1}),
+    ],
+    ids=["nothing", "another request", "half an upload"],
+)
+def test_an_answer_must_be_read_at_a_least_rate(
+    ahead: bytes, limits: dict[str, float], parked: Park
+) -> None:
+    """And not a little now and then, for ever; half an upload meanwhile holds others' place."""
+    with serving(sized, config(**{"send_bytes_per_s": 32_000_000, "send_s": 0.5} | limits)) as site:
+        connection = parked(site, BIG + ahead)
+        taken, until = 0, time.monotonic() + 2
+        while time.monotonic() < until:
+            taken += len(connection.recv(200_000))
+            time.sleep(0.05)
+        assert taken + drained(connection) < 16_000_000
+
+
+def drained(connection: socket.socket) -> int:
+    """How many bytes are still to be had before the connection is closed."""
+    taken = 0
+    with suppress(ConnectionError):
+        while data := connection.recv(MiB):
+            taken += len(data)
+    return taken
+
+
+def test_an_original_that_becomes_shorter_meanwhile_ends_the_connection(
+    tmp_path: Path, parked: Park
+) -> None:
+    path = tmp_path / "original"
+    path.write_bytes(bytes(16_000_000))
+
+    def app(environ: Any, start_response: Callable[..., Any]) -> Any:
+        start_response("200 OK", [("Content-Length", "16000000")])
+        return environ["wsgi.file_wrapper"](path.open("rb"))
+
+    with serving(app) as site:
+        connection = parked(site, GET)
+        time.sleep(0.2)
+        os.truncate(path, 1000)
+        assert 0 < drained(connection) < 16_000_000
 
 
 # --- the end -------------------------------------------------------------------------------------

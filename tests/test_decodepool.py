@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -297,6 +298,27 @@ def test_a_kept_process_that_was_killed_meanwhile_is_replaced() -> None:
     with misbehaving() as pool:
         os.kill(child_of(pool.decode(b"ok")), signal.SIGKILL)
         assert pool.decode(b"ok").format == "ok"
+
+
+def test_no_more_children_at_once_than_workers_for_those_who_wait() -> None:
+    """Each may grow to its cap: eight regions of large photos must not be eight of them."""
+    below: list[int] = []
+    with misbehaving(workers=2, limits=replace(LIMITS, decode_s=5)) as pool:
+        with ThreadPoolExecutor(6) as threads:
+            waiting = [threads.submit(pool.decode, b"sleep 0.2") for _ in range(6)]
+            while not all(future.done() for future in waiting):
+                below.append(len(processes_below(os.getpid())))
+                time.sleep(0.01)
+        assert all(isinstance(future.result(), Decoded) for future in waiting)
+    assert max(below) == 2
+
+
+def test_who_waits_too_long_for_a_child_is_told_so() -> None:
+    pool = misbehaving(limits=replace(LIMITS, decode_s=0.3))
+    with pool, ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(pool.decode, b"hang") for _ in range(2)]
+        errors = [str(future.exception()) for future in asked]
+    assert [error for error in errors if "at once" in error], errors
 
 
 def test_images_of_many_threads_are_decoded_beside_a_run() -> None:

@@ -38,12 +38,13 @@ LAYERS: list[set[str]] = [
     {"merge"},
     {"watch"},
     # answers
-    {"params", "jsonview", "openapi"},
+    {"params", "form", "jsonview", "openapi", "page"},
     {"sending", "traffic"},
     {"thumbs", "monitor"},
     {"web"},
     # between the network and the routes
     {"eventloop", "httprequest", "policy", "passcode", "compress", "announce"},
+    {"channel"},
     {"connections"},
     {"guard"},
     # the command line

@@ -92,7 +92,17 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         write_passcode(path, RIGHT, LIMITS)
 
 
-@pytest.mark.parametrize("text", ["", "secret in plain text", "scrypt$1$2$3$only", "md5$1$2$3$a$b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "secret in plain text",
+        "scrypt$1$2$3$only",
+        "md5$16$8$1$" + "A" * 22 + "==$" + "A" * 43 + "=",
+        "scrypt$16$8$1$" + "A" * 22 + "==$" + "A" * 30,  # cut off
+        "scrypt$16$8$1$" + "?" * 22 + "==$" + "A" * 43 + "=",
+    ],
+)
 def test_a_file_without_a_hash_is_refused_with_the_command_that_makes_one(
     tmp_path: Path, text: str
 ) -> None:

@@ -42,8 +42,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     exif[0x0112] = 6  # lies on its side
     picture(20, 90, 60).save(root / "tall <img onerror=alert(1)>.jpg", exif=exif)
     save(root / "2020/a/twin.png", 30, width_px=50, height_px=50)
-    (root / "2020/b").mkdir()
-    (root / "2020/b/twin.png").write_bytes((root / "2020/a/twin.png").read_bytes())
+    (root / "2020/bäder").mkdir()
+    (root / "2020/bäder/twin.png").write_bytes((root / "2020/a/twin.png").read_bytes())
     (root / "broken.jpg").write_bytes(b"no image")
     return root
 
@@ -148,6 +148,7 @@ def test_images_are_filtered(site: Site) -> None:
 
     assert len(names(folder="2020")) == 2
     assert names(folder="2020/a") == ["twin.png"]
+    assert names(folder="2020/bäder") == ["twin.png"]
     assert names(format="JPEG") == ["tall <img onerror=alert(1)>.jpg"]
     assert len(names(orientation="square")) == 2
     assert sorted(names(**{"from": "2019-05-04", "to": "2019-05-05"})) == ["img_1.png", "img_2.png"]
@@ -185,7 +186,7 @@ def test_layout_is_not_sent_twice(site: Site) -> None:
 
 def test_folders_facets_and_rejected_files(site: Site) -> None:
     folders = {f["folder"]: f["images"] for f in get(site, "/api/folders")["folders"]}
-    assert folders == {"": 1, "2019": 6, "2020/a": 1, "2020/b": 1}
+    assert folders == {"": 1, "2019": 6, "2020/a": 1, "2020/bäder": 1}
     facets = get(site, "/api/facets")
     assert facets["formats"] == [["PNG", 8], ["JPEG", 1]]
     assert facets["from"].startswith("2019-05-03")
@@ -217,8 +218,11 @@ def test_similar_with_filters_paging_and_collapse(site: Site, ids: dict[str, int
     assert len(whole) == 8
     pages = [get(site, path, k=3, offset=offset)["items"] for offset in (0, 3, 6)]
     assert [item["id"] for page in pages for item in page] == whole
-    assert {i["folder"] for i in get(site, path, folder="2020")["items"]} == {"2020/a", "2020/b"}
-    twins = {ids["2020/a/twin.png"], ids["2020/b/twin.png"]}
+    assert {i["folder"] for i in get(site, path, folder="2020")["items"]} == {
+        "2020/a",
+        "2020/bäder",
+    }
+    twins = {ids["2020/a/twin.png"], ids["2020/bäder/twin.png"]}
     (leader,) = [i for i in get(site, path, collapse=1)["items"] if i["id"] in twins]
     assert {leader["id"], *leader["folded"]} == twins
     best = get(site, path, k=1)["items"][0]["score"]
@@ -257,7 +261,7 @@ def test_more_like_these_less_like_those(site: Site, ids: dict[str, int]) -> Non
 
 def test_duplicates_are_grouped_and_dismissed(site: Site, ids: dict[str, int]) -> None:
     answer = get(site, "/api/duplicates", min_score=0.99)
-    twins = [ids["2020/a/twin.png"], ids["2020/b/twin.png"]]
+    twins = [ids["2020/a/twin.png"], ids["2020/bäder/twin.png"]]
     (group,) = [g for g in answer["groups"] if {i["id"] for i in g["images"]} >= set(twins)]
     assert answer["pending"] is False
     assert group["exact"] is True
@@ -300,6 +304,7 @@ def test_originals_whole_in_part_and_conditionally(
     assert part("bytes=-4").body == content[-4:]
     assert part(f"bytes={len(content) - 3}-").body == content[-3:]
     assert part("bytes=9999999-").status == 416
+    assert part("lines=2-5").body == content  # a unit nobody knows is ignored
     assert part("bytes=0-1", **{"If-Range": whole.headers["etag"]}).status == 206
     assert part("bytes=0-1", **{"If-Range": '"other"'}).status == 200
     assert site.ask(path, headers={"If-None-Match": whole.headers["etag"]}).status == 304
@@ -361,6 +366,7 @@ def test_the_page_and_its_files_are_served(site: Site) -> None:
         ("/api/images?from=2020-01-01&to=2019-01-01", 400),
         ("/api/images?orientation=flat", 400),
         ("/api/images?ids=1,x", 400),
+        ("/api/images?folder=%ff", 400),
         ("/api/images/1/similar?k=0", 400),
         ("/api/images/1/similar?k=1001", 400),
         ("/api/images/1/similar?k=nan", 400),
@@ -396,10 +402,13 @@ def test_a_bad_request_says_why(site: Site, path: str, status: int) -> None:
         {"like": [1], "k": 0},
         {"like": [1], "weight": "much"},
         {"like": [1], "weight": -1},
+        {"like": [1], "weight": 10**400},
+        {"like": [1], "min_score": -(10**400)},
+        {"like": [1], "k": 10**400},
         {"like": [1], "folder": 7},
         {"like": {"a": 1}},
     ],
-    ids=str,
+    ids=lambda values: str(values)[:40],
 )
 def test_a_bad_combined_query_says_why(site: Site, values: Json) -> None:
     answer = post(site, "/api/search", **values)
@@ -414,6 +423,13 @@ def test_an_unknown_id_in_a_combined_query_is_404(site: Site) -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"1", b"\xff", b"[" * 5000])
 def test_a_body_that_is_no_json_object_says_so(site: Site, body: bytes) -> None:
     assert site.post("/api/search", body).status == 400
+
+
+def test_json_has_its_limit_even_if_it_says_that_it_is_a_form(site: Site) -> None:
+    form = {"Content-Type": "multipart/form-data; boundary=edge"}
+    body = b'{"ids":[' + b"[]," * 500_000 + b"[]]}"
+    answer = site.post("/api/duplicates/dismiss", body, form)
+    assert (answer.status, answer.error) == (413, "too_large")
 
 
 @pytest.mark.parametrize(

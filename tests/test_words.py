@@ -230,7 +230,7 @@ def test_a_word_goes_with_photos_and_against_others(config: Config, search: Sear
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--word", "dask"], 1, "the closest are dusk"),
+        (["--word", "dask"], 2, "the closest are dusk"),
         ([], 2, "name an IMAGE, or a --word"),
         (["--unlike", "1.png"], 2, "name an IMAGE, or a --word"),
     ],
@@ -248,7 +248,7 @@ def test_a_model_without_words_can_not_be_asked(
     config: Config, model: Path, search: Search
 ) -> None:
     code, line = search("--word", "dawn", "--model", str(model))
-    assert code == 1
+    assert code == 2
     assert "knows no words" in line or "does not know the word 'dawn'" in line
 
 

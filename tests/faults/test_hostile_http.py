@@ -7,6 +7,7 @@ effect (the library and the index unchanged), no answer 500, no hang, and servic
 from __future__ import annotations
 
 import random
+import shutil
 import socket
 import tempfile
 import time
@@ -20,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from edge_app import memory, page
 from edge_app.cli import main
 from edge_app.config import Config, MiB
 from edge_app.gallery import Gallery
@@ -60,7 +62,19 @@ def statuses() -> Counter[int]:
 
 
 @pytest.fixture(scope="module")
-def site(config: Config, statuses: Counter[int]) -> Iterator[Site]:
+def page_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The page's files, with a photo in the default gallery beside them."""
+    home = tmp_path_factory.mktemp("page") / "static"
+    shutil.copytree(page.STATIC, home, ignore=shutil.ignore_patterns("images"))
+    (home / "images").mkdir()
+    (home / "images/photo.jpg").write_text(hostile.CANARY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "STATIC", home)
+        yield
+
+
+@pytest.fixture(scope="module")
+def site(config: Config, page_files: None, statuses: Counter[int]) -> Iterator[Site]:
     gallery = Gallery(config)
     watcher = Watcher(config, watch=False)
     watcher.status = IndexingStatus()
@@ -173,7 +187,7 @@ def raw_get(site: Site, path: str) -> Answer:
 
 
 def test_the_default_gallery_is_not_reached_through_the_page_s_files(site: Site) -> None:
-    for path in ("/images/README.md", "/css/../images/README.md", "/css/..%2fimages%2fREADME.md"):
+    for path in ("/images/photo.jpg", "/css/../images/photo.jpg", "/css/..%2fimages%2fphoto.jpg"):
         assert raw_get(site, path).status == 404, path
 
 
@@ -313,6 +327,20 @@ def test_an_upload_leaves_nothing_on_the_disk(site: Site, monkeypatch: pytest.Mo
     body = PART + hostile.encoded("JPEG") + b"\0" * (20 * MiB) + b"\r\n--edge--\r\n"
     answer = site.post("/api/search", body, {"Content-Type": "multipart/form-data; boundary=edge"})
     assert answer.status == 200
+
+
+def test_the_memory_of_large_uploads_is_given_back(site: Site, config: Config) -> None:
+    kind = {"Content-Type": "multipart/form-data; boundary=edge"}
+
+    def upload(_: int) -> int:
+        body = PART + hostile.encoded("JPEG") + bytes(31 * MiB) + b"\r\n--edge--\r\n"
+        return site.post("/api/search", body, kind).status
+
+    before = memory.resident_bytes()
+    for _ in range(2):
+        with ThreadPoolExecutor(config.limits.uploads) as senders:
+            assert list(senders.map(upload, range(config.limits.uploads))) == [200] * 4
+    assert memory.resident_bytes() - before < 64 * MiB
 
 
 REQUESTS = [
