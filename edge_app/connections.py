@@ -209,7 +209,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         )
 
     def run_until(self, stop: threading.Event) -> None:
-        """Serve until `stop` or `stopping` is set, then finish what is under way within `limits.drain_s`."""
+        """Serve until `stop` or `stopping` is set, then finish what is under way in `drain_s`."""
         self.loop.watch(self)
         self.loop.watch(self.trigger)
         while not (self.stopping or stop.is_set()):

@@ -155,7 +155,7 @@ sys.setprofile(again)
 
 def test_a_second_signal_at_any_call_that_the_first_one_makes_does_no_harm() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", AGAIN_MEANWHILE + SLOW_SERVER],
+        [sys.executable, "-c", SLOW_SERVER.replace("\nserve(", AGAIN_MEANWHILE + "\nserve(")],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
