@@ -48,6 +48,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     """Serves a WSGI app on one listening socket until told to stop."""
 
     channel_class = Channel
+    stopping = False  # set by signal handlers
 
     def __init__(
         self,
@@ -99,10 +100,10 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         )
 
     def run_until(self, stop: threading.Event) -> None:
-        """Serve until `stop` is set, then finish what is under way within `limits.drain_s`."""
+        """Serve until `stop` or `stopping` is set, then finish what is under way in `drain_s`."""
         self.loop.watch(self)
         self.loop.watch(self.trigger)
-        while not stop.is_set():
+        while not (self.stopping or stop.is_set()):
             self._turn()
         self.del_channel()
         self.socket.close()

@@ -45,6 +45,8 @@ class Filter:
             below = self.folder.rstrip("/") + "/"
             wanted = [f"{folder}/".startswith(below) for folder in snapshot.folders]
             # Every place is valid; clipping spares numpy the check, half of the time.
+            # Without any folder all rows are dead, but numpy takes nothing from an empty array.
+            wanted = wanted or [False]
             conditions.append(np.array(wanted, bool).take(snapshot.folder, mode="clip"))
         if self.formats is not None:
             places = [i for i, name in enumerate(snapshot.formats) if name in self.formats]

@@ -65,7 +65,7 @@ def serve(
             lambda path: is_thumbnail(path.removeprefix(config.base_path)),
         )
         traffic.connections = lambda: len(server.active_channels)
-        stack.enter_context(stopped_by_signals(stop, server))
+        stack.enter_context(stopped_by_signals(server))
         port = listener.getsockname()[1]
         hosts = reachable_hosts(config)
         if config.lan:
@@ -150,15 +150,17 @@ def listen(config: Config) -> socket.socket:
 
 
 @contextmanager
-def stopped_by_signals(stop: threading.Event, server: Server) -> Iterator[None]:
-    """SIGTERM and SIGINT set `stop`; only the main thread may ask for that."""
+def stopped_by_signals(server: Server) -> Iterator[None]:
+    """SIGTERM and SIGINT stop `server`; only the main thread may ask for that."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def on_signal(*_: object) -> None:
-        stop.set()
-        server.pull_trigger()  # wakes the loop
+        # Not an Event: its set() takes a lock, for ever if a second signal comes while it does.
+        if not server.stopping:  # later the trigger may be closed
+            server.stopping = True
+            server.pull_trigger()  # wakes the loop
 
     before = {
         number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)

@@ -135,3 +135,38 @@ def test_a_signal_ends_it_after_the_answers_under_way(number: signal.Signals) ->
         assert process.stdout.readline() == "ended\n"
         assert process.wait(5) == 0
         assert time.monotonic() - began < 5
+
+
+AGAIN_MEANWHILE = """
+import signal, sys
+
+def again(frame, event, _):
+    if event == "call":
+        while frame is not None and frame.f_code.co_name != "on_signal":
+            frame = frame.f_back
+        if frame is not None:
+            signal.raise_signal(signal.SIGTERM)
+            for _ in range(2):  # CPython runs the handler when a loop turns
+                pass
+
+sys.setprofile(again)
+"""
+
+
+def test_a_second_signal_at_any_call_that_the_first_one_makes_does_no_harm() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_SERVER.replace("\nserve(", AGAIN_MEANWHILE + "\nserve(")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    with process:
+        try:
+            assert process.stdout
+            process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+            assert process.stdout.readline() == "ended\n"
+        finally:
+            process.kill()

@@ -182,6 +182,13 @@ def test_a_folder_holds_what_is_below_it(folder: str, found: int) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_a_folder_of_an_index_that_has_none_left_holds_nothing(way: Way) -> None:
+    columns = Columns(random_units(9, 4, 4), live=np.zeros(4, bool), folders=())
+    wanted = Filter(folder="a")
+    assert similar(snapshot_of(columns), columns.vectors[0], 10, filter=wanted, way=way) == []
+
+
+@pytest.mark.parametrize("way", WAYS)
 @QUICK
 @given(library=libraries(), at=st.integers(0, 89))
 def test_min_score_is_inclusive(library: tuple[Columns, Floats], at: int, way: Way) -> None:
