@@ -138,7 +138,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             return
         request = channel.requests[0]
         if request.error is None and self.is_quick(request.path):
-            self.loop.soon(lambda: self._answer_here(channel), self.trigger)
+            self.loop.soon(channel.service, self.trigger)
             return
         if request.error is None and (
             len(self.task_dispatcher.queue) >= self.limits.queued_requests
@@ -149,13 +149,6 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             self._refusals.add_task(channel)
         else:
             self.task_dispatcher.add_task(channel)
-
-    def _answer_here(self, channel: Channel) -> None:
-        # waitress waits until a client that is behind has taken enough: a thread may, the loop not.
-        if channel.total_outbufs_len or len(channel.requests) > 1:
-            self.task_dispatcher.add_task(channel)
-        else:
-            channel.service()
 
     def admits_upload(self, newcomer: Channel) -> bool:
         others = [
