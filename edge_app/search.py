@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +20,14 @@ from edge_app import codes
 from edge_app.config import Limits, MiB
 from edge_app.errors import UsageError
 from edge_app.filters import Filter
-
-if TYPE_CHECKING:
-    from edge_app.snapshot import Snapshot
+from edge_app.snapshot import BAR, Snapshot, bars_of
 
 Way = Literal["memory", "codes"]
 Floats = NDArray[np.float32]
 Ranking = tuple[NDArray[np.intp], NDArray[np.float64]]  # rows and their scores, best first
 
 _DEFAULTS = Limits()
-_FLOOR = -2.0  # below any score, ...
-_BAR = 4.0  # ... and this takes any score below that
+_FLOOR = -2.0  # below any score; a row that is barred (Snapshot.bars) is bounded below it
 # BLAS copies a matrix before it multiplies it by another, which pays from a dozen queries on. Fewer
 # take turns at blocks of rows that stay in the cache: 8 queries 69 ms, at once 91, one by one 170
 # (100,000 × 1280, 2 cores).
@@ -129,21 +126,20 @@ def similar_many(
     filter = filter or Filter()
     _check(snapshot, queries, k, offset, collapse, tiles, limits)
     mask = filter.mask(snapshot)
-    hidden = ~snapshot.live if mask is None else ~(snapshot.live & mask)
-    bars = hidden * np.float32(_BAR)
+    bars = snapshot.bars if mask is None else bars_of(~(snapshot.live & mask))
     parts = snapshot.tiles if tiles else None
     bounds_bytes = 4 * len(bars) * (1 if parts is None else 1 + parts.shape[1])
     per_pass = max(1, _PASS_BYTES // max(1, bounds_bytes))
     answers = []
     for start in range(0, len(queries), per_pass):
         some = queries[start : start + per_pass]
-        upper = _upper_bounds(snapshot, some, parts, way)
+        upper, slack = _upper_bounds(snapshot, some, parts, way)
         upper -= bars
         for number, (query, bounds) in enumerate(zip(some, upper, strict=True), start):
             for id in exclude[number] if exclude else ():
                 if (row := snapshot.find_row(id)) is not None:
-                    bounds[row] = -_BAR
-            search = _Search(snapshot, query, bounds, filter.min_score, parts, way)
+                    bounds[row] = -BAR
+            search = _Search(snapshot, query, bounds, slack, filter.min_score, parts, way)
             if collapse is None:
                 answers.append(search.matches(k, offset))
             else:
@@ -158,6 +154,7 @@ class _Search:
     snapshot: Snapshot
     query: Floats
     bounds: Floats  # (rows,)
+    slack: float  # by which a score may be above its bound
     min_score: float | None
     parts: Floats | None  # (rows, T, dim): the tiles, where they count too
     way: Way
@@ -190,8 +187,8 @@ class _Search:
         scores = self.scores(rows)
         if len(rows) == depth:
             floor = max(floor, scores.min())
-        # Rounding the floor to float32 may raise it; the bounds are loose by more than that.
-        reaching = self.bounds >= np.float32(floor)
+        # Rounding to float32 may raise the floor; the bounds are loose by more than that.
+        reaching = self.bounds >= np.float32(floor - self.slack)
         reaching[rows] = False
         others = np.flatnonzero(reaching)
         if len(others):
@@ -223,8 +220,11 @@ class _Search:
         return vectors
 
 
-def _upper_bounds(snapshot: Snapshot, queries: Floats, parts: Floats | None, way: Way) -> Floats:
-    """(n, rows) float32: no row's score is above its bound."""
+def _upper_bounds(
+    snapshot: Snapshot, queries: Floats, parts: Floats | None, way: Way
+) -> tuple[Floats, float]:
+    """(n, rows) float32, and a slack: no row's score is above its bound by more than that."""
+    slack = 0.0 if way == "codes" else _rounding(queries.shape[1])
     if way == "codes":
         bounds = codes.upper_bounds(snapshot.codes, queries)
     else:
@@ -234,20 +234,25 @@ def _upper_bounds(snapshot: Snapshot, queries: Floats, parts: Floats | None, way
         products = _products(queries, parts.reshape(rows * count, dim))
         best = products.reshape(len(queries), rows, count).max(axis=2)
         np.maximum(bounds, best, out=bounds)
-    return bounds
+        slack = _rounding(dim)
+    return bounds, slack
+
+
+def _rounding(dim: int) -> float:
+    """By how much a cosine in float32 may be off.
+
+    A sum of dim products is off by at most dim * 2**-24 in whatever order it is taken (Higham,
+    Accuracy and Stability of Numerical Algorithms, 3.1); lengths and later roundings by a bit.
+    """
+    return (dim + 16) * 2.0**-24
 
 
 def _products(queries: Floats, vectors: Floats) -> Floats:
-    """(n, dim), (rows, dim) unit rows -> (n, rows) float32: cosines, rounded up.
-
-    A sum of dim products is off by at most dim * 2**-24 in whatever order it is taken (Higham,
-    Accuracy and Stability of Numerical Algorithms, 3.1), lengths and the last addition by a bit.
-    """
+    """(n, dim), (rows, dim) unit rows -> (n, rows) float32: cosines."""
     vectors = np.asarray(vectors)  # off the memmap class, whose results are memmaps again
     products: Floats = np.empty((len(queries), len(vectors)), np.float32)
     done = _few_products(queries, vectors, products) if 1 < len(queries) <= _FEW else 0
     np.matmul(queries, vectors[done:].T, out=products[:, done:])
-    products += np.float32((queries.shape[1] + 16) * 2.0**-24)
     return products
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app import codes
+from edge_app.snapshot import bars_of
 
 
 @dataclass
@@ -43,6 +44,10 @@ class Columns:
         }.items():
             if getattr(self, name) is None:
                 setattr(self, name, default)
+
+    @property
+    def bars(self) -> NDArray[np.float32]:
+        return bars_of(~self.live)
 
     def read_rows(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         self.read.extend(rows.tolist())
