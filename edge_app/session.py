@@ -173,9 +173,7 @@ class OpenIndex:
 
     def _is_out_of_step(self) -> bool:
         """Whether opening has found anything that the catalogue must be told, or that must go."""
-        return bool(
-            self.state != self.catalog.state() or self._superfluous() or self._strays()
-        )
+        return bool(self.state != self.catalog.state() or self._superfluous() or self._strays())
 
     def _choose(self, identity: ModelIdentity, tiles: int) -> GenerationRecord:
         """The generation to write: the current one if it fits, one already begun, or a new one."""
