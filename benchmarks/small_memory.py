@@ -42,6 +42,7 @@ ON_A_PAGE = 24  # thumbnails
 PAGE = ("/", "/api/status", "/api/facets", "/api/layout?sort=-date", "/api/images?limit=100")
 _BATCH = 4096
 _LOOK_S = 0.25
+_PAUSE_S = 1.0  # what a visitor looks at before the next page
 
 
 @dataclass(slots=True)
@@ -121,7 +122,7 @@ def visit(config: Config, group: Group | None, rows: int, searches: int, *option
                 paths = [*PAGE, *(f"/thumbs/{id}" for id in ids[1:])]
                 seen.page_ms.append(took_ms(port, seen, *paths))
                 seen.search_ms.append(took_ms(port, seen, f"/api/images/{ids[0]}/similar?k=20"))
-                time.sleep(1)
+                time.sleep(_PAUSE_S)
             seen.seconds = time.monotonic() - began_s
             seen.images = json.loads(ask(port, "/api/status")[1])["images"]
         finally:

@@ -29,7 +29,7 @@ from edge_app.benchindex import family, run_index
 from edge_app.benchphotos import make_photos
 from edge_app.benchvectors import made_up
 from edge_app.config import Config
-from edge_app.modelcard import ModelCard
+from edge_app.modelcard import ModelCard, ModelIdentity
 from edge_app.reader import Reader
 from edge_app.store import Writer
 
@@ -92,19 +92,26 @@ def photos(disk: Disk, config: Config, count: int) -> list[str]:
 
 def records(disk: Disk, config: Config, count: int, *, in_order: bool) -> list[str]:
     """Made-up images by the index's writer alone, in batches as `index` makes them."""
+    before = disk.written_bytes()
+    commit_records(config, ModelCard.load(config.model).identity("any"), count, in_order=in_order)
+    written = disk.written_bytes() - before
+    kind = "taken one after another" if in_order else "names and dates at random"
+    return row(f"made up, {kind}", count, needed_bytes(config.index), written)
+
+
+def commit_records(config: Config, identity: ModelIdentity, count: int, *, in_order: bool) -> None:
+    """A new index of images that nobody took; `in_order` as one camera takes them."""
     chance = random.Random(0)
     vectors = np.random.default_rng(0)
-    identity = ModelCard.load(config.model).identity("any")
     half = config.limits.batch_images // 2
     names = list(camera_names(count) if in_order else any_names(chance, count))
-    before = disk.written_bytes()
     with Writer(config.index, config.gallery, identity, config.limits) as writer:
         for start in range(0, count, half):
             rows = vectors.standard_normal((min(half, count - start), identity.dim))
             rows /= np.linalg.norm(rows, axis=1, keepdims=True)
             images = [
                 replace(
-                    made_up(number, row.astype(np.float32), os.urandom(THUMBNAIL_BYTES)),
+                    made_up(number, row.astype(np.float32), chance.randbytes(THUMBNAIL_BYTES)),
                     path=names[number],
                     content=chance.randbytes(16),
                     taken_at=10**9 + (60 * number if in_order else chance.randrange(10**9)),
@@ -114,9 +121,6 @@ def records(disk: Disk, config: Config, count: int, *, in_order: bool) -> list[s
             ]
             writer.commit(Batch(images=images))
         writer.finish()
-    kind = "taken one after another" if in_order else "names and dates at random"
-    written = disk.written_bytes() - before
-    return row(f"made up, {kind}", count, needed_bytes(config.index), written)
 
 
 def camera_names(count: int) -> Iterator[str]:
@@ -151,21 +155,24 @@ def idle(disk: Disk, config: Config, seconds: int) -> str:
             time.sleep(1)
         took_ms(port, seen, "/", "/api/images", "/api/images/1/similar")
         time.sleep(SETTLE_S)
-        before, before_calls = disk.written_bytes(), calls_bytes()
+        before, before_calls = disk.written_bytes(), calls_bytes(os.getpid())
         time.sleep(seconds)
-        written, calls = disk.written_bytes() - before, calls_bytes() - before_calls
+        written, calls = disk.written_bytes() - before, calls_bytes(os.getpid()) - before_calls
     return (
         f"A server that watches its library and is not asked anything for {seconds / 60:.0f} "
         f"minutes: {calls} bytes written by its processes, {written} by the device below its index."
     )
 
 
-def calls_bytes() -> int:
-    """What all descendants of this process have had written so far (proc_pid_io(5))."""
+def calls_bytes(pid: int, what: str = "write_bytes") -> int:
+    """What a process, its descendants and those of them that have ended wrote (proc_pid_io(5)).
+
+    "write_bytes" is what they had the file system write, "wchar" what they passed to calls.
+    """
     total = 0
-    for pid in family(os.getpid())[1:]:
-        lines = Path(f"/proc/{pid}/io").read_text().splitlines()
-        total += int(dict(line.split(": ") for line in lines)["write_bytes"])
+    for member in family(pid):
+        lines = Path(f"/proc/{member}/io").read_text().splitlines()
+        total += int(dict(line.split(": ") for line in lines)[what])
     return total
 
 
