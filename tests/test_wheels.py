@@ -1,15 +1,29 @@
-"""Every pin has a wheel for 64-bit ARM and each Python: nothing is built on the device."""
+"""Every pin has a wheel for 64-bit ARM and each Python: nothing is built on the device.
+
+And what still works where the runtime has none, as on 32 bits (README.md).
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
 
 import pytest
 from packaging.markers import Marker
+from PIL import Image
 
+from edge_app.batch import Batch
+from edge_app.config import Config
+from edge_app.gallery import Gallery
+from edge_app.review import Review
+from edge_app.watch import Watcher
+from edge_app.web import make_app
+from tests.indexes import new_image, writer_of
 from tests.pins import Pin, edge_pins
+from tests.serving import serving
 
 PYTHONS = ("3.11", "3.12", "3.13")
 GLIBC = 36  # 2.36, as Debian 12 and the Raspberry Pi OS of that year have it
@@ -64,3 +78,31 @@ def test_every_pin_has_a_wheel_for_64_bit_arm() -> None:
     said = {python: pip.communicate()[1] for python, pip in asked.items()}
     lacking = {python: said[python] for python, pip in asked.items() if pip.returncode}
     assert not lacking
+
+
+@pytest.mark.model
+def test_where_there_is_no_runtime_an_index_made_elsewhere_is_served_and_searched(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_app.runtime.RUNTIMES", {})
+    with writer_of(tmp_path) as writer:
+        writer.commit(Batch([new_image(f"{name}.jpg") for name in "abc"]))
+    config = Config(gallery=tmp_path, index=tmp_path / "index", model=model, port=0)
+    gallery = Gallery(config)
+    app = make_app(gallery, Watcher(config, watch=False), Review(gallery.reader, config.limits))
+    with serving(app, config) as site:
+        assert site.ask("/api/status").json["images"] == 3
+        assert len(site.ask("/api/images/1/similar").json["items"]) == 2
+        form = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        answer = site.post("/api/search", form + picture() + b"\r\n--x--\r\n", kind)
+        assert answer.error == "model_unavailable"
+        assert "no TFLite runtime" in answer.json["error"]["message"]
+    gallery.close()
+
+
+def picture() -> bytes:
+    """A photo from outside the library."""
+    file = BytesIO()
+    Image.new("RGB", (64, 64)).save(file, "PNG")
+    return file.getvalue()
