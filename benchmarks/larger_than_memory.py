@@ -11,62 +11,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
+from benchmarks.cgroup import forget, limited, memory_limit
 from benchmarks.report import machine, publish
 from edge_app.benchvectors import clustered, make_index
 from edge_app.reader import Reader
 from edge_app.search import Way, similar
 
 _WARM_UP = 3
-_ENTER = 'if [ -n "$0" ]; then echo $$ > "$0/cgroup.procs"; fi; exec "$@"'
-
-
-@contextmanager
-def memory_limit(limit_bytes: int) -> Iterator[Path | None]:
-    """A cgroup below this process's own, with that limit; None where none may be made."""
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        _, controllers, own = line.split(":", 2)
-        if controllers == "memory":
-            mount, setting = "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
-        elif controllers == "":
-            mount, setting = "/sys/fs/cgroup", "memory.max"
-        else:
-            continue
-        group = Path(mount + own) / f"edge_app-{os.getpid()}"
-        try:
-            group.mkdir()
-        except OSError:
-            continue
-        try:
-            (group / setting).write_text(str(limit_bytes))
-        except OSError:
-            group.rmdir()
-            continue
-        try:
-            yield group
-        finally:
-            group.rmdir()
-        return
-    yield None
-
-
-def forget(index: Path) -> None:
-    """Drop an index from the page cache, so that the next to read it is charged for it."""
-    for path in index.iterdir():
-        with path.open("rb") as file:
-            os.fdatasync(file.fileno())
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def read_bytes() -> int:
@@ -100,10 +60,10 @@ def table(rows: int, dim: int, k: int, count: int) -> str:
         make_index(index, clustered(rows, dim))
         limit_bytes = rows * dim * 4 // 2
         with memory_limit(limit_bytes) as group:
-            limited = f"a memory limit of {limit_bytes / 1e6:.0f} MB" if group else "no limit"
+            under = f"a memory limit of {limit_bytes / 1e6:.0f} MB" if group else "no limit"
             lines = [
                 f"{rows:,} × {dim} clustered vectors ({rows * dim * 4 / 1e6:.0f} MB), k = {k}, "
-                f"{count} queries after {_WARM_UP} to warm up, {limited}. {machine()}.",
+                f"{count} queries after {_WARM_UP} to warm up, {under}. {machine()}.",
                 "",
                 "| way | p50 ms | p95 ms | MB from disk a query |",
                 "|---|---|---|---|",
@@ -112,7 +72,7 @@ def table(rows: int, dim: int, k: int, count: int) -> str:
                 forget(index)
                 own = [sys.executable, "-m", "benchmarks.larger_than_memory"]
                 asked = ["--child", way, str(index), "--k", str(k), "--queries", str(count)]
-                command = ["sh", "-c", _ENTER, str(group or ""), *own, *asked]
+                command = limited(group, *own, *asked)
                 done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
                 result = json.loads(done.stdout)
                 answers.append(result["answers"])

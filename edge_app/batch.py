@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,3 +49,7 @@ class Batch:
     forgotten: list[str] = field(default_factory=list)  # paths of rejected files that are gone
     offline: list[int] = field(default_factory=list)  # image ids out of reach at present
     online: list[int] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do."""
+        return any(getattr(self, part.name) for part in fields(self))

@@ -206,10 +206,10 @@ class _PeakMemory:
 
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_S):
-            self.peak_bytes = max(self.peak_bytes, sum(map(_pss_bytes, _family(self._pid))))
+            self.peak_bytes = max(self.peak_bytes, sum(map(_pss_bytes, family(self._pid))))
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process and its descendants, as far as they live."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

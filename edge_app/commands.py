@@ -27,7 +27,7 @@ from edge_app.gallery import Gallery
 from edge_app.indexer import IndexReport, Progress
 from edge_app.info import describe
 from edge_app.jsonview import group_of, text_of
-from edge_app.memory import default_workers
+from edge_app.memory import default_workers, go_first
 from edge_app.merge import take_over
 from edge_app.passcode import make_token, read_hash, write_passcode
 from edge_app.reader import Reader
@@ -52,6 +52,7 @@ def index(config: Config, options: Namespace) -> int:
     _refuse_index_inside_library(config)
     signal.signal(signal.SIGTERM, _exit)  # so that the index is closed clean
     os.setpriority(os.PRIO_PROCESS, 0, config.nice)
+    go_first()
     embedder = Embedder.of(config)
     workers = config.workers or default_workers(config.limits)
     size_px = embedder.card.input_size_px

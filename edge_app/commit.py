@@ -22,6 +22,7 @@ _CATALOG_BYTES = 4096  # of log and catalogue for one image, generously
 
 def commit(index: OpenIndex, batch: Batch) -> list[int]:
     """Make a batch durable, then part of the index; the ids of its images in their order."""
+    index.begin()
     rows = _row_arrays(index, batch.images)
     thumbs = [_Thumb.of(image, index.catalog) for image in batch.images]
     data = {kind: array.tobytes() for kind, array in rows.items()}

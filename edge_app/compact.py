@@ -26,6 +26,7 @@ def compact(index: OpenIndex, dead_fraction: float) -> None:
 
 
 def _compact_rows(index: OpenIndex) -> None:
+    index.begin()
     number = index.state.last_generation + 1
     record = replace(index.record, generation=number, rows=index.record.live)
     for column in columns(record):
@@ -49,6 +50,7 @@ def _compact_rows(index: OpenIndex) -> None:
 
 
 def _compact_thumbs(index: OpenIndex, live_bytes: int) -> None:
+    index.begin()
     number = index.state.last_generation + 1
     source = index.files["thumbs"]
     with closing(index.create_file(thumbs_name(number), thumbs_header(number))) as target:

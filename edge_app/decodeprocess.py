@@ -170,6 +170,9 @@ class DecodeProcess:
             limit_mib = self._limits.decode_memory_bytes / MiB
             reason = f"decoding needs over {limit_mib:g} MiB of memory (decode_memory_bytes)"
             return DecodeError(reason)
+        if self._process.returncode == -signal.SIGKILL:
+            # No image does this: the kernel was out of memory, which may be otherwise next time.
+            return UnreadableError("the decoder was killed, likely for want of memory")
         return DecodeError(f"the decoder crashed ({self._end()})")
 
     def _end(self) -> str:

@@ -323,7 +323,8 @@ class _Run:
         self._note(self.commits.done())
 
     def _committed(self, batch: Batch, count: int) -> int:
-        self.writer.commit(batch)
+        if batch:
+            self.writer.commit(batch)
         return count
 
     def _note(self, committed: Iterable[int]) -> None:

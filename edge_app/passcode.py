@@ -71,7 +71,7 @@ def read_hash(path: Path) -> str:
     """The line of a passcode file; ServeError says what is wrong with it."""
     try:
         line = path.read_text("ascii").strip()
-        shared = path.stat().st_mode & 0o077
+        shared = path.stat().st_mode & (0o037 if _is_credential(path) else 0o077)
     except (OSError, ValueError) as error:
         raise ServeError(f"cannot read the passcode file {path}: {error}") from error
     if shared:
@@ -81,6 +81,16 @@ def read_hash(path: Path) -> str:
             f"{path} holds no passcode hash; make one: python -m edge_app passcode {path}"
         )
     return line
+
+
+def _is_credential(path: Path) -> bool:
+    """Whether systemd handed the file over, in a folder that only this service can enter.
+
+    From version 254 on it lets the service's user in by an access control list, and the mask of
+    one shows as the group's permissions: `-r--r-----+ root root` (acl(5), systemd issue 29435).
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and path.parent.resolve() == Path(folder).resolve()
 
 
 def matches(passcode: str, line: str) -> bool:

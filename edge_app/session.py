@@ -7,7 +7,7 @@ no longer does. So opening finds nothing worse than strays of a process that was
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +74,9 @@ class OpenIndex:
             recognise(index, self.catalog, root)
             self.state = replace(self.state, root=os.fsencode(root))
             self.record = self._choose(identity, tiles)
-            self.remove_strays()
+            self._begun = False
+            if self._is_out_of_step():
+                self.begin()
             self._open_files()
         except BaseException:
             self.close()
@@ -90,6 +92,26 @@ class OpenIndex:
     def building(self) -> bool:
         """Whether readers answer from another generation than the one being written."""
         return self.record.generation != self.state.generation
+
+    def begin(self) -> None:
+        """What has to come before the first change; nothing after that.
+
+        An index that is opened and found in step is not written, and the card it lies on not worn.
+        """
+        if self._begun:
+            return
+        # A process killed inside COMMIT may have left its transaction in the write-ahead log, where
+        # live readers keep it from being either recovered or overwritten. Were the next batch now
+        # written to the same places and the power cut, recovery would find the old transaction
+        # with the new bytes. This commit overwrites it first, and must not be optimised away.
+        self.state = replace(self.state, openings=self.state.openings + 1)
+        with self.catalog.transaction():
+            for number in self._superfluous():
+                self.catalog.drop_generation(number)
+            self.catalog.put_generation(self.record)
+            self.catalog.set_state(self.state)
+        self.remove_strays()
+        self._begun = True
 
     def make_durable(self, data: Mapping[str, bytes]) -> None:
         """Put bytes behind the committed length of each kind of file and wait for the medium.
@@ -134,10 +156,24 @@ class OpenIndex:
 
     def remove_strays(self) -> None:
         """Unlink the files of generations that the catalogue does not (or no longer) refer to."""
+        for path in self._strays():
+            path.unlink()
+
+    def _strays(self) -> list[Path]:
         wanted = file_names(self.state, self.catalog.generations())
-        for path in self.index.iterdir():
-            if is_generation_file(path.name) and path.name not in wanted:
-                path.unlink()
+        return [
+            path
+            for path in self.index.iterdir()
+            if is_generation_file(path.name) and path.name not in wanted
+        ]
+
+    def _superfluous(self) -> Set[int]:
+        """Generations that are neither written nor answered from: of a model given up again."""
+        return self.catalog.generations().keys() - {self.record.generation, self.state.generation}
+
+    def _is_out_of_step(self) -> bool:
+        """Whether opening has found anything that the catalogue must be told, or that must go."""
+        return bool(self.state != self.catalog.state() or self._superfluous() or self._strays())
 
     def _choose(self, identity: ModelIdentity, tiles: int) -> GenerationRecord:
         """The generation to write: the current one if it fits, one already begun, or a new one."""
@@ -160,16 +196,6 @@ class OpenIndex:
             self.sync_names()
         if self.state.generation not in generations:
             self.state = replace(self.state, generation=chosen.generation)
-        # A process killed inside COMMIT may have left its transaction in the write-ahead log, where
-        # live readers keep it from being either recovered or overwritten. Were the next batch now
-        # written to the same places and the power cut, recovery would find the old transaction
-        # with the new bytes. This commit overwrites it first, and must not be optimised away.
-        self.state = replace(self.state, openings=self.state.openings + 1)
-        with self.catalog.transaction():
-            for number in generations.keys() - {chosen.generation, self.state.generation}:
-                self.catalog.drop_generation(number)
-            self.catalog.put_generation(chosen)
-            self.catalog.set_state(self.state)
         return chosen
 
     def _open_files(self) -> None:

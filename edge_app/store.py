@@ -130,6 +130,7 @@ class Writer:
 
 def _switch(index: OpenIndex) -> None:
     """Let readers answer from the generation just built, and remove the old one."""
+    index.begin()
     state = replace(index.state, generation=index.record.generation)
     with index.catalog.transaction():
         index.catalog.drop_generation(index.state.generation)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -146,7 +147,7 @@ class Watcher:
             errors = self._process.stderr.read().strip().splitlines()
         code = self._process.returncode
         if code and not self._stop.is_set():
-            reason = (errors or [f"the indexing process ended with {code}"])[-1]
+            reason = (errors or [_ending(code)])[-1]
             message = reason.removeprefix("error: ")
             if message != self.status.message:
                 log.warning("indexing: %s", message)
@@ -175,6 +176,16 @@ def start_index(config: Config) -> subprocess.Popen[str]:
         text=True,
         errors="replace",
     )
+
+
+def _ending(code: int) -> str:
+    """What happened to a process that could not say so itself."""
+    if code == -signal.SIGKILL:
+        return (
+            "the indexing process was killed, likely for want of memory: give the service more, "
+            "or make the index on another machine (docs/workstation.md)"
+        )
+    return f"the indexing process ended with {code}"
 
 
 class _Handler(FileSystemEventHandler):

@@ -205,6 +205,7 @@ def test_a_disk_that_does_not_answer_in_time_may_do_so_another_time(tmp_path: Pa
 DEADLY = {
     b"crash": "the decoder crashed (SIGSEGV)",
     b"exit": "the decoder crashed (exit code 3)",
+    b"killed": "the decoder was killed, likely for want of memory",
     b"memory": "decoding needs over 64 MiB of memory (decode_memory_bytes)",
     b"hang": "decoding took over 1.5 s (decode_s)",
 }
@@ -218,6 +219,13 @@ def test_what_an_image_does_to_its_process_is_told_of_it_and_no_other(
     with misbehaving(workers) as pool:
         told = reasons(pool, [b"ok", b"ok", deed, b"ok", b"refuse", b"ok"])
     assert told == ["ok", "ok", DEADLY[deed], "ok", "refused", "ok"]
+
+
+def test_an_image_is_tried_again_another_time_where_memory_ran_out() -> None:
+    with misbehaving() as pool:
+        killed, crashed = outcomes(pool, [b"killed", b"crash"])
+    assert isinstance(killed, UnreadableError)
+    assert not isinstance(crashed, UnreadableError)
 
 
 def test_the_first_and_the_last_image_and_every_one_between_may_be_deadly() -> None:

@@ -86,6 +86,23 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
         read_hash(path)
 
 
+def test_what_systemd_hands_over_may_look_readable_to_its_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the group's bits are the mask of an access list that names the service's user."""
+    path = tmp_path / "passcode"
+    write_passcode(path, RIGHT, LIMITS)
+    path.chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "another service's"))
+    with pytest.raises(ServeError, match="chmod 600"):
+        read_hash(path)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert matches(RIGHT, read_hash(path))
+    path.chmod(0o444)  # nobody's mask: everyone may
+    with pytest.raises(ServeError, match="chmod 600"):
+        read_hash(path)
+
+
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     path = tmp_path / "no such folder" / "passcode"
     with pytest.raises(ServeError, match=f"cannot write the passcode file {path}: No such file"):

@@ -113,6 +113,22 @@ def test_a_failed_run_says_why_and_is_tried_again(
     until(lambda: images(config) == 1)
 
 
+def test_where_memory_runs_out_the_run_goes_first_and_is_tried_again(
+    config: Config, watching: Callable[..., Watcher]
+) -> None:
+    for seed in range(100):
+        save(config.gallery / f"{seed}.png", seed)
+    watcher = watching()
+    until(lambda: watcher.status.state == "indexing")
+    assert watcher._process
+    score = Path(f"/proc/{watcher._process.pid}/oom_score_adj")
+    assert int(score.read_text()) == 500 > int(Path("/proc/self/oom_score_adj").read_text())
+    watcher._process.kill()  # as the kernel does
+    until(lambda: watcher.status.state == "failed")
+    assert "want of memory" in (watcher.status.message or "")
+    until(lambda: images(config) == 101)
+
+
 def test_another_writer_is_waited_for(config: Config, watching: Callable[..., Watcher]) -> None:
     config.index.mkdir()
     with (config.index / "lock").open("w") as lock:
