@@ -116,6 +116,7 @@ def test_a_failed_run_says_why_and_is_tried_again(
 def test_where_memory_runs_out_the_run_goes_first_and_is_tried_again(
     config: Config, watching: Callable[..., Watcher]
 ) -> None:
+    Path("/proc/self/oom_score_adj").write_text("0")  # other tests index in this process
     for seed in range(100):
         save(config.gallery / f"{seed}.png", seed)
     watcher = watching()
@@ -140,6 +141,7 @@ def test_another_writer_is_waited_for(config: Config, watching: Callable[..., Wa
 
 
 def test_stopping_ends_the_run_at_once(config: Config, watching: Callable[..., Watcher]) -> None:
+    Path("/proc/self/oom_score_adj").write_text("0")  # other tests index in this process
     for seed in range(100):
         save(config.gallery / f"{seed}.png", seed)
     watcher = watching()
