@@ -14,7 +14,7 @@ export function createDetails(image) {
     toast(t('meta.copied'));
   } }, icon('copy'), t('meta.copy'));
   return h('details.details', { open: matchMedia('(min-width: 60rem) and (min-height: 60rem)').matches },
-    h('summary', {}, named(image.name), h('span.facts', {}, [date(image.taken_at), image.camera].filter(Boolean).join(' · '))),
+    h('summary', {}, h('span', {}, named(image.name), h('span.facts', {}, [date(image.taken_at), image.camera].filter(Boolean).join(' · ')))),
     h('dl', {},
       row(t('meta.size'), [t('meta.size.value', { w: image.width, h: image.height }), mp >= 0.1 && t('meta.size.mp', { mp: decimal(mp) })].filter(Boolean).join(' · ')),
       row(t('meta.bytes'), `${bytes(image.bytes)} · ${image.format}`),

@@ -29,14 +29,16 @@ export default function duplicates(first, { restored } = {}) {
     },
   });
   const place = h('div.groups');
-  const more = h('button.soft.load-more', { type: 'button', hidden: true, onclick: () => {
+  const more = h('button.load-more', { type: 'button', hidden: true, onclick: () => {
     visible += PAGE;
     draw();
   } }, t('duplicates.more'));
+  const copy = h('button', { type: 'button', onclick: copyList }, icon('copy'), t('duplicates.copy'));
+  const download = h('button', { type: 'button', onclick: downloadList }, icon('download'), t('duplicates.download'));
   const bar = h('div.listbar', { hidden: true }, summary,
-    h('button.soft', { type: 'button', onclick: copyList }, icon('copy'), t('duplicates.copy')),
-    h('button.soft', { type: 'button', onclick: downloadList }, icon('download'), t('duplicates.download')));
-  const element = h('div.page.duplicates', {},
+    h('button', { type: 'button', onclick: listLesser }, icon('check'), t('duplicates.lesser')),
+    copy, download);
+  const element = h('div.page', {},
     h('div.heading', {}, h('h1', {}, t('duplicates.title')), count),
     h('p.quiet', {}, t('duplicates.text')),
     h('div.options', {}, least), bar, place, more);
@@ -71,7 +73,7 @@ export default function duplicates(first, { restored } = {}) {
     const all = [...listed.values()];
     const size = bytes(all.reduce((sum, image) => sum + image.bytes, 0));
     summary.textContent = all.length ? t('duplicates.listed', { n: all.length, bytes: size }) : t('duplicates.listed.none');
-    for (const button of bar.querySelectorAll('button')) button.disabled = !all.length;
+    for (const button of [copy, download]) button.disabled = !all.length;
   }
 
   function card(group, index) {
@@ -107,6 +109,12 @@ export default function duplicates(first, { restored } = {}) {
         h('label.option', {}, box, h('span', {}, t('duplicates.list')))));
   }
 
+  /** Puts all but the best of every group on the list. */
+  function listLesser() {
+    for (const { images, best: top } of groups) for (const image of images) if (image.id !== top.id) listed.set(image.id, image);
+    draw();
+  }
+
   const paths = () => `${[...listed.values()].map((image) => image.path).join('\n')}\n`;
   async function copyList() {
     await copyText(paths());
@@ -136,7 +144,7 @@ const best = (images) =>
 
 /** How a photo falls short of the best of its group, in words. */
 function difference(image, { best: top, exact }) {
-  if (exact) return t('duplicates.exact');
+  if (exact) return '';
   const pixels = (image.width * image.height) / (top.width * top.height);
   const size = image.bytes / top.bytes;
   return [

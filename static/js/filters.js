@@ -16,7 +16,7 @@ export async function openFilters(current, apply) {
     const { sort, ...filters } = pick(current(), LISTING);
     apply({ ...filters, ...changes });
   };
-  const folders = h('div.folders', {}, h('p.quiet', {}, t('app.loading')));
+  const folders = h('div', {}, h('p.quiet', {}, t('app.loading')));
   const formats = h('div.options');
   const day = (key) => h('label.field', {}, h('span', {}, t(`filter.${key}`)),
     h('input', { type: 'date', value: current()[key]?.slice(0, 10), oninput: debounce(() => set({ [key]: dialog.querySelector(`[data-day=${key}]`).value }), TYPING_MS), 'data-day': key }));
@@ -36,7 +36,7 @@ export async function openFilters(current, apply) {
       h('fieldset', {}, h('legend', {}, t('filter.dates')), h('div.days', {}, day('from'), day('to'))),
       h('fieldset', {}, h('legend', {}, t('filter.format')), formats),
       h('fieldset', {}, h('legend', {}, t('filter.orientation')), orientations)),
-    h('div.foot', {}, h('button.soft', { type: 'button', onclick: clear }, t('filter.clear')), done));
+    h('div.foot', {}, h('button', { type: 'button', onclick: clear }, t('filter.clear')), done));
 
   // The button tells how much the filters leave, as soon as the gallery behind the sheet knows.
   const counting = setInterval(() => {

@@ -3,7 +3,8 @@ import { h } from './dom.js';
 import { Grid } from './grid.js';
 import { icon } from './icons.js';
 import { fetchFirst, fetchListing, forget, recallListing } from './library.js';
-import { emptyState, failure } from './pieces.js';
+import { emptyState, failure, toast } from './pieces.js';
+import { chosen, clear, queryset } from './queryset.js';
 import { FILTERS, go, href, LISTING, pick } from './route.js';
 import { Scrubber } from './scrubber.js';
 import { lastStatus, revision, server } from './server.js';
@@ -33,7 +34,6 @@ export default function gallery(first, { restored } = {}) {
     onArrange: () => scrubber.draw(),
     onRender: () => scrubber.follow(),
   });
-  grid.tapSelects = true;
   const scrubber = new Scrubber(grid, (on) => {
     element.classList.toggle('scrubbed', on);
     grid.resize();
@@ -46,12 +46,24 @@ export default function gallery(first, { restored } = {}) {
     const { openFilters } = await import('./filters.js');
     openFilters(() => params, (next) => go({ ...pick(params, ['sort']), ...next }, { replace: true }));
   };
+  const choose = h('button.choose', { type: 'button', title: t('gallery.select'), 'aria-label': t('gallery.select'), onclick: () => {
+    const on = !grid.tapSelects;
+    if (on) toast(t('gallery.select.hint'));
+    else clear();
+    tapsSelect(on);
+  } }, icon('select'));
+  const tapsSelect = (on) => {
+    grid.tapSelects = on;
+    choose.setAttribute('aria-pressed', String(on));
+  };
+  // Once something is selected on a touch screen, taps go on selecting, as in a phone's own gallery.
+  const followSet = () => tapsSelect(chosen().length > 0);
   const active = h('div.chips');
   const news = h('div.news', { role: 'status' });
   const place = h('div.place', {}, grid.element);
   const element = h('div.gallery', {},
     h('div.toolbar', {}, h('div.heading', {}, title, count), h('div.controls', {},
-      h('button.soft', { type: 'button', onclick: filter }, icon('filter'), t('filter.open')), h('label.select', {}, sort))),
+      h('button', { type: 'button', onclick: filter }, icon('filter'), t('filter.title')), h('label', {}, sort), choose)),
     active, news, place, scrubber.element);
 
   async function load({ fresh = false } = {}) {
@@ -108,7 +120,7 @@ export default function gallery(first, { restored } = {}) {
       return emptyState(t('gallery.none.title'), null, h('a.button', { href: href(pick(params, ['sort'])) }, t('gallery.none.clear')));
     }
     const status = lastStatus();
-    const link = h('a.button', { href: href({ view: 'status' }) }, t('gallery.empty.status'));
+    const link = h('a.button', { href: href({ view: 'status' }) }, t('status.title'));
     if (!status) return h('p.quiet', {}, t('app.loading'));
     if (status.model_error) return emptyState(t('gallery.empty.title'), status.model_error, link);
     if (!status.library.online) return emptyState(t('gallery.empty.title'), status.library.message ?? t('gallery.empty.offline'), link);
@@ -140,12 +152,14 @@ export default function gallery(first, { restored } = {}) {
   const until = new AbortController();
   server.addEventListener('status', noticeChange, { signal: until.signal });
   server.addEventListener('back', () => load({ fresh: true }), { signal: until.signal });
+  queryset.addEventListener('change', followSet, { signal: until.signal });
+  followSet();
   load();
 
   return {
     element,
     title: t('gallery.title'),
-    keys: { f: filter },
+    keys: { f: filter, Escape: clear },
     shown: settle,
     position: () => ({ anchor: grid.anchor(), y: scrollY, focused: grid.focusedId() }),
     update(next, { restored: back, moved }) {

@@ -18,7 +18,7 @@ export class Grid {
    *   decorate?: (tile: Tile, image: object) => void, heading?: number, onArrange?: () => void, onRender?: () => void}} options */
   constructor({ hrefOf, target, label = t('grid.label'), decorate, heading = 0, onArrange, onRender }) {
     Object.assign(this, { hrefOf, target, decorate, onArrange, onRender });
-    this.headingHeight = heading;
+    this.headingHeight = heading; // of groups that have a label
     this.element = h('div.grid', { role: 'list', 'aria-label': label });
     this.tiles = new Map(); // id → Tile
     this.headings = new Map(); // group → element
@@ -85,7 +85,7 @@ export class Grid {
     const row = this.rowOf(index);
     const top = this.top() + this.layout.tops[row];
     const bottom = top + this.layout.heights[row];
-    const header = this.obscured();
+    const header = this.obscured() + this.heading;
     if (top < scrollY + header) scrollTo(0, top - header);
     else if (bottom > scrollY + innerHeight) scrollTo(0, bottom - innerHeight + 8);
     this.render();
@@ -132,8 +132,8 @@ export class Grid {
   arrange(anchor) {
     const { ratios, groups } = this.listing;
     this.gap = this.width < 600 ? 3 : 6;
-    const heading = groups.some((group) => group.label) ? this.headingHeight : 0;
-    this.layout = justify(ratios, groups, { width: this.width, gap: this.gap, target: this.target(this.width), heading });
+    this.heading = groups.some((group) => group.label) ? this.headingHeight : 0;
+    this.layout = justify(ratios, groups, { width: this.width, gap: this.gap, target: this.target(this.width), heading: this.heading });
     this.element.style.height = `${this.layout.height}px`;
     if (anchor) this.restore(anchor);
     else this.render();
@@ -163,7 +163,7 @@ export class Grid {
           this.tileOf(id, index).place(left, tops[row], width, heights[row]);
         }
       }
-      const visible = lastAtMost(tops, rows, Math.max(0, top + this.obscured()));
+      const visible = lastAtMost(tops, rows, Math.max(0, top + this.obscured() + this.heading));
       if (!wanted.has(this.listing.ids[this.focused])) this.focused = starts[visible];
     }
     for (const [id, tile] of this.tiles) {
@@ -191,8 +191,8 @@ export class Grid {
   }
 
   renderHeadings(from, to) {
-    if (!this.headingHeight || !this.layout.rows) return;
-    const { groupTops } = this.layout;
+    if (!this.heading || !this.layout.rows) return;
+    const { groupTops, height } = this.layout;
     const { groups } = this.listing;
     const first = lastAtMost(groupTops, groups.length, from);
     const wanted = new Set();
@@ -204,7 +204,9 @@ export class Grid {
         this.headings.set(g, heading);
         this.element.append(heading);
       }
-      this.headings.get(g).style.transform = `translateY(${groupTops[g]}px)`;
+      const { style } = this.headings.get(g);
+      style.top = `${groupTops[g]}px`;
+      style.height = `${(groupTops[g + 1] ?? height) - groupTops[g]}px`;
     }
     for (const [g, heading] of this.headings) {
       if (wanted.has(g)) continue;

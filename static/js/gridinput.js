@@ -1,6 +1,6 @@
 /** Hands on a grid: arrow keys, and selecting by mark, Shift-click, Ctrl-click, long press and key. */
 import { toast } from './pieces.js';
-import { chosen, LIMIT, mark, marked } from './queryset.js';
+import { LIMIT, mark, marked } from './queryset.js';
 import { t } from './text.js';
 
 const LONG_PRESS_MS = 450;
@@ -76,8 +76,7 @@ export function attachSelection(grid) {
     const tile = event.target.closest('.tile');
     if (!tile) return;
     const id = Number(tile.dataset.id);
-    // Once something is selected on a touch screen, taps go on selecting, as in a phone's own gallery.
-    const tapping = matchMedia('(hover: none)').matches && chosen().length > 0 && grid.tapSelects;
+    const tapping = grid.tapSelects && matchMedia('(hover: none)').matches;
     if (held) held = false;
     else if (event.shiftKey) grid.selectTo(grid.indexOf(id));
     else if (event.target.closest('.check') || event.ctrlKey || event.metaKey || tapping) grid.toggle(id);

@@ -6,6 +6,8 @@ import { go } from './route.js';
 import { t } from './text.js';
 
 const KEPT = 8;
+/** A phone or a tablet has one. */
+export const hasCamera = matchMedia('(pointer: coarse)').matches;
 const files = new Map();
 let last = 0;
 
@@ -25,16 +27,17 @@ function take(file) {
 }
 
 /** Buttons for the file picker and, on a phone, the camera. */
-export function intakeButtons(style = 'strong') {
-  const button = (label, name, attributes, className) => {
-    const input = h('input', { type: 'file', accept: 'image/*,.heic,.heif,.avif,.tif,.tiff', hidden: true, onchange: () => take(input.files[0]), ...attributes });
-    return [h(`button.${className}`, { type: 'button', onclick: () => input.click() }, icon(name), label), input];
+export function intakeButtons(first = '.strong', second = '') {
+  const button = (className, label, name, attributes) => {
+    const input = h('input', {
+      type: 'file', accept: 'image/*,.heic,.heif,.avif,.tif,.tiff', hidden: true, 'aria-label': label, onchange: () => take(input.files[0]), ...attributes,
+    });
+    return [h(`button${className}`, { type: 'button', onclick: () => input.click() }, icon(name), h('span', {}, label)), input];
   };
-  const camera = matchMedia('(pointer: coarse)').matches;
   return [
-    ...button(t('upload.choose'), 'file', { 'aria-label': t('upload.choose') }, style),
-    ...(camera ? button(t('upload.camera'), 'camera', { capture: 'environment', accept: 'image/*', 'aria-label': t('upload.camera') }, 'soft') : []),
-  ];
+    button(first, t('upload.choose'), 'file'),
+    hasCamera && button(second, t('upload.camera'), 'camera', { capture: 'environment', accept: 'image/*' }),
+  ].flat();
 }
 
 /** Accepts a photo dropped or pasted anywhere on the page. */

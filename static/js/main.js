@@ -3,7 +3,7 @@ import { h } from './dom.js';
 import gallery from './gallery.js';
 import { attachIntake } from './intake.js';
 import photo from './photo.js';
-import { entry, go, keepPosition, route, start } from './route.js';
+import { entry, go, keepPosition, LISTING, pick, route, start, toGallery } from './route.js';
 import { poll } from './server.js';
 import { buildShell } from './shell.js';
 import { language, t } from './text.js';
@@ -33,6 +33,7 @@ const keys = {
   d: () => go({ view: 'duplicates' }),
   t: () => go({ view: 'status' }),
   s: () => tray.search(),
+  Escape: () => toGallery(pick(route(), LISTING)),
 };
 
 let mounted = null; // {name, view, entry}

@@ -35,7 +35,7 @@ export function createMatches({ title, search, key, restored, least = 0 }) {
     },
     onchange: () => note({ ...route(), min: min > least ? min : '' }),
   });
-  const more = h('button.soft.load-more', { type: 'button', hidden: true, onclick: () => load() }, t('matches.more'));
+  const more = h('button.load-more', { type: 'button', hidden: true, onclick: () => load() }, t('matches.more'));
   const place = h('div.place', {}, grid.element);
   const element = h('section.matches', {},
     h('div.heading', {}, heading, count),
@@ -89,7 +89,7 @@ export function createMatches({ title, search, key, restored, least = 0 }) {
     }
     const items = answer.items.slice(0, shown);
     const whole = shown < answer.items.length || answer.done;
-    count.textContent = shown ? t(whole ? 'matches.count' : 'matches.count.more', { n: shown }) : '';
+    count.textContent = shown ? t(whole ? 'gallery.count' : 'matches.count.more', { n: shown }) : '';
     more.hidden = whole || !shown;
     if (shown && !grid.element.isConnected) place.replaceChildren(grid.element);
     grid.show({

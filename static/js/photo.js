@@ -2,7 +2,7 @@
 import { createDetails } from './details.js';
 import { debounce, h } from './dom.js';
 import { icon } from './icons.js';
-import { fetchListing, image as fetchImage, recall, recallListing } from './library.js';
+import { fetchListing, image as fetchImage, learn, recall, recallListing } from './library.js';
 import { createMatches } from './matches.js';
 import { emptyState, failure } from './pieces.js';
 import { mark, marked, queryset } from './queryset.js';
@@ -40,7 +40,7 @@ export default function photo(first, { restored } = {}) {
   const run = (name) => () => shown?.actions[name]?.();
   Object.assign(view.keys, {
     ArrowRight: run('next'), ArrowLeft: run('previous'), z: run('zoom'), r: run('region'), m: run('more'),
-    o: run('download'), i: run('details'), Escape: () => toGallery(pick(params, LISTING)),
+    o: run('download'), i: run('details'),
   });
   view.title = recall(Number(params.id))?.name ?? t('matches.title');
   view.update = (next, { restored: back, moved }) => {
@@ -97,28 +97,29 @@ function showImage(image, params, restored) {
   if (offline) notice.textContent = t('photo.offline');
 
   // --- neighbours in the gallery's order ----------------------------------------------------
-  let neighbours = {};
-  const previous = h('a.nav', { 'aria-label': t('photo.previous'), title: t('photo.previous') }, icon('left'));
-  const next = h('a.nav', { 'aria-label': t('photo.next'), title: t('photo.next') }, icon('right'));
+  let neighbours = {}; // step → id
+  const turn = (step) => neighbours[step] && go({ ...listing, view: 'similar', id: neighbours[step] }, { replace: true });
+  const neighbour = (label, name, step) => h('a.nav', { 'aria-label': label, title: label, onclick: (event) => {
+    event.preventDefault();
+    turn(step);
+  } }, icon(name));
+  const previous = neighbour(t('photo.previous'), 'left', -1);
+  const next = neighbour(t('photo.next'), 'right', 1);
   const findNeighbours = async () => {
     const { ids } = recallListing(listing) ?? (await fetchListing(listing));
     const at = ids.indexOf(image.id);
-    neighbours = at < 0 ? {} : { previous: ids[at - 1], next: ids[at + 1] };
-    for (const [link, id] of [[previous, neighbours.previous], [next, neighbours.next]]) {
-      if (id) link.href = href({ ...listing, view: 'similar', id });
-      link.addEventListener('click', (event) => {
-        event.preventDefault();
-        if (id) go({ ...listing, view: 'similar', id }, { replace: true });
-      });
+    neighbours = at < 0 ? {} : { [-1]: ids[at - 1], 1: ids[at + 1] };
+    for (const [link, step] of [[previous, -1], [next, 1]]) {
+      if (neighbours[step]) link.href = href({ ...listing, view: 'similar', id: neighbours[step] });
     }
+    // Turning the page then shows something at once.
+    const near = Object.values(neighbours).filter(Boolean);
+    await learn(near);
+    for (const id of near) new Image().src = recall(id)?.thumb ?? '';
   };
   const close = (event) => {
     event.preventDefault();
     toGallery(listing);
-  };
-  const turn = (step) => {
-    const id = step > 0 ? neighbours.next : neighbours.previous;
-    if (id) go({ ...listing, view: 'similar', id }, { replace: true });
   };
 
   // --- what can be done with it -----------------------------------------------------------------

@@ -16,11 +16,14 @@ export const route = () => Object.fromEntries(new URLSearchParams(location.searc
 export const pick = (params, keys) =>
   Object.fromEntries(keys.filter((key) => params[key]).map((key) => [key, params[key]]));
 
-/** The relative URL of a state; empty values are left out. */
-export function href(params) {
+/** `?a=1&b=2`, without the empty values; '' when there is none. */
+export function queryOf(params) {
   const kept = Object.entries(params).filter(([, value]) => value !== undefined && value !== null && value !== '');
-  return kept.length ? `?${new URLSearchParams(kept)}` : './';
+  return kept.length ? `?${new URLSearchParams(kept)}` : '';
 }
+
+/** The relative URL of a state. */
+export const href = (params) => queryOf(params) || './';
 
 /** Shows another state; `replace` when going back should skip the present one. */
 export function go(params, { replace = false } = {}) {

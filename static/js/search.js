@@ -21,7 +21,7 @@ export default function search(params, { restored } = {}) {
   const title = h('h1', {});
   const chips = setChips();
   const field = wordField();
-  const clearing = h('button.soft', { type: 'button', onclick: clear }, t('set.clear'));
+  const clearing = h('button', { type: 'button', onclick: clear }, t('set.clear'));
   const place = h('div.match-side');
   const element = h('div.search', {},
     h('header.query', {}, field.element, h('div.heading', {}, title, clearing), chips),
@@ -32,6 +32,7 @@ export default function search(params, { restored } = {}) {
     const unlike = chosenAs('less');
     const { word } = route();
     title.textContent = titleOf(word, like.length);
+    title.classList.toggle('visually-hidden', !word && !like.length);
     clearing.hidden = !chosen().length;
     field.input.value = word ?? '';
     chips.draw();
@@ -39,7 +40,7 @@ export default function search(params, { restored } = {}) {
     matches = null;
     if (!like.length && !word) {
       const empty = chosen().length ? emptyState(t('set.onlyless')) : emptyState(t('set.empty.title'), t('set.empty.text'),
-        h('a.button', { href: href({}) }, t('nav.gallery')));
+        h('a.button', { href: href({}) }, t('gallery.title')));
       place.replaceChildren(empty);
       return;
     }

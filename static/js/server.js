@@ -1,4 +1,5 @@
 /** The device: its JSON API, whether it answers at all, and how its index is doing. */
+import { queryOf } from './route.js';
 import { t } from './text.js';
 
 const BUSY_MS = 1500;
@@ -23,7 +24,7 @@ class ApiError extends Error {
   }
 }
 
-export const get = (path, params = {}, signal) => request(`${path}${search(params)}`, { signal });
+export const get = (path, params = {}, signal) => request(`${path}${queryOf(params)}`, { signal });
 
 export const post = (path, body, signal) => {
   const form = body instanceof FormData;
@@ -31,11 +32,6 @@ export const post = (path, body, signal) => {
   if (!form) headers['Content-Type'] = 'application/json';
   return request(path, { method: 'POST', headers, body: form ? body : JSON.stringify(body), signal });
 };
-
-function search(params) {
-  const kept = Object.entries(params).filter(([, value]) => value !== undefined && value !== '' && value !== null);
-  return kept.length ? `?${new URLSearchParams(kept)}` : '';
-}
 
 async function request(url, options) {
   let response;

@@ -46,18 +46,23 @@ export function createStage({ width, height, name, src, preview, box, onBox, onZ
 /** A finger that flicks sideways turns the page; one that taps zooms. */
 function attachSwipe(frame, region, onSwipe, onZoom) {
   let from = null;
+  const end = () => {
+    from = null;
+    frame.style.translate = '';
+  };
   frame.addEventListener('pointerdown', (event) => {
     const ours = event.pointerType !== 'mouse' && event.isPrimary && !region.armed && !region.box;
     from = ours ? { x: event.clientX, y: event.clientY } : null;
   });
+  frame.addEventListener('pointermove', (event) => from && (frame.style.translate = `${event.clientX - from.x}px`));
   frame.addEventListener('pointerup', (event) => {
     if (!from) return;
     const [x, y] = [event.clientX - from.x, event.clientY - from.y];
-    from = null;
+    end();
     if (Math.abs(x) > SWIPE_PX && Math.abs(x) > 2 * Math.abs(y)) onSwipe(x < 0 ? 1 : -1);
     else if (Math.hypot(x, y) < 10) onZoom?.();
   });
-  frame.addEventListener('pointercancel', () => (from = null));
+  frame.addEventListener('pointercancel', end);
 }
 
 /** Starts a region, or goes back to the whole photo while there is one. `draw` when that changes. */

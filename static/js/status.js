@@ -10,8 +10,8 @@ export default function status() {
   const list = h('tbody');
   const table = h('div.scroll', {}, h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, t('status.rejected.path')), h('th', { scope: 'col' }, t('status.rejected.reason')))), list));
   const rejectedNote = h('p.quiet');
-  const more = h('button.soft.load-more', { type: 'button', hidden: true, onclick: () => load() }, t('status.rejected.more'));
-  const element = h('div.page.status', {}, h('h1', {}, t('status.title')), cards,
+  const more = h('button.load-more', { type: 'button', hidden: true, onclick: () => load() }, t('matches.more'));
+  const element = h('div.page', {}, h('h1', {}, t('status.title')), cards,
     h('section', {}, h('h2', {}, t('status.rejected')), rejectedNote, table, more));
   let cursor;
   let rejected = null;

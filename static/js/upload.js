@@ -1,6 +1,6 @@
 /** Search with a photo of the reader's own, which goes to the device for this search only. */
 import { debounce, h, named } from './dom.js';
-import { fileOf, intakeButtons } from './intake.js';
+import { fileOf, hasCamera, intakeButtons } from './intake.js';
 import { createMatches } from './matches.js';
 import { note, route } from './route.js';
 import { post } from './server.js';
@@ -38,7 +38,7 @@ function welcome(lost) {
       h('h1', {}, t('upload.title')),
       h('p', {}, lost ? t('upload.gone') : t('upload.text')),
       h('p.actions', {}, intakeButtons()),
-      h('p.quiet', {}, t('upload.hint')))],
+      !hasCamera && h('p.quiet', {}, t('upload.hint')))],
     destroy() {},
   };
 }
@@ -94,7 +94,7 @@ function results(file, params, restored) {
     children: [
       h('div.photo-side', {}, h('h1.visually-hidden', {}, t('upload.title')), stagePlace,
         h('p.caption', {}, named(file.name), h('span.facts', {}, bytes(file.size))),
-        h('div.actions', {}, regionButton, intakeButtons('soft'))),
+        h('div.actions', {}, regionButton, intakeButtons('.action', '.action'))),
       matchPlace,
     ],
     start: () => run(restored),

@@ -21,7 +21,7 @@ export function openZoom(image, onClose) {
   let y = 0;
   const pointers = new Map();
 
-  const least = () => Math.min(1, dialog.clientWidth / image.width, dialog.clientHeight / image.height);
+  const least = () => Math.min(dialog.clientWidth / image.width, dialog.clientHeight / image.height);
   const draw = () => {
     const [wide, high] = [image.width * scale, image.height * scale];
     const hold = (offset, size, room) => (size <= room ? (room - size) / 2 : Math.min(0, Math.max(room - size, offset)));
@@ -35,7 +35,7 @@ export function openZoom(image, onClose) {
   };
   /** Zooms so that the point under (atX, atY) stays there. */
   const by = (factor, atX = dialog.clientWidth / 2, atY = dialog.clientHeight / 2) => {
-    const to = Math.min(MOST, Math.max(least(), scale * factor));
+    const to = Math.max(least(), Math.min(MOST, scale * factor));
     x = atX - ((atX - x) * to) / scale;
     y = atY - ((atY - y) * to) / scale;
     scale = to;
@@ -67,7 +67,7 @@ export function openZoom(image, onClose) {
     by(apart(now) / Math.max(1, apart(before)), (now.x + other.x) / 2, (now.y + other.y) / 2);
   });
   for (const end of ['pointerup', 'pointercancel']) picture.addEventListener(end, (event) => pointers.delete(event.pointerId));
-  picture.addEventListener('dblclick', (event) => (scale > least() * 1.01 ? fit() : by(1 / scale, event.clientX, event.clientY)));
+  picture.addEventListener('dblclick', (event) => (scale > least() * 1.01 ? fit() : by(Math.max(2, 1 / scale), event.clientX, event.clientY)));
   dialog.addEventListener('keydown', (event) => {
     const keys = {
       '+': () => by(STEP), '=': () => by(STEP), '-': () => by(1 / STEP), 0: fit, z: () => dialog.close(),

@@ -103,3 +103,22 @@ def test_axe_finds_nothing(
         found = window.evaluate("axe.run()")["violations"]
         told = [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found]
         assert told == [], scheme
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def test_a_finger_finds_everything(
+    phone: Page, site: Site, view: Callable[[Page, Site], None]
+) -> None:
+    """Whatever can be pressed is 44 px wide and high, words in a text apart."""
+    view(phone, site)
+    small = phone.evaluate(
+        """() => [...document.querySelectorAll('a, button, select, input, summary')]
+            .filter(each => each.checkVisibility({opacityProperty: true}))
+            .filter(each => !each.closest('dd, .skip'))
+            .filter(each => getComputedStyle(each).pointerEvents !== 'none')
+            .map(each => each.closest('label') ?? each)
+            .map(each => [each.getBoundingClientRect(), each.outerHTML.slice(0, 90)])
+            .filter(([box]) => Math.min(box.width, box.height) < 44)
+            .map(([box, html]) => `${box.width} × ${box.height} ${html}`)"""
+    )
+    assert [each for each in small if "stack" not in each] == []  # its ::before is 44 px

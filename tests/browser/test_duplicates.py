@@ -53,7 +53,7 @@ def size_text(number: int) -> str:
 def test_the_list_of_paths_can_be_copied_and_downloaded(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("?view=duplicates")
-    expect(page.get_by_text("Nothing on the list yet")).to_be_visible()
+    expect(page.get_by_text("Tick the photos you can do without.")).to_be_visible()
     page.get_by_label("Put the-same.jpg on the list").check()
     expect(page.get_by_text(re.compile("^1 photo on the list"))).to_be_visible()
     page.get_by_role("button", name="Copy list").click()
@@ -63,6 +63,14 @@ def test_the_list_of_paths_can_be_copied_and_downloaded(page: Page) -> None:
         page.get_by_role("button", name="Download list").click()
     assert download.value.suggested_filename == "duplicates.txt"
     assert download.value.path().read_text() == "copies/the-same.jpg\n"
+
+
+def test_all_but_the_best_can_be_put_on_the_list_at_once(page: Page) -> None:
+    page.goto("?view=duplicates")
+    page.get_by_role("button", name="All but the best").click()
+    expect(page.get_by_text(re.compile("^2 photos on the list"))).to_be_visible()
+    expect(page.get_by_label("Put the-same.jpg on the list")).to_be_checked()
+    expect(page.get_by_label("Put smaller.jpg on the list")).to_be_checked()
 
 
 def test_a_dismissed_group_stays_away(own_site: Site, page: Page) -> None:

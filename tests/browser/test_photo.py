@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser import photos
+from tests.browser import fingers, photos
 from tests.browser.conftest import Console
 from tests.browser.looks import expect_first, expect_thumbnails, names, tile, wait_until
 from tests.browser.site import Site
@@ -132,17 +132,56 @@ def test_next_and_previous_follow_the_gallerys_order(page: Page, site: Site) -> 
 def test_a_flick_turns_the_page_on_a_phone(phone: Page, site: Site) -> None:
     phone.goto("?sort=name")
     tile(phone, "photo-01.jpg").tap()
-    frame = phone.locator(".frame")
-    expect(frame).to_be_visible()
+    expect(phone.locator(".frame.loaded")).to_be_visible()
     expect(phone.get_by_role("link", name="Next photo")).to_have_attribute(
         "href", re.compile("id=")
     )
-    box = frame.bounding_box()
-    assert box
-    touch = {"pointerType": "touch", "isPrimary": True, "button": 0, "clientY": box["y"] + 90}
-    frame.dispatch_event("pointerdown", touch | {"clientX": 300})
-    frame.dispatch_event("pointerup", touch | {"clientX": 120})
+    fingers.drag(phone, ((300, 250), (120, 260)))
     expect(phone.get_by_role("img", name="photo-02.jpg")).to_be_visible()
+    fingers.drag(phone, ((120, 250), (300, 260)))
+    expect(phone.get_by_role("img", name="photo-01.jpg")).to_be_visible()
+
+
+def test_a_tap_zooms_and_fingers_go_on(phone: Page, site: Site) -> None:
+    open_photo(phone, site, "photo-05.jpg")
+    phone.locator(".frame").tap()
+    picture = phone.get_by_role("dialog").get_by_role("img")
+
+    def width_px() -> float:
+        box = picture.bounding_box()
+        assert box
+        return box["width"]
+
+    expect(picture).to_be_visible()
+    fitted = width_px()
+    assert fitted == 390  # as wide as the window, though it has 400 pixels only
+    fingers.drag(phone, ((180, 400), (80, 400)), ((210, 400), (310, 400)))
+    assert width_px() > 3 * fitted
+    for _ in range(2):
+        fingers.press(phone, (195, 400), 20)
+    wait_until(phone, "document.querySelector('.zoom img').getBoundingClientRect().width == 390")
+
+
+def test_the_neighbours_thumbnails_are_fetched_ahead(page: Page, site: Site) -> None:
+    ahead = [site.get(f"api/images/{site.id_of(f'photo-{n}.jpg')}")["thumb"] for n in (10, 12)]
+    page.goto(f"?view=similar&id={site.id_of('photo-11.jpg')}&sort=name&folder=2020")
+    for thumb in ahead:
+        wait_until(
+            page,
+            "performance.getEntriesByType('resource')"
+            f".some(entry => entry.name.endsWith('{thumb}'))",
+        )
+
+
+def test_a_phone_held_sideways_shows_matches_beside_the_photo(phone: Page, site: Site) -> None:
+    phone.set_viewport_size({"width": 844, "height": 390})
+    open_photo(phone, site, "photo-06.jpg")  # 600 × 400
+    shown = phone.locator(".frame").bounding_box()
+    match = phone.locator(".tile").first.bounding_box()
+    assert shown and match
+    assert shown["y"] + shown["height"] < 390
+    assert match["x"] > shown["x"] + shown["width"]
+    assert match["y"] + match["height"] / 2 < 390
 
 
 def test_zoom_has_its_own_url_and_back_closes_it(page: Page, site: Site) -> None:

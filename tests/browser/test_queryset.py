@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser import fingers
 from tests.browser.looks import expect_thumbnails, names, tile
 from tests.browser.site import Site
 
@@ -69,15 +70,36 @@ def test_a_long_press_selects_and_taps_go_on(phone: Page) -> None:
     phone.goto("?sort=name")
     first = tile(phone, "photo-02.jpg")
     expect(first).to_be_visible()
-    touch = {"pointerType": "touch", "isPrimary": True, "button": 0, "clientX": 9, "clientY": 9}
-    first.dispatch_event("pointerdown", touch)
+    box = first.bounding_box()
+    assert box
+    fingers.press(phone, (box["x"] + 40, box["y"] + 40), held_ms=700)
     expect(tray(phone)).to_contain_text("1 selected")
-    first.dispatch_event("pointerup", touch)
-    first.dispatch_event("click")
     tile(phone, "photo-03.jpg").tap()
     expect(tray(phone)).to_contain_text("2 selected")
     tray(phone).get_by_role("button", name="Clear").tap()
     expect(tray(phone)).to_be_hidden()
+
+
+def test_a_button_says_that_photos_can_be_selected_by_tapping(phone: Page) -> None:
+    phone.goto("?sort=name")
+    select = phone.get_by_role("button", name="Select photos")
+    select.tap()
+    expect(phone.get_by_text("Tap the photos to search by.")).to_be_visible()
+    tile(phone, "photo-02.jpg").tap()
+    expect(tray(phone)).to_contain_text("1 selected")
+    expect(select).to_have_attribute("aria-pressed", "true")
+    select.tap()
+    expect(tray(phone)).to_be_hidden()
+    tile(phone, "photo-02.jpg").tap()
+    expect(phone.get_by_role("heading", name="Most similar")).to_be_visible()
+
+
+def test_escape_unselects(page: Page) -> None:
+    page.goto("?sort=name")
+    tile(page, "photo-02.jpg").click(modifiers=["Control"])
+    expect(tray(page)).to_contain_text("1 selected")
+    page.keyboard.press("Escape")
+    expect(tray(page)).to_be_hidden()
 
 
 def test_a_photos_own_page_adds_it(page: Page, site: Site) -> None:

@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
+from tests.browser import fingers
 from tests.browser.looks import expect_first, expect_thumbnails
 from tests.browser.site import Site
 
@@ -60,19 +61,16 @@ def test_a_finger_draws_after_the_region_button(phone: Page, site: Site) -> None
     box = open_both(phone, site)
     phone.get_by_role("button", name="Search a region").tap()
     expect(region(phone)).to_be_visible()
-    frame = phone.locator(".frame")
-    touch = {"pointerType": "touch", "isPrimary": True, "button": 0, "pointerId": 7}
 
-    def at(x: float, y: float) -> dict[str, object]:
-        client = {"clientX": box["x"] + x * box["width"], "clientY": box["y"] + y * box["height"]}
-        return {**touch, **client}
+    def at(x: float, y: float) -> fingers.Point:
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
-    # A synthetic pointer can't be captured, and Playwright has no touch drag.
-    phone.evaluate("Element.prototype.setPointerCapture = () => {}")
-    frame.dispatch_event("pointerdown", at(0.99, 0.02))
-    frame.dispatch_event("pointermove", at(0.52, 0.95))
-    frame.dispatch_event("pointerup", at(0.52, 0.95))
+    fingers.drag(phone, (at(0.98, 0.03), at(0.52, 0.95)))
     expect_first(phone, "photo-09.jpg")
+    before = phone.evaluate("scrollY")
+    fingers.drag(phone, (at(0.52, 0.95), at(0.1, 0.95)))  # the corner's handle
+    expect(region(phone)).to_have_attribute("aria-label", re.compile("8[5-9]% wide"))
+    assert phone.evaluate("scrollY") == before
 
 
 def test_the_keyboard_moves_resizes_and_removes_it(page: Page, site: Site) -> None:

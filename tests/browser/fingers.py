@@ -1,0 +1,38 @@
+"""Fingers on the screen, as the browser gets them: it decides what scrolls and what is ours."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+Point = tuple[float, float]  # CSS pixels of the window
+STEPS = 8
+FRAME_MS = 16
+
+
+def drag(page: Page, *paths: tuple[Point, Point]) -> None:
+    """One finger a path, all down at the same time, moved from its start to its end and lifted."""
+    client = page.context.new_cdp_session(page)
+
+    def send(kind: str, part: float) -> None:
+        touches = [
+            {"x": x + (to_x - x) * part, "y": y + (to_y - y) * part, "id": finger}
+            for finger, ((x, y), (to_x, to_y)) in enumerate(paths)
+        ]
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+        page.wait_for_timeout(FRAME_MS)
+
+    send("touchStart", 0)
+    for step in range(1, STEPS + 1):
+        send("touchMove", step / STEPS)
+    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    client.detach()
+
+
+def press(page: Page, at: Point, held_ms: int) -> None:
+    """One finger, held still for so long."""
+    client = page.context.new_cdp_session(page)
+    touch = [{"x": at[0], "y": at[1]}]
+    client.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": touch})
+    page.wait_for_timeout(held_ms)
+    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    client.detach()
