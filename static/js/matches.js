@@ -98,6 +98,7 @@ export function createMatches({ title, search, key, restored, least = 0 }) {
       groups: [{ start: 0, count: shown, label: '' }],
       total: shown,
     });
+    grid.resize(); // at once, so that nothing below it is painted where it won't stay
     if (!shown) place.replaceChildren(h('p.quiet', {}, answer.items.length ? t('matches.none', { score: write(min) }) : t('matches.none.all')));
   }
 
@@ -138,7 +139,6 @@ export function createMatches({ title, search, key, restored, least = 0 }) {
   /** Once there is something to scroll, goes where the reader was. */
   function back() {
     if (!returning) return;
-    grid.resize();
     scrollTo(0, returning.y);
     returning = null;
   }
@@ -148,7 +148,6 @@ export function createMatches({ title, search, key, restored, least = 0 }) {
     answer = kept.get(JSON.stringify([key, query()])) ?? null;
     if (answer) {
       remember(answer.items.map(({ score, folded, unfolded, ...image }) => image));
-      grid.resize();
       draw();
       back();
     } else {

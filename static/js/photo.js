@@ -62,7 +62,7 @@ function showImage(image, params, restored) {
   const listing = pick(params, LISTING);
   let matches;
   const matchPlace = h('div.match-side');
-  const notice = h('p.quiet.caption', { role: 'status' });
+  const notice = h('p.over', { role: 'status' });
 
   const startMatches = (back) => {
     const { box } = route();
@@ -95,6 +95,7 @@ function showImage(image, params, restored) {
     onShown: (on) => (notice.textContent = on ? '' : viewable(image) ? t('photo.failed') : t('photo.noview', { format: image.format })),
   });
   if (offline) notice.textContent = t('photo.offline');
+  stage.element.append(notice);
 
   // --- neighbours in the gallery's order ----------------------------------------------------
   let neighbours = {}; // step → id
@@ -152,7 +153,7 @@ function showImage(image, params, restored) {
       h('div.photo-side', {},
         h('div.top', {}, h('h1.visually-hidden', {}, image.name),
           h('a.nav.back', { href: href(listing), 'aria-label': t('photo.back'), title: t('photo.back'), onclick: close }, icon('close')), previous, next),
-        stage.element, notice,
+        stage.element,
         h('div.actions', {}, regionButton,
           button('zoom', t('photo.zoom'), () => setZoom(true)), download, addButton),
         details),

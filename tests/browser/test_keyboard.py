@@ -54,6 +54,7 @@ def test_single_keys_lead_everywhere(page: Page) -> None:
     for key, url in (("u", "view=upload"), ("d", "view=duplicates"), ("t", "view=status")):
         page.keyboard.press(key)
         expect(page).to_have_url(re.compile(url))
+        expect(page.locator("body")).to_have_attribute("data-view", url.removeprefix("view="))
         page.keyboard.press("Escape")
         expect(page.get_by_role("heading", name="All photos")).to_be_visible()
     page.keyboard.press("d")

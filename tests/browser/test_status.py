@@ -125,7 +125,7 @@ def test_an_offline_library_is_still_browsed_and_searched(
     expect(page.get_by_text("The photo library is offline")).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 844})
     page.get_by_role("button", name="Filter").click()  # the notice is not in the way
-    page.keyboard.press("Escape")
+    page.get_by_role("dialog").get_by_role("button", name="Show 3").click()
     expect(page.locator(".tile.loaded")).to_have_count(3)
     page.locator(".tile a").first.click()
     expect(page.locator(".tile.loaded")).to_have_count(2)
