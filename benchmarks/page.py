@@ -61,7 +61,7 @@ def main() -> None:
         "first 12 thumbnails after navigation",
         "click to matches, besides the search",
         f"elements while scrolling {SCREENS} screens, at most",
-        "JavaScript's heap after that",
+        "JavaScript's heap after that, typed arrays included",
         "layout shift (CLS) until then",
     )
     rows = list(zip(names, goals, *sizes, strict=True))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from importlib.resources import files
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
+from tests.browser import photos
 from tests.browser.looks import tile
 from tests.browser.site import Site
 
@@ -50,6 +52,15 @@ def upload(page: Page, site: Site) -> None:
     expect(page.get_by_role("button", name="Choose a photo")).to_be_visible()
 
 
+def uploaded(page: Page, site: Site) -> None:
+    page.goto("?view=upload")
+    mine = io.BytesIO()
+    photos.scene(5, 400, 600).save(mine, "JPEG")
+    file: FilePayload = {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": mine.getvalue()}
+    page.get_by_label("Choose a photo").first.set_input_files(file)
+    expect(page.locator(".tile.loaded").first).to_be_visible()
+
+
 def duplicates(page: Page, site: Site) -> None:
     page.goto("?view=duplicates")
     expect(page.get_by_role("region").first).to_be_visible()
@@ -84,6 +95,7 @@ VIEWS = (
     query_set,
     tray,
     upload,
+    uploaded,
     duplicates,
     status,
     filters,

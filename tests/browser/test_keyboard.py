@@ -64,6 +64,38 @@ def test_single_keys_lead_everywhere(page: Page) -> None:
     expect(page.get_by_role("dialog", name="Filter")).to_be_visible()
 
 
+def test_what_has_the_keyboard_is_outlined(page: Page) -> None:
+    page.goto("?sort=name")
+    expect_thumbnails(page)
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        name, style, width = page.evaluate(
+            """() => {
+                const focused = document.activeElement;
+                const { outlineStyle, outlineWidth } = getComputedStyle(focused);
+                return [focused.outerHTML.slice(0, 60), outlineStyle, outlineWidth];
+            }"""
+        )
+        assert (style, width) in (("solid", "3px"), ("solid", "4px")), name
+        if name.startswith("<a href"):
+            return  # in the grid: the last stop
+    raise AssertionError("ten stops, and none was the grid")
+
+
+def test_who_asked_for_less_motion_gets_none(page: Page) -> None:
+    def seconds() -> str:
+        found: str = page.evaluate(
+            "getComputedStyle(document.querySelector('.tile img')).transitionDuration"
+        )
+        return found
+
+    page.goto("")
+    expect_thumbnails(page)
+    assert seconds() == "0s"  # every test asks for it
+    page.emulate_media(reduced_motion="no-preference")
+    assert seconds() == "0.18s"
+
+
 def test_the_skip_link_comes_first(page: Page) -> None:
     page.goto("")
     expect_thumbnails(page)
