@@ -27,8 +27,7 @@ HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 
 COMMON_HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
-    # Not no-referrer: with that, browsers send a form of our own page with `Origin: null`.
-    ("Referrer-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
