@@ -32,7 +32,7 @@ class DecodePool:
         size_px: int,
         limits: Limits,
         workers: int,
-        nice: int = 10,
+        nice: int = 19,
         decoder: str = "edge_app.decode",
     ) -> None:
         self._root = None if root is None else os.path.abspath(root)
