@@ -18,7 +18,7 @@ BUILD := .venv-build
 BUILD_PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo $(PYTHON))
 PIP   := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint model samples faults bench screenshots clean
+.PHONY: run test lint model samples faults test-arm64 bench screenshots clean
 
 run: $(EDGE)/ready $(MODEL) samples
 	@# A small gallery is complete when its address is printed; a large one goes on filling.
@@ -42,6 +42,14 @@ samples: $(EDGE)/ready
 
 faults: $(TEST)/ready $(MODEL)
 	FAULTS=long $(TEST)/bin/python -m pytest tests/faults
+
+# On emulated 64-bit ARM, as root; needs debootstrap and qemu-user-static. The system is made once.
+SUITE       ?= bookworm
+MIRROR      ?= http://deb.debian.org/debian
+ARM64_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/edge-gallery-arm64
+
+test-arm64: $(TEST)/ready $(MODEL)
+	$(TEST)/bin/python -m tests.arm64 --cache '$(ARM64_CACHE)' --suite $(SUITE) --mirror '$(MIRROR)'
 
 bench: $(EDGE)/ready $(MODEL)
 	$(EDGE)/bin/python -m edge_app bench
