@@ -82,6 +82,7 @@ def serve(config: Config, options: Namespace) -> int:
     watcher = Watcher(config, watch=options.watch)
     review = Review(gallery.reader, config.limits)
     logs.set_up(options.log_format)
+    signal.signal(signal.SIGTERM, _exit)  # before the server takes signals: an index run ends too
     try:
         empty = gallery.reader.snapshot().identity is None
         if empty:

@@ -41,10 +41,10 @@ class Review:
         self.progress = 0.0  # of the comparison under way
 
     def close(self) -> None:
-        """End the comparison under way."""
+        """End the comparison under way, or leave it behind if it takes longer than `drain_s`."""
         self._stop.set()
         if self._work:
-            self._work.join()
+            self._work.join(self._limits.drain_s)
 
     def groups(self, min_score: float) -> tuple[list[Group], bool]:
         """The groups as far as they are known, and whether a comparison is under way for more."""
@@ -54,7 +54,8 @@ class Review:
             known = self._known(snapshot)
             if not _cover(known, snapshot, min_score):
                 if self._work is None or not self._work.is_alive():
-                    self._work = threading.Thread(target=self._compare, args=(snapshot, min_score))
+                    arguments = (snapshot, min_score)
+                    self._work = threading.Thread(target=self._compare, args=arguments, daemon=True)
                     self._work.start()
                 self._work.join(self._limits.duplicate_wait_s)
                 known = self._known(snapshot)

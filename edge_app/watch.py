@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
@@ -136,19 +137,23 @@ class Watcher:
     def _run(self) -> int:
         """One index run to its end; its exit code."""
         self.status = IndexingStatus("scanning")
-        with start_index(self.config) as self._process:
-            if self._stop.is_set():
-                self._process.terminate()
-            assert self._process.stdout and self._process.stderr
-            for line in self._process.stdout:
-                progress = json.loads(line).get("progress")
-                if progress:
-                    self.status = IndexingStatus(**progress)
-            errors = self._process.stderr.read().strip().splitlines()
-        code = self._process.returncode
+        said = ""
+        try:
+            # One pipe for both: a second one, read later, would fill up and stop the run.
+            with start_index(self.config, stderr=subprocess.STDOUT) as self._process:
+                if self._stop.is_set():
+                    self._process.terminate()
+                assert self._process.stdout
+                for line in self._process.stdout:
+                    if progress := _progress_in(line):
+                        self.status = IndexingStatus(**progress)
+                    elif not line.startswith("{"):
+                        said = line.strip() or said
+            code = self._process.returncode
+        except OSError as error:  # there is no memory for it, or no process more
+            code, said = 1, f"the indexing process can't be started: {error.strerror}"
         if code and not self._stop.is_set():
-            reason = (errors or [_ending(code)])[-1]
-            message = reason.removeprefix("error: ")
+            message = said.removeprefix("error: ") if said and code > 0 else _ending(code)
             if message != self.status.message:
                 log.warning("indexing: %s", message)
             self.status = IndexingStatus("failed", message=message)
@@ -157,7 +162,7 @@ class Watcher:
         return code
 
 
-def start_index(config: Config) -> subprocess.Popen[str]:
+def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
     """An `index` run with these settings in a process of its own; its output is lines of JSON."""
     command = [sys.executable, "-m", "edge_app", "index", "--json"]
     for name in ("gallery", "index", "model", "workers", "threads", "runtime", "delegate"):
@@ -172,10 +177,19 @@ def start_index(config: Config) -> subprocess.Popen[str]:
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         errors="replace",
     )
+
+
+def _progress_in(line: str) -> dict[str, Any] | None:
+    """What a line of an index run says of its progress; others speak of other things."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    return told.get("progress") if isinstance(told, dict) else None
 
 
 def _ending(code: int) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_app import watch
+from edge_app.benchindex import family
 from edge_app.config import Config, Limits
 from edge_app.reader import Reader
 from edge_app.watch import IndexingStatus, Watcher
@@ -128,6 +134,52 @@ def test_where_memory_runs_out_the_run_goes_first_and_is_tried_again(
     until(lambda: watcher.status.state == "failed")
     assert "want of memory" in (watcher.status.message or "")
     until(lambda: images(config) == 101)
+
+
+def test_a_run_that_cannot_be_started_is_said_to_have_failed_and_tried_again(
+    config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start_nothing(config: Config, **options: Any) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as without_processes:
+        without_processes.setattr(watch, "start_index", start_nothing)
+        watcher = watching()
+        until(lambda: watcher.status.state == "failed")
+        assert watcher.status.message == (
+            "the indexing process can't be started: Resource temporarily unavailable"
+        )
+    until(lambda: images(config) == 1)
+
+
+def test_a_run_may_say_much_that_is_no_progress(
+    config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = (
+        "import sys; print('not JSON', '[1]', sep='\\n'); sys.stderr.write('noise\\n' * 100_000)"
+    )
+    words = [sys.executable, "-c", f"{noise}; sys.exit('error: no luck')"]
+
+    def start_noise(config: Config, **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, **options)
+
+    monkeypatch.setattr(watch, "start_index", start_noise)
+    watcher = watching()
+    until(lambda: watcher.status == IndexingStatus("failed", message="no luck"))
+
+
+def test_a_server_that_is_ended_at_its_start_leaves_no_index_run_behind(config: Config) -> None:
+    for seed in range(300):
+        save(config.gallery / f"{seed}.png", seed)
+    words = ["serve", "--gallery", config.gallery, "--index", config.index, "--model", config.model]
+    command = [sys.executable, "-m", "edge_app", *map(str, words), "--port", "0"]
+    with subprocess.Popen([*command, "--head-start", "60"], stdout=subprocess.DEVNULL) as server:
+        until(lambda: images(config) > 0)
+        run = set(family(server.pid)) - {server.pid}
+        assert run
+        server.terminate()
+        assert server.wait(10) == 128 + signal.SIGTERM
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in run))
 
 
 def test_another_writer_is_waited_for(config: Config, watching: Callable[..., Watcher]) -> None:
