@@ -8,6 +8,7 @@ import { get, post } from './server.js';
 import { bytes, date, percent, score, t } from './text.js';
 
 const LEAST = 0.95; // the device's default
+const LOWEST = 0.9;
 const PAGE = 20;
 const PENDING_MS = 2000;
 
@@ -21,7 +22,7 @@ export default function duplicates(first, { restored } = {}) {
   const count = h('span.count', { role: 'status' });
   const summary = h('span', { role: 'status' });
   const least = slider({
-    label: t('duplicates.min'), min: 0.9, max: 1, step: 0.01, value: Number(params.min) || LEAST, format: score,
+    label: t('duplicates.min'), min: LOWEST, max: 1, step: 0.01, value: Number(params.min) || LEAST, format: score,
     onchange: (value) => {
       params = { ...params, min: value === LEAST ? '' : value };
       note(params);
@@ -63,7 +64,7 @@ export default function duplicates(first, { restored } = {}) {
   function draw(pending = false) {
     count.textContent = pending ? t('duplicates.pending') : groups.length ? t('duplicates.groups', { n: groups.length }) : '';
     place.replaceChildren(...groups.slice(0, visible).map(card));
-    if (!groups.length && !pending) place.replaceChildren(emptyState(t('duplicates.none.title'), t('duplicates.none.text')));
+    if (!groups.length && !pending) place.replaceChildren(emptyState(t('duplicates.none.title'), params.min > LOWEST || !params.min ? t('duplicates.none.text') : ''));
     more.hidden = groups.length <= visible;
     drawList();
   }

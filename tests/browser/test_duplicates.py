@@ -45,6 +45,17 @@ def test_groups_show_what_differs(page: Page) -> None:
     expect(smaller.locator(".best")).to_contain_text("photo-05.jpg")
 
 
+def test_without_groups_it_says_what_to_do_as_long_as_that_helps(page: Page) -> None:
+    nothing = {"groups": [], "pending": False}
+    page.route("**/api/duplicates?*", lambda route: route.fulfill(json=nothing))
+    page.goto("?view=duplicates")
+    expect(page.get_by_text("Lower “How alike”")).to_be_visible()
+    page.get_by_role("slider", name="How alike").fill("0.9")
+    expect(page).to_have_url(re.compile("min=0.9$"))
+    expect(page.get_by_role("heading", name="No duplicates")).to_be_visible()
+    expect(page.get_by_text("Lower “How alike”")).to_have_count(0)
+
+
 def size_text(number: int) -> str:
     width_px, height_px = photos.SIZES[number % len(photos.SIZES)]
     return f"{width_px} × {height_px}"

@@ -210,6 +210,21 @@ def outside(page: Page) -> list[str]:
     return found
 
 
+MISSING_PX = """select => {
+    const given = select.offsetWidth;
+    select.style.width = 'max-content';
+    return Math.max(0, select.offsetWidth - given);
+}"""  # width that a select's longest text lacks
+
+
+def test_the_sort_order_can_be_read_on_the_smallest_phone(phone: Page) -> None:
+    """The Select button, which only a finger needs, takes room from it."""
+    phone.set_viewport_size({"width": 320, "height": 640})
+    phone.goto("?sort=folder")
+    expect(phone.get_by_role("button", name="Select photos")).to_be_visible()
+    assert phone.get_by_label("Sort").evaluate(MISSING_PX) == 0
+
+
 def test_every_module_of_the_gallery_is_fetched_at_once(page: Page) -> None:
     """Each is announced in index.html; found one by one they would cost a round trip each."""
     page.goto("")
