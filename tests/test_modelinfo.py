@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import platform
+from pathlib import Path
+
 import pytest
 
+from edge_app import modelinfo
+from edge_app.config import Config
+from edge_app.info import describe
 from edge_app.modelinfo import slow_pairing
+from tests.test_embed import installed
 
 
 def test_int8_in_the_old_runtime_is_slow_on_x86() -> None:
@@ -24,3 +31,17 @@ def test_int8_in_the_old_runtime_is_slow_on_x86() -> None:
 )
 def test_nothing_else_is_known_to_be(runtime: str, dtype: str, machine: str) -> None:
     assert slow_pairing(runtime, dtype, machine) is None
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("runtime", installed())
+def test_info_tells_of_it_and_of_the_chosen_runtime_only(
+    model: Path, tmp_path: Path, runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(slow: str) -> bool:
+        monkeypatch.setattr(modelinfo, "SLOW", {(slow, "float32", platform.machine())})
+        config = Config(tmp_path, tmp_path / "index", model, runtime=runtime)
+        return any("more slowly" in line for line in describe(config)["to fix"])
+
+    assert told(runtime)
+    assert not told("another runtime")
