@@ -57,6 +57,10 @@ def _create_catalog(path: Path) -> None:
     making = path.with_name(f"{path.name}.new")
     for stray in path.parent.glob(f"{making.name}*"):
         stray.unlink()
+    # A log whose catalogue is gone would be taken for the new one's, and what it tells be revived.
+    for ending in ("-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    sync_folder(path.parent)
     Catalog.create(making)
     making.rename(path)
     sync_folder(path.parent)

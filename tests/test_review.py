@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,32 @@ def test_new_images_join_and_only_they_are_compared(
     assert names(reader, groups) == [["a.jpg", "b.jpg"], ["c.jpg", "e.jpg"]]
     assert isinstance(known[0], duplicates.Links)
     assert known[0].rows == 4
+
+
+def test_the_end_does_not_wait_for_a_comparison_that_will_not_stop(
+    tmp_path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(tmp_path, a=vector(0), b=vector(0, NEAR))
+    going_on, begun = threading.Event(), threading.Event()
+
+    def endless(*_: object) -> None:
+        begun.set()
+        going_on.wait(10)
+        raise InterruptedError
+
+    monkeypatch.setattr("edge_app.review.link", endless)
+    review = Review(reader, Limits(drain_s=0.1, duplicate_wait_s=0.0))
+    try:
+        assert review.groups(0.95) == ([], True)
+        assert begun.wait(10)
+        closing = threading.Thread(target=review.close, daemon=True)
+        closing.start()
+        closing.join(5)
+        assert not closing.is_alive()
+        assert review._work is not None
+        assert review._work.daemon, "or the interpreter would wait for it"
+    finally:
+        going_on.set()
 
 
 def test_a_restart_takes_up_what_was_found(

@@ -78,6 +78,18 @@ def test_without_a_date_the_file_time_stands_in(tmp_path: Path) -> None:
             assert reader.image(1).taken_at == 7
 
 
+def test_the_log_of_a_catalogue_that_is_gone_is_not_believed(tmp_path: Path) -> None:
+    with Reader(tmp_path / "index") as server:  # keeps the log from being done away with
+        with writer_of(tmp_path) as writer:
+            writer.commit(images("old.jpg"))
+            server.snapshot()
+        log = (tmp_path / "index/catalog.db-wal").read_bytes()
+    (tmp_path / "index/catalog.db").unlink()
+    (tmp_path / "index/catalog.db-wal").write_bytes(log)
+    with writer_of(tmp_path) as writer:
+        assert writer.known() == {}
+
+
 def test_a_changed_file_keeps_its_id_and_gets_another_row(tmp_path: Path) -> None:
     with writer_of(tmp_path) as writer:
         assert writer.commit(images("a.jpg", "b.jpg")) == [1, 2]
