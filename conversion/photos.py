@@ -38,7 +38,10 @@ def required_photos(
         raise UsageError(f"{option} needs --photos DIR with at least {count.start} photos")
     if not folder.is_dir():
         raise ModelError(f"--photos {folder} is not a folder")
-    found = photos(folder, size_px, count.stop, boxes)
+    # Copies of one photo count as one, and weigh no more.
+    found = list(
+        {photo.content: photo for photo in photos(folder, size_px, count.stop, boxes)}.values()
+    )
     if len(found) < count.start:
         raise ModelError(
             f"--photos {folder} holds {len(found)} readable photos, {option} needs {count.start}"

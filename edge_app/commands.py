@@ -102,6 +102,7 @@ def serve(config: Config, options: Namespace) -> int:
 
         guard.serve(make_app(gallery, watcher, review), config, on_ready=print_start)
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut this short
         watcher.stop()
         review.close()
         gallery.close()

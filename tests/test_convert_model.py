@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
@@ -60,6 +61,16 @@ def test_values_out_of_range_are_usage_errors(
         convert_model.main(arguments)
     assert exit.value.code == 2
     assert arguments[0] in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_copies_of_a_photo_count_as_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path / "photos/0.png", 0)
+    for copy in range(1, 30):
+        shutil.copy(tmp_path / "photos/0.png", tmp_path / f"photos/{copy}.png")
+    output = ["--output", str(tmp_path / "model.tflite")]
+    calibrated = ["--quantize", "int8", "--photos", str(tmp_path / "photos")]
+    assert convert_model.main(output + calibrated) == 1
+    assert "holds 1 readable photos, --quantize int8 needs 20" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from PIL import Image, ImageChops
 
 from benchmarks import cost
 from benchmarks.edits import EDITS, edited
+from benchmarks.generalphotos import greys
 from benchmarks.quality import Photos, measure
 from benchmarks.retrieval import Floats, estimate, leave_one_out, originals_found, short
 from edge_app.config import Limits
@@ -30,6 +31,14 @@ def test_precision_counts_the_own_label_among_the_others() -> None:
     ranked = leave_one_out(units(0, 10, 6, 90), np.array(["a", "a", "b", "b"]))
     assert ranked.p_at_1.tolist() == [0, 0, 0, 0]
     assert ranked.average_precision.tolist() == pytest.approx([1 / 2, 1 / 2, 1 / 3, 1 / 2])
+
+
+def test_a_picture_of_one_colour_is_not_learned_from() -> None:
+    """Two of them would not even count as alike: nothing in them varies."""
+    assert greys(Image.new("RGB", (640, 480), "white")) is None
+    grey = greys(picture(1))
+    assert grey is not None
+    assert np.linalg.norm(grey) == pytest.approx(1)
 
 
 def test_an_original_is_found_where_nothing_else_is_nearer() -> None:
