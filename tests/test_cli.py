@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from edge_app.cli import main
+from edge_app.config import Config
 from edge_app.reader import Reader
 from tests.conftest import ROOT
 from tests.fakes import picture, save
@@ -267,6 +268,19 @@ def test_a_second_indexer_exits_75_at_once(library: Path, index: Path, model: Pa
         code, _, err = run("index", "--gallery", library, "--index", index, "--model", model)
     assert code == 75
     assert str(index) in error_line(err)
+
+
+def test_indexing_gives_way_to_all_other_programs(library: Path, index: Path, model: Path) -> None:
+    """As a process of its own: what it lowers, it could not raise again."""
+    where = ["--gallery", str(library), "--index", str(index), "--model", str(model)]
+    program = (
+        "import os, sys; from edge_app.cli import main\n"
+        "main(['index', *sys.argv[1:]]); print(os.getpriority(os.PRIO_PROCESS, 0))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *where], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[-1] == str(Config().nice)
 
 
 @pytest.mark.parametrize("command", ["index", "serve"])
