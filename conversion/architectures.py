@@ -98,9 +98,7 @@ ARCHITECTURES = {
             "MIT",
         ),
         # The first depthwise convolution has edge detectors whose weights sum to zero under inputs
-        # up to 6: rounding them shifts everything behind. Lowest and mean cosine over 150 photos:
-        # all int8 .905, .974; without the first block .975, .989; without these three .981, .991,
-        # for 1 % of file size and no time.
+        # up to 6: rounding them shifts everything behind (docs/models.md has the cosines).
         ("/expanded_conv_", "/block_1_", "/block_2_"),
     ),
     "efficientnet_lite0": Architecture(
@@ -117,6 +115,7 @@ ARCHITECTURES = {
             "trained on ImageNet",
             "Apache License 2.0",
         ),
+        float_blocks=("stem", "/blocks_0_"),
     ),
     "mobilenet_v3_small": Architecture(
         "MobileNetV3Small",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from conversion.architectures import ARCHITECTURES
-from conversion.export import export, lowest_cosine
+from conversion.export import cosines_to_keras, export
 from conversion.labels import Labels, imagenet_labels
 from conversion.network import Reduction, import_tensorflow, learn_reduction, make_extractor
 from conversion.output import check_output, write
@@ -75,7 +75,7 @@ def convert(options: argparse.Namespace, say: Say) -> None:
     model = make_extractor(weights.backbone, architecture.scaling, reduction, dtype, batch=1)
 
     content = export(model, options.quantize, material.calibration, architecture.float_blocks)
-    cosine = lowest_cosine(content, model, material.checked_with)
+    cosine = float(cosines_to_keras(content, model, material.checked_with).min())
     if not cosine >= LOWEST_COSINE[options.quantize]:  # so that NaN fails too
         raise ModelError(
             f"{DTYPE[options.quantize]} model differs from Keras: lowest cosine {cosine:.5f}, at "

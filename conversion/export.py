@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from conversion.photos import Photo, Pixels
 
@@ -48,8 +49,8 @@ def _export_int8(converter: Any, calibration: list[Photo], float_blocks: tuple[s
     return bytes(debugger.get_nondebug_quantized_model())
 
 
-def lowest_cosine(content: bytes, model: Any, pixels: Pixels) -> float:
-    """The lowest cosine, over the pictures, between the embeddings of TFLite and of Keras."""
+def cosines_to_keras(content: bytes, model: Any, pixels: Pixels) -> npt.NDArray[np.float64]:
+    """(n,) of each picture: the cosine between the embeddings of TFLite and of Keras."""
     import tensorflow as tf
 
     interpreter = tf.lite.Interpreter(model_content=content)
@@ -61,4 +62,4 @@ def lowest_cosine(content: bytes, model: Any, pixels: Pixels) -> float:
         interpreter.invoke()
         lite, keras = interpreter.get_tensor(target["index"])[0], model.predict_on_batch(picture)[0]
         cosines.append(lite @ keras / (np.linalg.norm(lite) * np.linalg.norm(keras)))
-    return float(np.min(cosines))
+    return np.array(cosines, np.float64)

@@ -14,6 +14,10 @@ from edge_app.errors import ModelError, UsageError
 Floats = npt.NDArray[np.floating[Any]]
 
 
+# Of an eigenvalue: 0.5 would be whitening in full, 0 none of it (docs/models.md compares them).
+PARTIAL_WHITENING = 0.25
+
+
 class Reduction(NamedTuple):
     """(n, from_dim) pooled activations → (n, dim): (sqrt(activations) - centre) @ kernel."""
 
@@ -59,12 +63,8 @@ def make_extractor(
     return keras.Model(pixels, embedding)
 
 
-def learn_reduction(pooled: Floats, dim: int) -> Reduction:
-    """The first `dim` principal components of sqrt(pooled), each over its eigenvalue ** 0.25.
-
-    Dividing by the square root would be whitening in full; half of it does better on new kinds of
-    photos than all or none (docs/models.md).
-    """
+def learn_reduction(pooled: Floats, dim: int, power: float = PARTIAL_WHITENING) -> Reduction:
+    """The first `dim` principal components of sqrt(pooled), each over its eigenvalue ** power."""
     from_dim = pooled.shape[1]
     if dim >= from_dim:
         raise UsageError(f"--reduce {dim}: the model has {from_dim} dimensions, ask for fewer")
@@ -78,4 +78,4 @@ def learn_reduction(pooled: Floats, dim: int) -> Reduction:
         raise ModelError(
             f"--reduce {dim}: the photos vary in {varying} dimensions only; give more of them"
         )
-    return Reduction(centre, components / eigenvalues**0.25, float(explained))
+    return Reduction(centre, components / eigenvalues**power, float(explained))

@@ -1,0 +1,61 @@
+"""How true int8 is to Keras, by what stays in float32.
+
+    .venv-build/bin/python -m benchmarks.rounding --calibrate SOME --photos OTHERS
+
+The cosine between the embeddings of TFLite and of Keras, over at most 150 photos that the model was
+not calibrated on. Runs where TensorFlow is.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks.report import machine, markdown, publish
+from conversion.architectures import ARCHITECTURES
+from conversion.convert import CALIBRATION_PHOTOS
+from conversion.export import cosines_to_keras, export
+from conversion.network import make_extractor
+from conversion.photos import Photo, Pixels, all_views, required_photos
+from conversion.weights import load_weights
+
+SIZE_PX = 224
+PHOTOS = range(20, 150)
+
+
+def rows(name: str, calibration: list[Photo], pixels: Pixels) -> list[list[str]]:
+    """One architecture: all of it rounded, then block after block left out."""
+    architecture = ARCHITECTURES[name]
+    weights = load_weights("packaged", architecture, 1.0, SIZE_PX, print)
+    model = make_extractor(weights.backbone, architecture.scaling, dtype="uint8", batch=1)
+    found = []
+    for blocks in range(len(architecture.float_blocks) + 1):
+        in_float = architecture.float_blocks[:blocks]
+        content = export(model, "int8", calibration, in_float)
+        cosines = cosines_to_keras(content, model, pixels)
+        left_out = ", ".join(block.strip("/_") for block in in_float) or "none"
+        of_file = f"{len(content) / 1e6:.2f}"
+        found.append([name, left_out, f"{cosines.min():.3f}", f"{cosines.mean():.3f}", of_file])
+    return found
+
+
+def main() -> None:
+    """Measure the architectures that have packaged weights."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rounding", description=__doc__)
+    parser.add_argument("--calibrate", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--photos", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--write", type=Path, metavar="DOCUMENT")
+    options = parser.parse_args()
+    calibration = required_photos(options.calibrate, SIZE_PX, CALIBRATION_PHOTOS, "--calibrate")
+    pixels = all_views(required_photos(options.photos, SIZE_PX, PHOTOS, "--photos"))
+    lines = []
+    for name, architecture in ARCHITECTURES.items():
+        if architecture.packaged:
+            lines += rows(name, calibration, pixels)
+    head = ["architecture", "blocks in float32", "lowest cosine", "mean cosine", "file, MB"]
+    note = f"{len(pixels)} photos, calibrated on {len(calibration)} others; {machine()}."
+    publish("rounding", "\n".join([*markdown(head, lines), "", note]), options.write)
+
+
+if __name__ == "__main__":
+    main()
