@@ -51,13 +51,13 @@ def median_ms(made: Any, batch: int) -> float:
     return statistics.median(times_ms)
 
 
-def table(model: Path) -> str:
+def table(model: Path, rounds: int = ROUNDS) -> str:
     """One line for a runtime and number of threads."""
     lines = []
     for (runtime, title), threads in itertools.product(installed().items(), THREADS):
         ready = {batch: interpreter(runtime, model, batch, threads) for batch in BATCHES}
-        rounds = [[median_ms(ready[batch], batch) for batch in BATCHES] for _ in range(ROUNDS)]
-        times = [f"{ms:.1f}" for ms in np.min(rounds, axis=0)]
+        measured = [[median_ms(ready[batch], batch) for batch in BATCHES] for _ in range(rounds)]
+        times = [f"{ms:.1f}" for ms in np.min(measured, axis=0)]
         lines.append([title, str(threads), *times])
     head = ["runtime", "threads", *(f"ms an image, {batch} at a time" for batch in BATCHES)]
     return "\n".join([*markdown(head, lines), "", f"{model.stem}; {machine()}."])

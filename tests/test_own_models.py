@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import convert_model
 from edge_app.cli import main
 from edge_app.config import Config
 from edge_app.embed import Embedder
 from edge_app.errors import ModelError
 from edge_app.info import describe
+from edge_app.modelcard import ModelCard
 from tests.build_odd_models import DIM, MEAN, SIZE_PX, STD
 from tests.fakes import save
 from tests.test_embed import installed, pixels
@@ -89,6 +91,22 @@ def test_every_way_in_and_out_gives_the_same_embeddings(
 ) -> None:
     vectors = Embedder(with_card(name, **card), runtime=runtime).embed(pixels(5, SIZE_PX))
     assert np.allclose(vectors, expected(pixels(5, SIZE_PX)), atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output", "dim"),
+    [([], "Identity_1", DIM), (["--output-tensor", "Identity"], "Identity", 3)],
+)
+def test_wrapping_takes_the_longest_of_several_outputs_or_the_one_that_is_named(
+    with_card: With, arguments: list[str], output: str, dim: int
+) -> None:
+    model = with_card("classifier")
+    model.with_suffix(".json").unlink()
+    wrap = ["--wrap", str(model), "--input-range=0,255", *arguments]
+    assert convert_model.main(wrap) == 0
+    card = ModelCard.load(model)
+    assert (card.output, card.dim) == (output, dim)
+    assert Embedder(model).embed(pixels(2, SIZE_PX)).shape == (2, dim)
 
 
 @pytest.mark.parametrize("runtime", installed())

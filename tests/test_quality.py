@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from benchmarks import cost
+from benchmarks import batches, cost, words
 from benchmarks.edits import EDITS, edited
 from benchmarks.generalphotos import greys
 from benchmarks.quality import Photos, measure
@@ -114,6 +114,21 @@ def test_what_a_model_costs_is_measured_in_every_runtime(model: Path) -> None:
     assert name == model.stem
     assert len(figures) == 1 + 2 * len(runtimes)
     assert all(float(figure) > 0 for figure in figures)
+
+
+@pytest.mark.model
+def test_batches_are_timed_in_every_runtime(model: Path) -> None:
+    rows = batches.table(model, rounds=1).splitlines()[2:-2]
+    assert len(rows) == len(cost.installed()) * len(batches.THREADS)
+    figures = [cell for row in rows for cell in row.strip("| ").split(" | ")[2:]]
+    assert len(figures) == len(rows) * len(batches.BATCHES)
+    assert all(float(figure) > 0 for figure in figures)
+
+
+def test_a_words_average_precision_is_of_the_places_of_what_shows_it() -> None:
+    scores = np.array([0.1, 0.4, 0.3, 0.2], np.float32)
+    shows = np.array([True, True, False, False])  # first and last of four
+    assert words.average_precision(scores, shows) == pytest.approx((1 + 2 / 4) / 2)
 
 
 @pytest.mark.model
