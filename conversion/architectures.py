@@ -115,7 +115,7 @@ ARCHITECTURES = {
             "trained on ImageNet",
             "Apache License 2.0",
         ),
-        float_blocks=("stem", "/blocks_0_"),
+        float_blocks=("stem", "/blocks_0_", "/blocks_1_"),
     ),
     "mobilenet_v3_small": Architecture(
         "MobileNetV3Small",

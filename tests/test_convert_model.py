@@ -181,6 +181,7 @@ def made(build_python: str, gallery: Path, tmp_path_factory: pytest.TempPathFact
     arguments = {
         "float32": ["--quantize", "none"],  # --weights auto, without a network
         "lite0": ["--arch", "efficientnet_lite0"],
+        "lite0 int8": [*packaged, "--arch", "efficientnet_lite0", "--quantize", "int8"],
         "float16": [*packaged, "--quantize", "fp16"],
         "int8": [*packaged, "--quantize", "int8"],
         "reduced": [*packaged, "--reduce", "32"],
@@ -218,6 +219,7 @@ def card_of(made: Made, name: str) -> dict[str, Any]:
         ("reduced", {"dtype": "float32", "dim": 32}),
         ("cached", {"dtype": "float32", "alpha": 0.35, "dim": 1280}),
         ("lite0", {"dtype": "float32", "architecture": "efficientnet_lite0", "dim": 1280}),
+        ("lite0 int8", {"dtype": "int8", "architecture": "efficientnet_lite0", "dim": 1280}),
     ],
 )
 def test_the_card_says_what_the_model_is(made: Made, name: str, says: dict[str, object]) -> None:
