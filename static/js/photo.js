@@ -139,13 +139,13 @@ function showImage(image, params, restored) {
   const details = createDetails(image);
 
   let overlay = null;
+  const unzoom = () => (history.state.depth ? history.back() : go({ ...route(), zoom: '' }, { replace: true }));
   const zoom = async (on) => {
-    if (!on) return overlay?.close();
+    const open = overlay;
+    overlay = null; // so that its close event, which comes later, isn't taken for the reader's
+    if (!on) return open?.close();
     const { openZoom } = await import('./zoom.js');
-    overlay = openZoom(image, () => {
-      overlay = null;
-      if (route().zoom) history.back();
-    });
+    const opened = (overlay = openZoom(image, () => opened === overlay && unzoom()));
   };
 
   return {
@@ -174,7 +174,7 @@ function showImage(image, params, restored) {
       matches?.destroy();
       searchSoon.cancel();
       queryset.removeEventListener('change', showMark);
-      overlay?.close();
+      zoom(false);
     },
   };
 }

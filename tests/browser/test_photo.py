@@ -208,6 +208,37 @@ def test_zoom_has_its_own_url_and_back_closes_it(page: Page, site: Site) -> None
     expect(page).not_to_have_url(re.compile("zoom"))
 
 
+def test_zoom_can_be_opened_again_at_once(page: Page, site: Site) -> None:
+    """Before the closed one has told that it is."""
+    open_photo(page, site, "photo-05.jpg")
+    zoom = page.get_by_role("dialog", name=re.compile("^Zoomed photo"))
+    page.keyboard.press("z")
+    expect(zoom).to_be_visible()
+    page.evaluate(
+        """() => {
+            const z = () => new KeyboardEvent('keydown', { key: 'z', bubbles: true });
+            addEventListener('popstate', () => document.body.dispatchEvent(z()), { once: true });
+            history.back();
+        }"""
+    )
+    page.wait_for_timeout(300)  # for what should not happen
+    expect(page).to_have_url(re.compile("zoom=1"))
+    expect(zoom).to_be_visible()
+
+
+def test_closing_a_zoom_that_was_linked_to_shows_the_photo(page: Page, site: Site) -> None:
+    open_photo(page, site, "photo-05.jpg")
+    page.goto(page.url + "&zoom=1")
+    linked = page.context.new_page()
+    linked.goto(page.url)
+    zoom = linked.get_by_role("dialog", name=re.compile("^Zoomed photo"))
+    expect(zoom).to_be_visible()
+    linked.keyboard.press("Escape")
+    expect(zoom).to_have_count(0)
+    expect(linked).not_to_have_url(re.compile("zoom"))
+    expect(linked.get_by_role("heading", name="photo-05.jpg")).to_be_attached()
+
+
 def test_details_tell_dimensions_date_camera_and_path(page: Page, site: Site) -> None:
     open_photo(page, site, "photo-05.jpg")
     details = page.locator("details")
