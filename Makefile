@@ -44,12 +44,10 @@ faults: $(TEST)/ready $(MODEL)
 	FAULTS=long $(TEST)/bin/python -m pytest tests/faults
 
 # On emulated 64-bit ARM, as root; needs debootstrap and qemu-user-static. The system is made once.
-SUITE       ?= bookworm
-MIRROR      ?= http://deb.debian.org/debian
 ARM64_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/edge-gallery-arm64
 
 test-arm64: $(TEST)/ready $(MODEL)
-	$(TEST)/bin/python -m tests.arm64 --cache '$(ARM64_CACHE)' --suite $(SUITE) --mirror '$(MIRROR)'
+	$(TEST)/bin/python -m tests.arm64 --cache '$(ARM64_CACHE)' $(addprefix --suite=,$(SUITE)) $(addprefix --mirror=,$(MIRROR))
 
 bench: $(EDGE)/ready $(MODEL)
 	$(EDGE)/bin/python -m edge_app bench

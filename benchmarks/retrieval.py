@@ -47,9 +47,14 @@ def leave_one_out(vectors: Floats, labels: npt.NDArray[np.str_]) -> Ranked:
     np.fill_diagonal(scores, -np.inf)
     ranking = np.argsort(-scores, axis=1, kind="stable")[:, :-1]
     same = labels[ranking] == labels[:, np.newaxis]
-    precisions = same.cumsum(axis=1) / np.arange(1, same.shape[1] + 1)
-    average = (precisions * same).sum(axis=1) / same.sum(axis=1)
-    return Ranked(same[:, 0].astype(float), same[:, :10].mean(axis=1), average)
+    return Ranked(same[:, 0].astype(float), same[:, :10].mean(axis=1), average_precision(same))
+
+
+def average_precision(relevant: npt.NDArray[np.bool_]) -> Floats:
+    """(n,) of n rankings, (n, places): which places, the best first, hold what is looked for."""
+    precisions = relevant.cumsum(axis=1) / np.arange(1, relevant.shape[1] + 1)
+    average: Floats = (precisions * relevant).sum(axis=1) / relevant.sum(axis=1)
+    return average
 
 
 def originals_found(edited: Floats, vectors: Floats, k: int) -> Floats:

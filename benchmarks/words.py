@@ -9,19 +9,19 @@ of static/images/. Average precision: 1 where all that show it come first.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.quality import Photos
 from benchmarks.report import machine, markdown, publish
-from benchmarks.retrieval import short
-from conversion.photos import all_views, photos
+from benchmarks.retrieval import average_precision, short
+from conversion.photos import all_views
 from edge_app.config import Config, Limits
 from edge_app.embed import Embedder
 from edge_app.errors import NotFoundError
-from edge_app.scan import scan
 from edge_app.words import Words
 
 # What the samples show that ImageNet has a class for (static/images/README.md).
@@ -36,34 +36,35 @@ SAMPLES = {
 }
 
 
-def shown(folder: Path) -> Iterator[tuple[str, ...]]:
-    """What each photo of a folder shows, in the order of `conversion.photos.photos`."""
-    for file in scan(folder).files:
-        path = Path(file.path)
-        yield SAMPLES.get(path.name, ()) if folder == Config().gallery else (path.parent.name,)
+def shown(path: str) -> tuple[str, ...]:
+    """What a photo shows: a sample by its name, another one by its folder's."""
+    place = Path(path)
+    return SAMPLES.get(place.name, (place.parent.name,))
 
 
-def average_precision(scores: npt.NDArray[np.float32], shows: npt.NDArray[np.bool_]) -> float:
-    """Of (n,) scores, the best first."""
-    found = shows[np.argsort(-scores, kind="stable")]
-    precisions = found.cumsum() / np.arange(1, len(found) + 1)
-    return float(precisions[found].mean())
+def precision(scores: npt.NDArray[np.float32], shows: npt.NDArray[np.bool_]) -> float:
+    """Average precision of (n,) scores, the best first, among what shows the word."""
+    ranking = np.argsort(-scores, kind="stable")
+    (found,) = average_precision(shows[np.newaxis, ranking])
+    return float(found)
 
 
-def column(model: Path, folders: Sequence[Path], labels: list[tuple[str, ...]]) -> dict[str, float]:
-    """Average precision of each word the model knows."""
+def column(
+    model: Path, folders: Sequence[Photos], labels: list[tuple[str, ...]]
+) -> dict[str, float]:
+    """Average precision of each word that the model knows."""
     embedder, words = Embedder(model), Words(model, Limits())
-    read = [photos(folder, embedder.card.input_size_px, len(labels)) for folder in folders]
-    vectors = embedder.embed(all_views([photo for of_one in read for photo in of_one]))
-    if len(vectors) != len(labels):
-        raise SystemExit(f"{len(labels) - len(vectors)} of the photos can't be read")
+    size_px = embedder.card.input_size_px
+    originals = [photo for folder in folders for photo in folder.originals(size_px)]
+    vectors = embedder.embed(all_views(originals))
     precisions = {}
     for word in dict.fromkeys(word for of_one in labels for word in of_one):
         try:
             scores = vectors @ words.vector(word)
         except NotFoundError:
             continue  # roses and tulips are no classes of ImageNet
-        precisions[word] = average_precision(scores, np.array([word in of for of in labels]))
+        shows = np.array([word in of_one for of_one in labels])
+        precisions[word] = precision(scores, shows)
     return precisions
 
 
@@ -74,8 +75,8 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, metavar="DIR")
     parser.add_argument("--write", type=Path, metavar="DOCUMENT")
     options = parser.parse_args()
-    folders = [options.photos, Config().gallery]
-    labels = [label for folder in folders for label in shown(folder)]
+    folders = [Photos(options.photos), Photos(Config().gallery)]
+    labels = [shown(path) for folder in folders for path in folder.paths]
     columns = {model.stem: column(model, folders, labels) for model in options.models}
     known = next(iter(columns.values()))
     lines = [

@@ -17,7 +17,7 @@ from edge_app.modelfile import ModelFile, failures_named, read_model
 from edge_app.runtime import Delegate, Runtime
 from edge_app.words import Words
 
-# Runtime, dtype and machine, from docs/models.md: six times as long as float32, where
+# Runtime, dtype and machine, from docs/models.md: six to nine times as long as float32, where
 # ai-edge-litert is faster with int8. On ARM tflite-runtime has other kernels, not measured yet.
 SLOW = {("tflite-runtime", "int8", "x86_64")}
 

@@ -14,7 +14,14 @@ from benchmarks import batches, cost, words
 from benchmarks.edits import EDITS, edited
 from benchmarks.generalphotos import greys
 from benchmarks.quality import Photos, measure
-from benchmarks.retrieval import Floats, estimate, leave_one_out, originals_found, short
+from benchmarks.retrieval import (
+    Floats,
+    average_precision,
+    estimate,
+    leave_one_out,
+    originals_found,
+    short,
+)
 from edge_app.config import Limits
 from edge_app.decode import decode
 from tests.fakes import picture, save
@@ -125,10 +132,20 @@ def test_batches_are_timed_in_every_runtime(model: Path) -> None:
     assert all(float(figure) > 0 for figure in figures)
 
 
+def test_average_precision_is_of_the_places_of_what_is_looked_for() -> None:
+    rankings = np.array([[True, False, False, True], [False, True, False, False]])
+    assert average_precision(rankings).tolist() == pytest.approx([(1 + 2 / 4) / 2, 1 / 2])
+
+
 def test_a_words_average_precision_is_of_the_places_of_what_shows_it() -> None:
     scores = np.array([0.1, 0.4, 0.3, 0.2], np.float32)
     shows = np.array([True, True, False, False])  # first and last of four
-    assert words.average_precision(scores, shows) == pytest.approx((1 + 2 / 4) / 2)
+    assert words.precision(scores, shows) == pytest.approx((1 + 2 / 4) / 2)
+
+
+def test_a_photo_shows_what_its_folder_or_the_list_of_samples_says() -> None:
+    assert words.shown("daisy/1.jpg") == ("daisy",)
+    assert words.shown("coffee.png") == ("espresso", "cup")
 
 
 @pytest.mark.model
