@@ -38,8 +38,7 @@ CHECK_PHOTOS = 16
 
 CALIBRATION_PHOTOS = range(20, 100)  # at least, at most; 20 gave the cosines of 100
 
-# Regions are searched too. Crops of unseen photos found their photo first with .87 of them in 1280
-# dimensions, .90 in 256 learned on whole photos, .93 in 256 learned on these views.
+# Regions are searched too: learned from crops as well, a reduction finds more (docs/models.md).
 CORNERS = ((0.0, 0.0), (0.4, 0.0), (0.0, 0.4), (0.4, 0.4), (0.2, 0.2))
 VIEWS = (WHOLE, *(Box(x, y, 0.6, 0.6) for x, y in CORNERS))
 REDUCTION_PHOTOS = range(100, 500)
