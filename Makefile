@@ -38,7 +38,7 @@ model: $(BUILD)/ready
 
 # Fills the default gallery, and only when it is the one asked for and empty.
 samples: $(EDGE)/ready
-	$(EDGE)/bin/python -m edge_app.samples '$(GALLERY)'
+	$(EDGE)/bin/python -m tools.samples '$(GALLERY)'
 
 faults: $(TEST)/ready $(MODEL)
 	FAULTS=long $(TEST)/bin/python -m pytest tests/faults
@@ -56,7 +56,7 @@ bench: $(EDGE)/ready $(MODEL)
 	$(EDGE)/bin/python -m edge_app bench serve
 
 screenshots: $(TEST)/ready $(MODEL)
-	$(TEST)/bin/python docs/screenshots.py
+	$(TEST)/bin/python tools/screenshots.py
 
 clean:
 	rm -rf .venv-* build *.egg-info .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

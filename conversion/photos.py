@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_app.config import Limits
-from edge_app.decode import WHOLE, Box, decode
 from edge_app.errors import DecodeError, ModelError, UsageError
-from edge_app.scan import scan
+from edge_app.library.scan import scan
+from edge_app.photos.decode import WHOLE, Box, decode
 
 Pixels = npt.NDArray[np.uint8]  # (n, size, size, 3) RGB
 

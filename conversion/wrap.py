@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from edge_app.embed import Embedder
 from edge_app.errors import EdgeAppError, UsageError
-from edge_app.modelfile import ModelFile, failures_named, read_model
-from edge_app.runtime import Runtime
+from edge_app.model.embed import Embedder
+from edge_app.model.file import ModelFile, failures_named, read_model
+from edge_app.model.runtime import Runtime
 
 Range = tuple[float, float]  # what pixels from 0 to 255 become
 

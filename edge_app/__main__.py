@@ -12,7 +12,7 @@ def run() -> int:
         # again.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-    from edge_app.cli import main
+    from edge_app.cli.arguments import main
 
     return main()
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app import codes
-from edge_app.snapshot import bars_of
+from edge_app.index.format import codes
+from edge_app.index.read.snapshot import bars_of
 
 
 @dataclass

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edge_app.decode import PREPROCESS
-from edge_app.modelcard import ModelIdentity
+from edge_app.model.card import ModelIdentity
+from edge_app.photos.decode import PREPROCESS
 
 SIZE_PX = 32
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app import codes
-from edge_app.batch import NewImage
 from edge_app.config import Limits
-from edge_app.modelcard import ModelIdentity
-from edge_app.reader import Reader
-from edge_app.store import Writer
+from edge_app.index.format import codes
+from edge_app.index.read.reader import Reader
+from edge_app.index.write.batch import NewImage
+from edge_app.index.write.writer import Writer
+from edge_app.model.card import ModelIdentity
 
 DIM = 16
 MODEL = ModelIdentity("fake", "a" * 64, DIM, 32, "upright-rgb-stretch-1", "any")

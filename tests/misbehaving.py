@@ -10,8 +10,8 @@ import time
 from collections.abc import Sequence
 
 from edge_app.config import Limits
-from edge_app.decode import Box, Decoded
 from edge_app.errors import DecodeError
+from edge_app.photos.decode import Box, Decoded
 
 poisoned = False
 

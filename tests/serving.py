@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from edge_app import guard
 from edge_app.config import Config
+from edge_app.guard import serve as guard
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication

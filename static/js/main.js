@@ -1,26 +1,26 @@
 /** Starts the page: the frame, the shortcuts, and a view for every state of the URL. */
-import { h } from './dom.js';
-import gallery from './gallery.js';
-import { attachIntake } from './intake.js';
-import photo from './photo.js';
-import { entry, go, keepPosition, LISTING, pick, route, start, toGallery } from './route.js';
-import { poll } from './server.js';
+import { h } from './lib/dom.js';
+import gallery from './views/gallery.js';
+import { attachIntake } from './query/intake.js';
+import photo from './views/photo.js';
+import { entry, go, keepPosition, LISTING, pick, route, start, toGallery } from './lib/route.js';
+import { poll } from './lib/server.js';
 import { buildShell } from './shell.js';
-import { language, t } from './text.js';
-import { attachTray, setParams } from './tray.js';
+import { language, t } from './lib/text.js';
+import { attachTray, setParams } from './query/tray.js';
 
 // What a reader meets first comes with the page, the rest when it is asked for.
 const views = {
   gallery: () => gallery,
   similar: () => photo,
-  search: async () => (await import('./search.js')).default,
-  upload: async () => (await import('./upload.js')).default,
-  duplicates: async () => (await import('./duplicates.js')).default,
-  status: async () => (await import('./status.js')).default,
+  search: async () => (await import('./views/search.js')).default,
+  upload: async () => (await import('./views/upload.js')).default,
+  duplicates: async () => (await import('./views/duplicates.js')).default,
+  status: async () => (await import('./views/status.js')).default,
 };
 
 document.documentElement.lang = language;
-const openHelp = async () => (await import('./help.js')).openHelp();
+const openHelp = async () => (await import('./views/help.js')).openHelp();
 const openSearch = () => go(setParams());
 const main = buildShell(openHelp, openSearch);
 const tray = attachTray();

@@ -1,10 +1,10 @@
 /** The page's frame: header, notices about the server and the library, the place for a view. */
-import { h } from './dom.js';
-import { icon } from './icons.js';
-import { hasCamera } from './intake.js';
-import { href } from './route.js';
-import { isAway, lastStatus, poll, retryInSeconds, server } from './server.js';
-import { percent, t } from './text.js';
+import { h } from './lib/dom.js';
+import { icon } from './lib/icons.js';
+import { hasCamera } from './query/intake.js';
+import { href } from './lib/route.js';
+import { isAway, lastStatus, poll, retryInSeconds, server } from './lib/server.js';
+import { percent, t } from './lib/text.js';
 
 
 export function buildShell(openHelp, openSearch) {

@@ -26,11 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import machine, markdown, publish
-from edge_app.reader import Reader
-from edge_app.samples import fill
-from edge_app.scan import scan
+from edge_app.index.read.reader import Reader
+from edge_app.library.scan import scan
 from tests.arm64.tree import SUITES, command_in, emulation, make_tree
 from tests.conftest import ROOT
+from tools.samples import fill
 
 PHOTOS = 50
 QUERIES = 10

@@ -13,7 +13,7 @@ from pathlib import Path
 from packaging.markers import Marker
 
 from tests.pins import edge_pins
-from tests.test_wheels import PLATFORMS
+from tests.repo.test_wheels import PLATFORMS
 
 SUITES = {"bookworm": "3.11", "trixie": "3.13"}  # and the Python that each has
 TOOLS = {"debootstrap": "debootstrap", "qemu-aarch64-static": "qemu-user-static"}

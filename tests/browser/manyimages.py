@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.batch import Batch, NewImage
 from edge_app.config import Limits
-from edge_app.store import Writer
+from edge_app.index.write.batch import Batch, NewImage
+from edge_app.index.write.writer import Writer
 from tests.browser.photos import SIZES
 from tests.fakes import picture
 from tests.indexes import DIM, MODEL

@@ -12,8 +12,8 @@ from typing import Protocol
 import pytest
 from playwright.sync_api import Page, expect
 
-from edge_app.cli import main
-from edge_app.locking import lock
+from edge_app.cli.arguments import main
+from edge_app.index.format.locking import lock
 from tests.browser import photos
 from tests.browser.site import Site
 from tests.fakes import save

@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from edge_app.embed import Embedder
+from edge_app.model.embed import Embedder
 from tests.browser import photos
 from tests.browser.conftest import DESK, Console, open_page
 from tests.browser.looks import expect_thumbnails, names
 from tests.browser.site import Site
 from tests.browser.test_accessibility import AXE
-from tests.test_words import teach
+from tests.model.test_words import teach
 
 WORDS = {"espresso, coffee": "photo-05.jpg", "esplanade": "photo-02.jpg"}
 

@@ -12,12 +12,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge_app.batch import Batch
-from edge_app.check import check
 from edge_app.config import Limits
 from edge_app.errors import DiskFullError
-from edge_app.reader import Reader
-from edge_app.store import Writer
+from edge_app.index.read.reader import Reader
+from edge_app.index.repair.check import check
+from edge_app.index.write.batch import Batch
+from edge_app.index.write.writer import Writer
 from tests.indexes import MODEL, new_image, view
 
 BATCH = 8

@@ -9,7 +9,7 @@ from __future__ import annotations
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from edge_app.batch import Batch
+from edge_app.index.write.batch import Batch
 from tests.indexes import new_image, writer_of
 
 KEPT = 8

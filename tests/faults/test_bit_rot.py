@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.appendfile import HEADER_BYTES
-from edge_app.batch import Batch
-from edge_app.catalog import CATALOG, Catalog
-from edge_app.check import check
-from edge_app.generation import columns
-from edge_app.records import RejectedRecord
+from edge_app.index.format.appendfile import HEADER_BYTES
+from edge_app.index.format.catalog import CATALOG, Catalog
+from edge_app.index.format.generation import columns
+from edge_app.index.format.records import RejectedRecord
+from edge_app.index.repair.check import check
+from edge_app.index.write.batch import Batch
 from tests.indexes import new_image, writer_of
 
 FLIPS = 1000 * (20 if os.environ.get("FAULTS") == "long" else 1)

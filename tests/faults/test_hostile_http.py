@@ -21,13 +21,14 @@ from typing import Any
 
 import pytest
 
-from edge_app import memory, page
-from edge_app.cli import main
+from edge_app import memory
+from edge_app.api import page
+from edge_app.api.routes import make_app
+from edge_app.cli.arguments import main
 from edge_app.config import Config, MiB
-from edge_app.gallery import Gallery
-from edge_app.review import Review
-from edge_app.watch import IndexingStatus, Watcher
-from edge_app.web import make_app
+from edge_app.indexing.watch import IndexingStatus, Watcher
+from edge_app.search.gallery import Gallery
+from edge_app.search.groups import Review
 from tests import hostile
 from tests.serving import Answer, Site, parse_answer, serving
 

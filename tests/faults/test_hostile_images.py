@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from edge_app.config import Limits, MiB
-from edge_app.decode import Decoded
-from edge_app.decodepool import DecodePool, Job, Outcome
 from edge_app.errors import DecodeError
+from edge_app.photos.decode import Decoded
+from edge_app.photos.pool import DecodePool, Job, Outcome
 from tests.faults import hostile
 
 LIMITS = replace(Limits(), decode_pixels=4_000_000, decode_memory_bytes=128 * MiB, decode_s=3.0)

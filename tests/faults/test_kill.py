@@ -8,8 +8,8 @@ import random
 import time
 from pathlib import Path
 
-from edge_app.check import check
-from edge_app.reader import Reader
+from edge_app.index.read.reader import Reader
+from edge_app.index.repair.check import check
 from tests.faults.killed import paths_after, write_on
 from tests.indexes import view
 

@@ -10,13 +10,13 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from edge_app import indexer
-from edge_app.check import check
 from edge_app.config import Limits
-from edge_app.decodepool import DecodePool
-from edge_app.merge import take_over
-from edge_app.reader import Reader
-from edge_app.store import Writer
+from edge_app.index.read.reader import Reader
+from edge_app.index.repair.check import check
+from edge_app.index.write.writer import Writer
+from edge_app.indexing import indexer
+from edge_app.indexing.takeover import take_over
+from edge_app.photos.pool import DecodePool
 from tests.fakes import SIZE_PX, FakeEmbedder, picture
 
 KILLS = 25 * (50 if os.environ.get("FAULTS") == "long" else 1)

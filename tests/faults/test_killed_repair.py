@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.batch import Batch
-from edge_app.catalog import CATALOG
-from edge_app.check import check, repair
-from edge_app.modelcard import ModelIdentity
+from edge_app.index.format.catalog import CATALOG
+from edge_app.index.repair.check import check, repair
+from edge_app.index.write.batch import Batch
+from edge_app.model.card import ModelIdentity
 from tests.faults.workload import all_again
 from tests.indexes import MODEL, OTHER_MODEL, new_image, view, writer_of
 

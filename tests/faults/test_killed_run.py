@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_app import indexer
-from edge_app.check import check
 from edge_app.config import Limits
-from edge_app.decodepool import DecodePool
-from edge_app.reader import Reader
-from edge_app.store import Writer
+from edge_app.index.read.reader import Reader
+from edge_app.index.repair.check import check
+from edge_app.index.write.writer import Writer
+from edge_app.indexing import indexer
+from edge_app.photos.pool import DecodePool
 from tests.conftest import ROOT
 from tests.fakes import SIZE_PX, FakeEmbedder, picture
 

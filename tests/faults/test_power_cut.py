@@ -20,10 +20,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.check import check
 from edge_app.config import Limits
 from edge_app.errors import EdgeAppError
-from edge_app.store import Writer
+from edge_app.index.repair.check import check
+from edge_app.index.write.writer import Writer
 from tests.faults.disk import Disk, Operation, record
 from tests.faults.workload import all_again, run
 from tests.indexes import MODEL, View, view

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.batch import Batch
-from edge_app.catalog import Catalog
 from edge_app.errors import StoreError
-from edge_app.reader import Reader
-from edge_app.store import Writer
+from edge_app.index.format.catalog import Catalog
+from edge_app.index.read.reader import Reader
+from edge_app.index.write.batch import Batch
+from edge_app.index.write.writer import Writer
 from tests.indexes import new_image, view, writer_of
 
 COMMIT = """
 import os, sys
 from pathlib import Path
-from edge_app.batch import Batch
+from edge_app.index.write.batch import Batch
 from tests.indexes import new_image, writer_of
 writer_of(Path(sys.argv[1])).commit(Batch(images=[new_image("killed.jpg")]))
 os._exit(0)

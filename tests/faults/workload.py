@@ -10,12 +10,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edge_app import session
-from edge_app.appendfile import AppendFile
-from edge_app.batch import Batch, Moved, NewImage
-from edge_app.catalog import Catalog
-from edge_app.records import RejectedRecord
-from edge_app.store import Writer
+from edge_app.index.format.appendfile import AppendFile
+from edge_app.index.format.catalog import Catalog
+from edge_app.index.format.records import RejectedRecord
+from edge_app.index.write import session
+from edge_app.index.write.batch import Batch, Moved, NewImage
+from edge_app.index.write.writer import Writer
 from tests.indexes import DIM, MODEL, OTHER_MODEL, new_image, writer_of
 
 Step = Callable[[Writer], object]

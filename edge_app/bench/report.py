@@ -1,0 +1,87 @@
+"""One short report of a device, to be posted: what it is, and how fast it indexes and searches."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy
+import PIL
+
+from edge_app import VERSION
+from edge_app.bench import indexing as benchindex
+from edge_app.bench import search as benchsearch
+from edge_app.bench.board import Board
+from edge_app.model.card import ModelCard
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the report is made of."""
+
+    date: str
+    version: str
+    board: Board
+    python: str
+    numpy: str
+    pillow: str
+    model: str
+    photos_made_up: bool
+    index: benchindex.Figures
+    searches: Sequence[benchsearch.Figures]  # one for each way
+
+
+def figures_of(
+    board: Board,
+    card: ModelCard,
+    index: benchindex.Figures,
+    searches: Sequence[benchsearch.Figures],
+    *,
+    photos_made_up: bool,
+) -> Figures:
+    """All that was measured, with what it was measured on and today's date."""
+    return Figures(
+        date=datetime.now(UTC).date().isoformat(),
+        version=VERSION,
+        board=board,
+        python=platform.python_version(),
+        numpy=numpy.__version__,
+        pillow=PIL.__version__,
+        model=f"{card.name}, {card.input_size_px} px, {card.dtype}, {card.dim} numbers",
+        photos_made_up=photos_made_up,
+        index=index,
+        searches=searches,
+    )
+
+
+def text(figures: Figures) -> str:
+    """The report as Markdown, ready for an issue or docs/benchmarks.md."""
+    board, index = figures.board, figures.index
+    kind = "made up, 12 megapixels" if figures.photos_made_up else "of a library"
+    first = figures.searches[0]
+    emulated = ", **emulated**: the times say nothing of a real one" if board.emulated else ""
+    rows = {
+        "board": f"{board.name}{emulated}",
+        "cores, memory": f"{board.cores}, {board.memory_bytes / 1e9:.1f} GB",
+        "system": board.system,
+        "software": f"edge-app {figures.version}, Python {figures.python}, {index.runtime}, "
+        f"NumPy {figures.numpy}, Pillow {figures.pillow}",
+        "model": figures.model,
+        "photos": f"{index.images}, {kind}, {index.image_bytes / 1e6:.1f} MB in the mean",
+        "indexing": f"**{index.images_per_s:.1f} images/s** with {index.workers} decoding "
+        f"processes and {index.threads} inference threads; one image alone takes "
+        + ", ".join(
+            f"{index.stages[name].wall_ms:.0f} ms to {name}" for name in ("decode", "embed")
+        ),
+        "memory of indexing": f"{index.peak_memory_bytes / 1e6:.0f} MB at most, all processes",
+        f"searching {first.rows} × {first.dim}": "; ".join(
+            f"**{way.p50_ms:.1f} ms** ({way.p95_ms:.1f} ms in 95 %) by {way.way}"
+            for way in figures.searches
+        ),
+        "measured": figures.date,
+    }
+    return "\n".join(
+        ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
+    )

@@ -1,0 +1,266 @@
+"""Arguments and exit codes; what each command does is in `commands`."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+from edge_app import VERSION
+from edge_app.bench.subjects import SUBJECTS
+from edge_app.cli import commands
+from edge_app.cli.logs import FORMATS
+from edge_app.config import Config, limits_from
+from edge_app.errors import EdgeAppError
+from edge_app.model.runtime import RUNTIMES
+
+DEFAULTS = Config()
+LIMITS = DEFAULTS.limits
+
+Parser = argparse.ArgumentParser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code: 0 done, 1 failed, 2 an argument or an image named by one
+    can't be used, 75 another writer holds the index."""
+    options = make_parser().parse_args(arguments)
+    # Options and settings have the same names, so that an option is declared in one place only.
+    given = {field.name for field in fields(Config)} & vars(options).keys()
+    config = Config(**{name: getattr(options, name) for name in given})
+    try:
+        config = replace(config, limits=limits_from(getattr(options, "limit", [])))
+        code: int = options.run(config, options)
+        return code
+    except EdgeAppError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130  # as a shell reports SIGINT
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); say nothing more, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def make_parser() -> Parser:
+    """All commands and their options."""
+    parser = Parser(
+        prog="edge-app" if Path(sys.argv[0]).name == "edge-app" else "python -m edge_app",
+        description="Exact image-similarity search for one small device.",
+    )
+    parser.add_argument("--version", action="version", version=f"edge-app {VERSION}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(
+        run: Callable[..., int], description: str, *options: Callable[[Parser], None]
+    ) -> None:
+        sub = subparsers.add_parser(run.__name__, help=description, description=description)
+        sub.set_defaults(run=run)
+        for add in (*options, _limits):
+            add(sub)
+
+    command(
+        commands.index, "bring the index in step with the photo folder",
+        _index_folder, _library, _json, _workers, _index,
+    )  # fmt: skip
+    command(
+        commands.serve, "serve the gallery to browsers, indexing meanwhile",
+        _index_folder, _library, _workers, _serve, _network,
+    )  # fmt: skip
+    command(
+        commands.search, "find the images most similar to given ones",
+        _index_folder, _library, _json, _search, _filters,
+    )  # fmt: skip
+    command(
+        commands.duplicates, "list groups of near-duplicates", _index_folder, _json, _duplicates
+    )
+    command(commands.check, "verify every byte of the index", _index_folder, _json, _check)
+    command(
+        commands.info, "runtime, model, index, memory, and what to fix",
+        _index_folder, _library, _json,
+    )  # fmt: skip
+    command(
+        commands.bench, "measure how fast this device indexes, searches or serves",
+        _bench, _index_folder, _model, _json, _workers,
+    )  # fmt: skip
+    command(commands.passcode, "make the file that serve --passcode-file reads", _passcode)
+    return parser
+
+
+def _index_folder(parser: Parser) -> None:
+    parser.add_argument("--index", type=Path, default=DEFAULTS.index, metavar="DIR",
+        help="the index folder (default: %(default)s)")  # fmt: skip
+
+
+def _library(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--gallery", type=Path, default=DEFAULTS.gallery, metavar="DIR",
+        help="the photo folder; never written to (default: %(default)s)")  # fmt: skip
+    _model(parser)
+
+
+def _model(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--model", type=Path, default=DEFAULTS.model, metavar="FILE",
+        help="the .tflite file, its card beside it (default: %(default)s)")  # fmt: skip
+    add("--threads", type=_positive, metavar="N",
+        help="inference threads (default: one a core)")  # fmt: skip
+    add("--runtime", choices=RUNTIMES, metavar="NAME",
+        help="ai-edge-litert or tflite-runtime, where both are installed (default: the former)"
+    )  # fmt: skip
+    add("--delegate", metavar="FILE[:KEY=VALUE,…]",
+        help="a TFLite delegate library, which runs parts of the model on an accelerator"
+    )  # fmt: skip
+    add("--delegate-optional", action="store_true",
+        help="where the delegate can't be loaded, let the processor do its work")  # fmt: skip
+
+
+def _json(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _workers(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--workers", type=_positive, metavar="N",
+        help="decoding processes (default: what cores and memory allow)")  # fmt: skip
+    add("--tiles", action="store_true",
+        help="also embed parts of each photo, so that a search finds photos in which the object is"
+        " small; takes ten times the inference")  # fmt: skip
+
+
+def _index(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--prune", action="store_true",
+        help="drop images whose files are gone, even where most of them are")  # fmt: skip
+    add("--import", type=Path, dest="donor", metavar="DIR",
+        help="first take over from another index of the same model what it knows of these photos,"
+        " by their content")  # fmt: skip
+
+
+def _serve(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--watch", action=argparse.BooleanOptionalAction, default=True,
+        help="pick up new, changed and deleted files while serving")  # fmt: skip
+    add("--head-start", type=float, default=0.0, metavar="SECONDS",
+        help="wait so long for the first index run before serving")  # fmt: skip
+    add("--strip-location", action="store_true",
+        help="serve originals without the place they were taken at")  # fmt: skip
+    add("--access-log", action="store_true", help="one line for each request on standard error")
+    add("--log-format", choices=FORMATS, default=FORMATS[0], metavar="FORMAT",
+        help="text, or json: one object a line, for programs (default: %(default)s)")  # fmt: skip
+
+
+def _network(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--host", default=DEFAULTS.host, metavar="H",
+        help="the address to listen on (default: %(default)s)")  # fmt: skip
+    add("--port", type=int, default=DEFAULTS.port, metavar="P",
+        help="the port to listen on, 0 for any free one (default: %(default)s)")  # fmt: skip
+    add("--lan", action="store_true",
+        help="listen on the whole network, and print every address that works")  # fmt: skip
+    add("--passcode-file", type=Path, metavar="FILE",
+        help="ask visitors for a passcode; `passcode FILE` makes the file")  # fmt: skip
+    add("--allow-host", action="append", default=[], dest="allowed_hosts", metavar="NAME",
+        help="a further name this server is called by, such as photos.home.arpa")  # fmt: skip
+    add("--base-path", default=DEFAULTS.base_path, metavar="/PATH",
+        help="the path a proxy serves the gallery below, such as /photos")  # fmt: skip
+    add("--trusted-proxy", metavar="ADDRESS",
+        help="the address of the proxy whose X-Forwarded-* headers are believed")  # fmt: skip
+
+
+def _search(parser: Parser) -> None:
+    add = parser.add_argument
+    add("images", nargs="*", metavar="IMAGE",
+        help="an image file, or a path of the index; each is a query of its own")  # fmt: skip
+    add("--unlike", nargs="+", default=[], metavar="IMAGE",
+        help="one query for all IMAGEs together, and away from these")  # fmt: skip
+    add("--word", metavar="WORD",
+        help="search for a word that the model knows; with IMAGEs, one query for all of it"
+    )  # fmt: skip
+    add("--together", action="store_true", help="one query for all IMAGEs together")
+    add("--weight", type=float, default=LIMITS.unlike_weight, metavar="W",
+        help="how strongly --unlike counts (default: %(default)s)")  # fmt: skip
+    add("--box", metavar="x,y,w,h",
+        help="search for this region of IMAGE: fractions of the upright image")  # fmt: skip
+    add("--k", default=LIMITS.k, metavar="K", help="how many matches (default: %(default)s)")
+    add("--min-score", metavar="S", help="no match below this cosine")
+    add("--collapse", action="store_true",
+        help="fold near-duplicates of one another under the best one")  # fmt: skip
+    add("--tiles", action="store_true",
+        help="also compare with parts of each photo (see index --tiles)")  # fmt: skip
+    add("--csv", action="store_true", help="one line of CSV a match")
+
+
+def _filters(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--folder", metavar="F", help="only images in this folder and below it")
+    add("--from", metavar="DATE", help="only images taken on this date or later")
+    add("--to", metavar="DATE", help="only images taken on this date or earlier")
+    add("--format", metavar="F", help="only these formats, such as JPEG,PNG")
+    add("--orientation", metavar="O", help="only landscape, portrait or square images")
+
+
+def _duplicates(parser: Parser) -> None:
+    parser.add_argument("--min-score", type=float, default=LIMITS.duplicate_score, metavar="S",
+        help="images at least this similar (default: %(default)s)")  # fmt: skip
+
+
+def _check(parser: Parser) -> None:
+    parser.add_argument("--repair", action="store_true",
+        help="forget what is damaged, so that the next index run makes it anew")  # fmt: skip
+
+
+def _bench(parser: Parser) -> None:
+    add = parser.add_argument
+    add("subject", choices=SUBJECTS, nargs="?", default="report", metavar="SUBJECT",
+        help="index: a new index of --gallery, thrown away again; search and serve: the index there"
+        " is, or a made-up one; none of these: a short report of index and search, to be posted"
+    )  # fmt: skip
+    add("--gallery", type=Path, default=argparse.SUPPRESS, metavar="DIR",
+        help="index these photos (default: --count made-up ones of 12 megapixels)")  # fmt: skip
+    add("--count", type=_positive, default=200, metavar="N",
+        help="how many photos to make up (default: %(default)s, 700 MB)")  # fmt: skip
+    add("--rows", type=_positive, default=10_000, metavar="N",
+        help="images of a made-up index (default: %(default)s)")  # fmt: skip
+    add("--dim", type=_positive, default=1280, metavar="N",
+        help="numbers in each of its embeddings (default: %(default)s)")  # fmt: skip
+    add("--connections", type=_positive, default=64, metavar="N",
+        help="that ask for thumbnails at the same time (default: %(default)s)")  # fmt: skip
+    add("--seconds", type=_above_zero, default=5.0, metavar="S",
+        help="how long each figure of serve is measured (default: %(default)s)")  # fmt: skip
+
+
+def _limits(parser: Parser) -> None:
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a limit of docs/limits.md, such as decode_pixels=200000000",
+    )
+
+
+def _passcode(parser: Parser) -> None:
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE", help="the file to make or replace")
+    add("--token", type=_positive, metavar="DAYS",
+        help="leave FILE as it is; print a token that lets a program in for so many days,"
+        " sent as Authorization: Bearer TOKEN")  # fmt: skip
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:  # NaN fails too
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not 1 or more")
+    return value

@@ -1,0 +1,320 @@
+"""What each command does, from settings to printed lines; the returned number is the exit code."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+from getpass import getpass
+from typing import Any, Self
+
+from tqdm import tqdm
+
+from edge_app.api import params
+from edge_app.api.routes import make_app
+from edge_app.api.views import group_of, text_of
+from edge_app.bench.subjects import SUBJECTS
+from edge_app.cli import logs
+from edge_app.cli.info import describe
+from edge_app.config import Config
+from edge_app.errors import LibraryError, StoreError, UsageError
+from edge_app.guard import serve as guard
+from edge_app.guard.passcode import make_token, read_hash, write_passcode
+from edge_app.index.read.reader import Reader
+from edge_app.index.repair import check as checking
+from edge_app.index.write.writer import Writer
+from edge_app.indexing import indexer
+from edge_app.indexing.indexer import IndexReport, Progress
+from edge_app.indexing.takeover import take_over
+from edge_app.indexing.watch import Watcher
+from edge_app.library.scan import check_root
+from edge_app.memory import default_workers, go_first
+from edge_app.model.embed import Embedder
+from edge_app.photos.decode import WHOLE
+from edge_app.photos.pool import DecodePool
+from edge_app.photos.regions import TILES
+from edge_app.search.exact import Match
+from edge_app.search.gallery import Gallery
+from edge_app.search.groups import Review
+
+DAY_S = 24 * 3600
+COUNTED = (
+    "imported", "added", "updated", "moved", "removed", "offline", "rejected", "unchanged"
+)  # fmt: skip
+CHECKED = ("images", "rows", "thumbnails", "rejected")
+
+
+def index(config: Config, options: Namespace) -> int:
+    """Bring the index in step with the library root."""
+    check_root(config.gallery)
+    _refuse_index_inside_library(config)
+    signal.signal(signal.SIGTERM, _exit)  # so that the index is closed clean
+    os.setpriority(os.PRIO_PROCESS, 0, config.nice)
+    go_first()
+    embedder = Embedder.of(config)
+    workers = config.workers or default_workers(config.limits)
+    size_px = embedder.card.input_size_px
+    tiles = len(TILES) if config.tiles else 0
+    root, limits = config.gallery, config.limits
+    with (
+        Writer(config.index, root.resolve(), embedder.identity, limits, tiles) as writer,
+        DecodePool(root, size_px, limits, workers, nice=0) as pool,  # children inherit ours
+        _ProgressLine(as_json=options.json) as line,
+    ):
+        imported = 0
+        if options.donor is not None:
+            imported = take_over(options.donor, root, writer, limits.batch_images, line.show)
+        report = indexer.index(
+            root, writer, pool, embedder, limits, prune=options.prune, on_progress=line.show
+        )
+        report.imported = imported
+    print(json.dumps(report.as_json()) if options.json else _summary(report))
+    _say_what_is_missing(config, options, report)
+    return 0
+
+
+def serve(config: Config, options: Namespace) -> int:
+    """Serve the gallery, and keep the index in step meanwhile."""
+    _refuse_index_inside_library(config)
+    gallery = Gallery(config)
+    watcher = Watcher(config, watch=options.watch)
+    review = Review(gallery.reader, config.limits)
+    logs.set_up(options.log_format)
+    signal.signal(signal.SIGTERM, _exit)  # before the server takes signals: an index run ends too
+    try:
+        empty = gallery.reader.snapshot().identity is None
+        if empty:
+            check_root(config.gallery)  # nothing to serve and nothing to make it from
+        if empty or config.delegate:
+            # Not kept: an accelerator may serve one process at a time, and indexing comes first.
+            Embedder.of(config)
+        gallery.reader.recognise(config.gallery)
+        watcher.start()
+        watcher.wait(options.head_start)
+
+        def print_start(urls: list[str]) -> None:
+            for url in urls:
+                print(f"Serving the gallery at {url}", flush=True)
+            for note in [*gallery.notes(), *guard.start_notes(config, urls)]:
+                print(note, flush=True)
+
+        guard.serve(make_app(gallery, watcher, review), config, on_ready=print_start)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut this short
+        watcher.stop()
+        review.close()
+        gallery.close()
+    return 0
+
+
+def search(config: Config, options: Namespace) -> int:
+    """Print the most similar images of each query."""
+    values = {name: value for name, value in vars(options).items() if value is not None}
+    box = params.box(values) or WHOLE
+    weight = params.number(values, "weight", config.limits.unlike_weight)
+    if not options.images and options.word is None:
+        raise UsageError("nothing to search for: name an IMAGE, or a --word")
+    gallery = Gallery(config)
+    try:
+        snapshot = gallery.searchable()
+        queries = [gallery.query_of_name(snapshot, name, box) for name in options.images]
+        names = [[name] for name in options.images]
+        if options.word is not None:
+            queries.append(gallery.query_of_word(snapshot, options.word))
+            names.append([options.word])
+        if options.together or options.unlike or options.word is not None:
+            unlikes = [gallery.query_of_name(snapshot, name) for name in options.unlike]
+            queries = [gallery.combined(queries, unlikes, weight)]
+            names = [[word for name in names for word in name]]
+        answers = gallery.similar(
+            snapshot,
+            queries,
+            params.integer(values, "k", config.limits.k, 1, config.limits.k_max),
+            filter=params.filters(values),
+            collapse=options.collapse,
+            tiles=options.tiles,
+        )
+        if options.csv:
+            print("query,rank,id,score,path")
+        for query, matches in zip(names, answers, strict=True):
+            _print_answer(gallery, query, matches, options)
+    finally:
+        gallery.close()
+    return 0
+
+
+def duplicates(config: Config, options: Namespace) -> int:
+    """Print groups of near-duplicates, the largest first."""
+    with Reader(config.index) as reader, tqdm(total=100, unit="%", disable=None) as bar:
+        if reader.snapshot().identity is None:
+            raise StoreError(f"{config.index} holds no index yet; make one with `index`")
+
+        def show(fraction: float) -> None:
+            bar.update(round(100 * fraction) - bar.n)
+
+        found = Review(reader, config.limits).all_groups(options.min_score, show)
+        for group in found:
+            shown = group_of(group, reader.images(member.id for member in group.members))
+            if options.json:
+                print(json.dumps(shown))
+                continue
+            print("copies of one file:" if group.exact else "near-duplicates:")
+            for image in shown["images"]:
+                size = f"{image['width']} × {image['height']}, {image['bytes']} bytes"
+                print(f"  {image['score']:.4f}  {image['path']}  ({size})")
+    return 0
+
+
+def check(config: Config, options: Namespace) -> int:
+    """Print what is wrong with the index; 1 while something is."""
+    report = checking.repair(config.index) if options.repair else checking.check(config.index)
+    problems = [str(problem) for problem in report.problems]
+    if options.json:
+        counts = {name: getattr(report, name) for name in CHECKED}
+        set_aside = report.set_aside and str(report.set_aside)
+        print(json.dumps(counts | {"problems": problems, "set_aside": set_aside}))
+    else:
+        for problem in problems:
+            print(problem)
+        print(", ".join(f"{getattr(report, name)} {name}" for name in CHECKED) + " checked")
+    if not problems:
+        return 0
+    if options.repair:
+        print("cleared away; the next `index` run makes it anew", file=sys.stderr)
+        return 0
+    print("`check --repair` clears this away", file=sys.stderr)
+    return 1
+
+
+def bench(config: Config, options: Namespace) -> int:
+    """Measure one subject and print the figures."""
+    measured = SUBJECTS[options.subject](config, options)
+    print(json.dumps(measured.figures) if options.json else measured.table)
+    return 0
+
+
+def info(config: Config, options: Namespace) -> int:
+    """Print runtime, model card, index, memory, and what to fix."""
+    facts = describe(config)
+    if options.json:
+        print(json.dumps(facts))
+        return 0
+    for group, values in facts.items():
+        if isinstance(values, dict):
+            print(f"{group}:")
+            for name, value in values.items():
+                text = json.dumps(value, indent=2) if isinstance(value, dict) else value
+                print(f"  {name}: {text}")
+        else:
+            for line in values:
+                print(f"{group}: {line}")
+    return 0
+
+
+def passcode(config: Config, options: Namespace) -> int:
+    """Ask for a passcode and keep its hash in a file; or make a token for a program."""
+    if options.token is not None:
+        print(make_token(read_hash(options.file), int(time.time()) + options.token * DAY_S))
+        return 0
+    if sys.stdin.isatty():
+        text = getpass("Passcode: ")
+        if getpass("Once more: ") != text:
+            raise UsageError("the two passcodes differ; nothing written")
+    else:
+        text = sys.stdin.readline().rstrip("\n")
+    write_passcode(options.file, text, config.limits)
+    print(f"{options.file} written; use it with: serve --passcode-file {options.file}")
+    return 0
+
+
+def _refuse_index_inside_library(config: Config) -> None:
+    if config.index.resolve().is_relative_to(config.gallery.resolve()):
+        raise UsageError(
+            f"the index {config.index} would lie inside the photo folder {config.gallery}, where "
+            "nothing is ever written; name another place with --index"
+        )
+
+
+def _say_what_is_missing(config: Config, options: Namespace, report: IndexReport) -> None:
+    kept = f"{report.offline} indexed images were not found and are kept as offline; " * bool(
+        report.offline
+    )
+    if report.found == 0 and not options.prune:
+        raise LibraryError(
+            f"{config.gallery} holds no images; {kept}put photos there or mount it, or name "
+            "another folder with --gallery"
+        )
+    if kept:
+        print(f"note: {kept}`index --prune` drops them", file=sys.stderr)
+
+
+def _summary(report: IndexReport) -> str:
+    counts = ", ".join(
+        f"{getattr(report, name)} {name}" for name in COUNTED if getattr(report, name)
+    )
+    rate = f", {report.images_per_s:.1f} images/s" if report.images_per_s else ""
+    return f"{counts or 'nothing to do'} in {report.seconds:.1f} s{rate}"
+
+
+class _ProgressLine:
+    """Shows an index run: JSON lines for a program, a bar on a terminal, else nothing."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._bar: tqdm | None = None
+        self._shown = ""  # the state that the bar is of
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, progress: Progress) -> None:
+        if self._as_json:
+            print(json.dumps({"progress": progress.as_json()}), flush=True)
+        elif progress.state != "scanning" and progress.total:
+            if self._bar is None or self._shown != progress.state:
+                self.__exit__()
+                self._bar = tqdm(
+                    desc=progress.state, total=progress.total, unit="image", disable=None
+                )
+                self._shown = progress.state
+            self._bar.update(progress.done - self._bar.n)
+
+
+def _print_answer(
+    gallery: Gallery, query: Sequence[str], matches: Sequence[Match], options: Namespace
+) -> None:
+    named = query[0] if len(query) == 1 else list(query)
+    rows = [_row(gallery, match, options.collapse) for match in matches]
+    if options.json:
+        print(json.dumps({"query": named, "matches": rows}))
+    elif options.csv:
+        writer = csv.writer(sys.stdout)
+        for rank, row in enumerate(rows, 1):
+            writer.writerow([" ".join(query), rank, row["id"], row["score"], row["path"]])
+    else:
+        print(f"{' '.join(query)}:")
+        for row in rows:
+            more = f"  (+{len(row['folded'])})" if row.get("folded") else ""
+            print(f"  {row['score']:.4f}  {row['path']}{more}")
+
+
+def _row(gallery: Gallery, match: Match, collapse: bool) -> dict[str, Any]:
+    row = {
+        "id": match.id,
+        "path": text_of(gallery.reader.image(match.id).path),
+        "score": round(match.score, 7),
+    }
+    return row | ({"folded": list(match.folded)} if collapse else {})
+
+
+def _exit(*_: object) -> None:
+    raise SystemExit(128 + signal.SIGTERM)

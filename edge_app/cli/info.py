@@ -1,0 +1,76 @@
+"""What runs here and in what state it is: runtime, model, index, memory, and what to fix."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+import PIL
+
+from edge_app import VERSION, memory
+from edge_app.config import Config, MiB
+from edge_app.errors import EdgeAppError
+from edge_app.index.format.generation import comparable
+from edge_app.index.read.reader import Reader
+from edge_app.memory import default_workers
+from edge_app.model.describe import describe_model
+from edge_app.search import exact as search
+
+
+def describe(config: Config) -> dict[str, Any]:
+    """Facts by group; `to fix` is a list of lines, each naming the setting or command."""
+    available_bytes = memory.available_bytes()
+    program: dict[str, Any] = {
+        "version": VERSION,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "numpy": numpy.__version__,
+        "pillow": PIL.__version__,
+        "decoding processes": config.workers or default_workers(config.limits),
+    }
+    found = describe_model(config)
+    problems, identity = found.problems, None
+    if found.embedder:
+        identity = found.embedder.identity
+        program["runtime"] = found.embedder.runtime
+        program["inference threads"] = found.embedder.threads
+    index: dict[str, Any] = {"folder": str(config.index)}
+    try:
+        with Reader(config.index) as reader:
+            snapshot = reader.snapshot()
+            counts = reader.counts()
+        index |= {
+            "generation": snapshot.generation,
+            "images": counts.images,
+            "rejected": counts.rejected,
+            "offline": counts.offline,
+            "rows": snapshot.rows,
+            "dead rows": snapshot.rows - int(snapshot.live.sum()),
+            "vectors MiB": round(snapshot.vectors.nbytes / MiB, 1),
+            "tiles": 0 if snapshot.tiles is None else snapshot.tiles.shape[1],
+            "search way": search.choose_way(snapshot, available_bytes),
+        }
+        if snapshot.identity is None:
+            problems.append(f"{config.index} holds no index yet; make one with `index`")
+        elif identity and not comparable(identity, snapshot.identity):
+            problems.append(
+                f"the index {config.index} was built with another model "
+                f"({snapshot.identity.name}); the next `index` run builds it anew"
+            )
+    except EdgeAppError as error:
+        problems.append(str(error))
+    problems += _library_problems(config)
+    return {
+        "program": program,
+        "model": found.facts,
+        "index": index,
+        "memory": {"available MiB": available_bytes // MiB},
+        "to fix": problems,
+    }
+
+
+def _library_problems(config: Config) -> Iterator[str]:
+    if not config.gallery.is_dir():
+        yield f"the library {config.gallery} is not there; mount it, or name it with --gallery"

@@ -1,0 +1,173 @@
+"""All between the network and the routes: puts the layers together and serves.
+
+A request passes `connections` (deadlines, caps, sizes), `traffic` (counts), `policy` (whose page
+sent it), `passcode` (who asks) and `compress`, in this order; each can be read, and tested, without
+the others.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from edge_app import memory
+from edge_app.api.monitor import HEALTH
+from edge_app.api.thumbs import is_thumbnail
+from edge_app.config import Config
+from edge_app.errors import ServeError
+from edge_app.guard import announce
+from edge_app.guard.compress import Compress
+from edge_app.guard.passcode import LOGIN, Passcode, read_hash
+from edge_app.guard.policy import Policy
+from edge_app.guard.traffic import Traffic, Watched
+from edge_app.server.connections import Server
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+BACKLOG = 1024  # connections the system holds until the loop comes round
+REASONS = {
+    errno.EADDRINUSE: "something else listens there already",
+    errno.EADDRNOTAVAIL: "this device has no such address",
+    errno.EACCES: "ports below 1024 are not permitted to this user",
+}
+
+
+def serve(
+    app: WSGIApplication,
+    config: Config,
+    on_ready: Callable[[list[str]], None] | None = None,
+    stop: threading.Event | None = None,
+) -> None:
+    """Serve `app` until SIGTERM, SIGINT or `stop`; answers under way are finished first.
+
+    `on_ready` gets the URLs that work, addresses before names, once the socket listens.
+    """
+    memory.return_large_blocks()
+    stop = stop or threading.Event()
+    traffic = Traffic()
+    guarded = Watched(protect(app, config), traffic, log=config.access_log)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is answered 503
+    with ExitStack() as stack:
+        listener = stack.enter_context(listen(config))
+        server = Server(
+            guarded,
+            listener,
+            config.limits,
+            config.trusted_proxy,
+            traffic.refused,
+            lambda path: is_thumbnail(path.removeprefix(config.base_path)),
+        )
+        traffic.connections = lambda: len(server.active_channels)
+        stack.enter_context(stopped_by_signals(server))
+        port = listener.getsockname()[1]
+        hosts = reachable_hosts(config)
+        if config.lan:
+            name = stack.enter_context(announce.local_name(port, hosts))
+            hosts += [name] if name else []
+        if on_ready is not None:
+            on_ready([announce.url(host, port, config.base_path) for host in hosts])
+        server.run_until(stop)
+
+
+def protect(app: WSGIApplication, config: Config) -> WSGIApplication:
+    """`app` behind everything of this package that is WSGI middleware."""
+    app = Compress(app, config.limits.compressed_bytes)
+    form_paths = []
+    if config.passcode_file is not None:
+        app = Passcode(app, read_hash(config.passcode_file), config.limits, {HEALTH})
+        form_paths = [LOGIN]
+    names = [*announce.own_names(), config.host, *config.allowed_hosts]
+    return Policy(app, names, config.base_path, form_paths)
+
+
+def start_notes(config: Config, urls: list[str]) -> list[str]:
+    """What else to tell whoever starts a server that others reach, a line or block each."""
+    if not (config.lan or is_reachable(config.host)):
+        return []
+    notes = []
+    if config.passcode_file is None:
+        notes.append(
+            "No passcode: everyone on this network can see every photo (see --passcode-file)."
+        )
+    if config.lan:
+        code = announce.qr_code(urls[0]) if urls else None
+        notes.append(code or "For a QR code here: pip install segno")
+        if not announce.HAS_MDNS:
+            notes.append(f"To be found as {announce.host_name()}.local: pip install zeroconf")
+    return notes
+
+
+def is_reachable(host: str) -> bool:
+    """Can others reach a server on this host?"""
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
+
+
+def reachable_hosts(config: Config) -> list[str]:
+    """The hosts by which the listening socket is reached, for URLs."""
+    if config.lan:
+        return announce.addresses()
+    try:
+        everywhere = ip_address(config.host).is_unspecified
+    except ValueError:
+        everywhere = False
+    if not everywhere:
+        return [config.host]
+    return [host for host in announce.addresses() if (":" in host) == (":" in config.host)]
+
+
+def listen(config: Config) -> socket.socket:
+    """The listening socket; on `lan` one for every address of the device, IPv4 and IPv6."""
+    if not 0 <= config.port <= 65535:
+        raise ServeError(f"port {config.port} is not between 0 and 65535; choose with --port")
+    try:
+        if config.lan:
+            dual = socket.has_dualstack_ipv6()
+            family = socket.AF_INET6 if dual else socket.AF_INET
+            return socket.create_server(
+                ("", config.port), family=family, dualstack_ipv6=dual, backlog=BACKLOG
+            )
+        family, *_, address = socket.getaddrinfo(
+            config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        host = "every address" if config.lan else config.host
+        reason = REASONS.get(error.errno or 0, error.strerror)
+        raise ServeError(
+            f"cannot listen on {host}, port {config.port}: {reason}; "
+            "choose with --host and --port (0: any free port)"
+        ) from error
+
+
+@contextmanager
+def stopped_by_signals(server: Server) -> Iterator[None]:
+    """SIGTERM and SIGINT stop `server`; only the main thread may ask for that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def on_signal(*_: object) -> None:
+        # Not an Event: its set() takes a lock, for ever if a second signal comes while it does.
+        if not server.stopping:  # later the trigger may be closed
+            server.stopping = True
+            server.pull_trigger()  # wakes the loop
+
+    before = {
+        number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,253 @@
+"""Reads an index while others write it, from any thread, starting before there is one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from edge_app.errors import NotFoundError, StoreError
+from edge_app.index.format.appendfile import AppendFile
+from edge_app.index.format.catalog import CATALOG, SCHEMA_VERSION, Catalog
+from edge_app.index.format.generation import thumbs_header, thumbs_name
+from edge_app.index.format.readonly import open_for_reading, signature
+from edge_app.index.format.records import ImageRecord, RejectedRecord
+from edge_app.index.read import listing
+from edge_app.index.read.filters import Filter
+from edge_app.index.read.listing import Counts, Facets, Layout, Page
+from edge_app.index.read.snapshot import Snapshot, load_snapshot
+from edge_app.index.write.session import recognise
+
+T = TypeVar("T")
+_COUNTS = 100  # kept until the index changes, so that a filter a visitor makes up costs little
+_LOAD_TRIES = 5  # a writer switches generations at most every few minutes, never five times here
+
+
+class Reader:
+    """An index open for reading; it never writes and never waits for a writer.
+
+    Before the first index run it answers as an empty index does, and it follows when the index
+    appears, changes, or is deleted and built anew. StoreError if what is there can't be read.
+    """
+
+    def __init__(self, index: Path) -> None:
+        self.index = index.absolute()
+        self._catalog_path = str(self.index / CATALOG)
+        self._mutex = threading.RLock()
+        self._catalog: Catalog | None = None  # before the first look at the folder
+        self._file_id: tuple[int, int] | None = None  # of the catalogue that is open
+        self._signature: tuple[object, ...] = ()  # and of what is in it, should it be frozen
+        self._seen: tuple[tuple[int, int] | None, int] | None = None
+        self._looked_ns = 0
+        self._version = 0
+        self._name = secrets.token_hex(4)
+        self._snapshot: Snapshot | None = None
+        self._counts: dict[object, Any] = {}  # what `_counted` was asked for
+        self._thumbs: AppendFile | None = None
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the index; snapshots already given out stay usable."""
+        with self._mutex:
+            self._disconnect()
+
+    def version(self) -> str:
+        """Another text after every change of the index."""
+        with self._reading():
+            return f"{self._name}-{self._version}"
+
+    def recognise(self, root: Path) -> None:
+        """StoreError if this is the index of another library; one that is offline may be this."""
+        if root.is_dir():
+            with self._reading() as catalog:
+                recognise(self.index, catalog, root.resolve())
+
+    def snapshot(self) -> Snapshot:
+        """The index as of the last commit; the same object as before if nothing has changed."""
+        with self._reading() as catalog:
+            for _ in range(_LOAD_TRIES):
+                if self._snapshot is not None:
+                    break
+                try:
+                    with catalog.transaction("DEFERRED"):
+                        self._snapshot = load_snapshot(self.index, catalog)
+                except FileNotFoundError as error:
+                    missing = error.filename  # a writer has just switched: look again
+            else:
+                raise StoreError(f"{missing} is missing; `check --repair` settles it")
+            return self._snapshot
+
+    def image(self, id: int) -> ImageRecord:
+        """What the catalogue says of an image; NotFoundError if there is none with this id."""
+        with self._reading() as catalog:
+            image = catalog.image(id)
+        if image is None:
+            raise NotFoundError(f"there is no image {id} in the index")
+        return image
+
+    def image_at(self, path: str) -> ImageRecord | None:
+        """The image at a path below the library root, None if the index knows of none."""
+        with self._reading() as catalog:
+            return catalog.image_at(path)
+
+    def images(self, ids: Iterable[int]) -> list[ImageRecord]:
+        """Those images in that order, missing ones left out."""
+        with self._reading() as catalog:
+            return listing.images(catalog, list(ids))
+
+    def page(
+        self,
+        sort: str = "-date",
+        filter: Filter = Filter(),  # noqa: B008 - immutable
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[ImageRecord]:
+        """The `limit` images behind `cursor` in the order of `sort`, one of listing.SORTS or the
+        reverse of one, such as "-date". `cursor` is the `next` of the page before."""
+        with self._reading() as catalog, catalog.transaction("DEFERRED"):
+            items, behind = listing.page(catalog, sort, filter, cursor, limit)
+            total = self._counted(filter, lambda: listing.count(catalog, filter))
+            return Page(items, behind, total)
+
+    def layout(self, sort: str = "-date", filter: Filter = Filter()) -> Layout:  # noqa: B008
+        """Every image of that listing, in order."""
+        with self._reading() as catalog:
+            return listing.layout(catalog, sort, filter)
+
+    def folders(self) -> list[tuple[str, int]]:
+        """Every folder that holds images itself, and how many, by folder."""
+        with self._reading() as catalog:
+            return self._counted("folders", lambda: listing.folders(catalog))
+
+    def facets(self) -> Facets:
+        """What there is to filter by."""
+        with self._reading() as catalog, catalog.transaction("DEFERRED"):
+            return self._counted("facets", lambda: listing.facets(catalog))
+
+    def rejected(self, cursor: str | None = None, limit: int = 100) -> Page[RejectedRecord]:
+        """Rejected files by path."""
+        with self._reading() as catalog, catalog.transaction("DEFERRED"):
+            return listing.rejected(catalog, cursor, limit)
+
+    def counts(self) -> Counts:
+        """How many images, rejected files, and images out of reach at present."""
+        with self._reading() as catalog:
+            return listing.counts(catalog)
+
+    def thumbnail(self, id: int) -> tuple[bytes, int]:
+        """JPEG and CRC-32 of an image's thumbnail; StoreError if the bytes have rotted."""
+        with self._reading() as catalog:
+            for _ in range(_LOAD_TRIES):
+                place = catalog.thumbnail(id)
+                if place is None or not place.bytes:
+                    raise NotFoundError(f"image {id} has no thumbnail in the index")
+                try:
+                    file = self._thumbs_file(place.generation)
+                    break
+                except FileNotFoundError as error:
+                    missing = error.filename  # a writer has just switched: look again
+            else:
+                raise StoreError(f"{missing} is missing; `check --repair` settles it")
+        try:
+            data = file.read(place.offset, place.bytes)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        if zlib.crc32(data) != place.crc:
+            raise StoreError(
+                f"the thumbnail of {self.image(id).path} in {self.index} is damaged; "
+                "`check --repair` and an index run make it anew"
+            )
+        return data, place.crc
+
+    @contextmanager
+    def _reading(self) -> Iterator[Catalog]:
+        """The catalogue as it is now, for one thread at a time."""
+        asked_ns = time.monotonic_ns()
+        with self._mutex:
+            try:
+                # Threads queue here. A look that began after this one asked shows it all it may
+                # see, whoever looked; a look each took half of a thumbnail's time.
+                if self._catalog is None or self._looked_ns < asked_ns:
+                    self._look()
+                assert self._catalog is not None
+                yield self._catalog
+            except sqlite3.Error as error:
+                self._disconnect()
+                raise StoreError(
+                    f"the catalogue of {self.index} can't be read: {error}; `check` says more"
+                ) from error
+            except OSError as error:
+                raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"index folder {self.index} can't be read: {error.strerror}; `check` says more"
+        )
+
+    def _look(self) -> None:
+        """Notice a commit, or another catalogue in the place of the one that is open."""
+        self._looked_ns = time.monotonic_ns()
+        try:
+            status = os.stat(self._catalog_path)
+            file_id = (status.st_dev, status.st_ino)
+        except FileNotFoundError:
+            file_id = None
+        if self._catalog is None or file_id != self._file_id or self._thawed():
+            self._disconnect()
+            self._signature = signature(self.index)
+            self._catalog = self._connected() if file_id else Catalog.empty()
+            self._file_id = file_id
+        seen = (self._file_id, self._catalog.data_version())
+        if seen != self._seen:
+            self._seen, self._snapshot, self._counts = seen, None, {}
+            self._version += 1
+
+    def _thawed(self) -> bool:
+        """Whether media that were read-only have been written: from another machine or mount."""
+        frozen = self._catalog is not None and self._catalog.frozen
+        return frozen and signature(self.index) != self._signature
+
+    def _connected(self) -> Catalog:
+        catalog = open_for_reading(self.index)
+        version = catalog.schema_version()
+        if version != SCHEMA_VERSION:
+            catalog.close()
+            raise StoreError(
+                f"{self.index} has the index format {version}, this program reads "
+                f"{SCHEMA_VERSION}; build the index anew, or choose another with --index"
+            )
+        return catalog
+
+    def _disconnect(self) -> None:
+        self._snapshot = self._seen = None
+        if self._catalog is not None:
+            self._catalog.close()
+            self._catalog = None
+        self._thumbs = None
+
+    def _counted(self, key: object, count: Callable[[], T]) -> T:
+        """What `count` says, asked once for each key until the index changes."""
+        if key not in self._counts:
+            if len(self._counts) >= _COUNTS:
+                self._counts.clear()
+            self._counts[key] = count()
+        found: T = self._counts[key]
+        return found
+
+    def _thumbs_file(self, number: int) -> AppendFile:
+        if self._thumbs is None or self._thumbs.header.generation != number:
+            # The one before is closed when the last thread has read from it.
+            self._thumbs = AppendFile.open(self.index / thumbs_name(number), thumbs_header(number))
+        return self._thumbs

@@ -1,0 +1,178 @@
+"""One consistent view of the index: its columns as arrays, one entry per row."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.errors import NotFoundError, StoreError
+from edge_app.index.format.appendfile import HEADER_BYTES, AppendFile
+from edge_app.index.format.catalog import LARGEST, Catalog
+from edge_app.index.format.generation import Column, columns, identity_of
+from edge_app.model.card import ModelIdentity
+
+BAR = 4.0  # taken off a cosine it leaves less than any cosine is
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What queries work on. It stays as it is, whatever a writer does meanwhile.
+
+    Before the first index run there is a snapshot too: generation 0, no identity, no rows.
+    """
+
+    generation: int
+    identity: ModelIdentity | None
+    vectors: NDArray[np.float32]  # (rows, dim) unit rows, mapped from the file, read-only
+    codes: NDArray[np.uint8]  # (rows, codes.code_bytes(dim)), mapped
+    tiles: NDArray[np.float32] | None  # (rows, T, dim) unit rows, mapped; None without tiles
+    ids: NDArray[np.int64]  # (rows,) image id; 0 where the row is dead
+    live: NDArray[np.bool_]  # (rows,)
+    taken_at: NDArray[np.int64]  # (rows,) seconds
+    folder: NDArray[np.int32]  # (rows,) index into folders
+    folders: tuple[str, ...]
+    format: NDArray[np.uint8]  # (rows,) index into formats
+    formats: tuple[str, ...]
+    orientation: NDArray[np.uint8]  # (rows,) 0 landscape, 1 portrait, 2 square
+    twin: NDArray[np.uint64]  # (rows,) first 8 bytes of the file's content hash
+    _vectors_file: AppendFile | None
+
+    def __post_init__(self) -> None:
+        if self._vectors_file is not None:
+            weakref.finalize(self, self._vectors_file.close)
+
+    @property
+    def rows(self) -> int:
+        return len(self.ids)
+
+    def read_rows(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(n,) -> (n, dim) float32: vectors read from the file one by one. For few rows of an index
+        larger than memory, where the map's read-ahead would drag in all their neighbours."""
+        _, dim = self.vectors.shape
+        if self._vectors_file is None:
+            return self.vectors[rows]
+        data = b"".join(self._vectors_file.read(row * 4 * dim, 4 * dim) for row in rows.tolist())
+        return np.frombuffer(data, "<f4").reshape(len(rows), dim)
+
+    def find_row(self, id: int) -> int | None:
+        """The live row of an image, if it has one."""
+        ids, rows = self._rows_by_id
+        place = int(np.searchsorted(ids, id)) if 0 < id <= LARGEST else len(ids)
+        return int(rows[place]) if place < len(ids) and ids[place] == id else None
+
+    def row_of(self, id: int) -> int:
+        """`find_row`, or a NotFoundError."""
+        row = self.find_row(id)
+        if row is None:
+            raise NotFoundError(f"image {id} is not in the index, or not embedded yet")
+        return row
+
+    @cached_property
+    def bars(self) -> NDArray[np.float32]:
+        """(rows,) what to take off a score so that a dead row is never among the best."""
+        return bars_of(~self.live)
+
+    @cached_property
+    def _rows_by_id(self) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+        rows = np.flatnonzero(self.live)
+        rows = rows[np.argsort(self.ids[rows])]
+        return self.ids[rows], rows
+
+
+def bars_of(hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(rows,) BAR where a row is hidden, else 0: a subtraction is faster than a choice."""
+    bars: NDArray[np.float32] = hidden * np.float32(BAR)
+    return bars
+
+
+def load_snapshot(index: Path, catalog: Catalog) -> Snapshot:
+    """The catalogue's present state; FileNotFoundError if a writer has just switched generations.
+
+    Call it inside a transaction: rows and columns must be of the same commit.
+    """
+    number = catalog.state().generation
+    record = catalog.generations().get(number)
+    if record is None:
+        return _assemble(catalog, 0, None, 0, {}, None)
+    identity, found = identity_of(record), columns(record)
+    files = {column.header.kind: _mapped(index, column, record.rows) for column in found}
+    vectors_file = AppendFile.open(index / found[0].name, found[0].header)
+    try:
+        vectors_file.expect_random_reads()
+        return _assemble(catalog, number, identity, record.rows, files, vectors_file)
+    except (IndexError, TypeError, ValueError, OverflowError) as error:
+        vectors_file.close()
+        raise StoreError(
+            f"the catalogue of {index} is damaged ({error}); `check --repair` settles it"
+        ) from error
+    except BaseException:
+        vectors_file.close()
+        raise
+
+
+def _assemble(
+    catalog: Catalog,
+    number: int,
+    identity: ModelIdentity | None,
+    rows: int,
+    files: dict[str, NDArray[Any]],
+    vectors_file: AppendFile | None,
+) -> Snapshot:
+    flat = np.fromiter(chain.from_iterable(catalog.columns(number)), np.int64).reshape(-1, 5)
+    place, id, taken_at, packed, twin = flat.T
+    folders, formats = catalog.folders(), catalog.formats()
+
+    def column(values: NDArray[np.int64], dtype: type[np.generic]) -> NDArray[Any]:
+        spread = np.zeros(rows, dtype)
+        spread[place] = values
+        return spread
+
+    ids = column(id, np.int64)
+    return Snapshot(
+        generation=number,
+        identity=identity,
+        vectors=files.get("vectors", np.zeros((0, 0), np.float32)),
+        codes=files.get("codes", np.zeros((0, 0), np.uint8)),
+        tiles=files.get("tiles"),
+        ids=ids,
+        live=ids > 0,
+        taken_at=column(taken_at, np.int64),
+        folder=column(_places(folders, packed >> 16), np.int32),
+        folders=tuple(folders.values()),
+        format=column(_places(formats, packed >> 8 & 0xFF), np.uint8),
+        formats=tuple(formats.values()),
+        orientation=column(packed & 0xFF, np.uint8),
+        twin=column(twin, np.int64).view(np.uint64),
+        _vectors_file=vectors_file,
+    )
+
+
+def _places(names: dict[int, str], ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Record ids -> places in `names`, whose keys they are."""
+    places = np.zeros(max(names, default=0) + 1, np.int64)
+    places[list(names)] = np.arange(len(names))
+    found: NDArray[np.int64] = places[ids]
+    return found
+
+
+def _mapped(index: Path, column: Column, rows: int) -> NDArray[Any]:
+    shape = (rows, *column.row_shape)
+    file = AppendFile.open(index / column.name, column.header)
+    try:
+        if file.size_bytes() < rows * column.header.item_bytes:
+            # Mapping it would end the process with SIGBUS at the first missing page.
+            raise StoreError(
+                f"{file.path} is shorter than its {rows} rows; `check --repair` settles it"
+            )
+        if rows == 0:
+            return np.zeros(shape, column.header.dtype)
+        return np.memmap(file.path, column.header.dtype, "r", HEADER_BYTES, shape)
+    finally:
+        file.close()

@@ -1,0 +1,258 @@
+"""Finds every flipped bit in what the index holds, and has the damage cleared away.
+
+Vectors, codes, tiles and thumbnails have a CRC-32 in the catalogue, its records have one each, and
+SQLite's own check covers its pages and indexes. What is dead or unused is not looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from edge_app.errors import StoreError
+from edge_app.index.format.appendfile import AppendFile, Header
+from edge_app.index.format.catalog import (
+    CATALOG,
+    IMAGE_TABLES,
+    SCHEMA_VERSION,
+    STORED_COLUMNS,
+    Catalog,
+)
+from edge_app.index.format.generation import columns, thumbs_header, thumbs_name
+from edge_app.index.format.locking import errors_translated, lock
+from edge_app.index.format.readonly import open_for_reading
+from edge_app.index.format.records import GenerationRecord, join_path, record_crc
+from edge_app.index.repair import clear as cures
+from edge_app.index.write.session import open_catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One damaged thing in one line, and what clears it away; None: only a new catalogue does."""
+
+    message: str
+    cure: cures.Cure | None
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(slots=True)
+class CheckReport:
+    """What was looked at, and everything that is wrong with it."""
+
+    images: int = 0
+    rows: int = 0  # live ones, of all generations
+    thumbnails: int = 0
+    rejected: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    set_aside: Path | None = None  # where `repair` has put a catalogue past mending
+
+
+def check(index: Path) -> CheckReport:
+    """Read the whole index as of the last commit; a writer may go on meanwhile."""
+    if not (index / CATALOG).exists():
+        raise StoreError(f"there is no index in {index}; `index` builds one")
+    report = CheckReport()
+    try:
+        with closing(open_for_reading(index)) as catalog, catalog.transaction("DEFERRED"):
+            report.problems.extend(_structure(catalog))
+            if not report.problems:
+                report.problems.extend(_Contents(index, catalog, report).problems())
+    except (sqlite3.Error, ValueError, OverflowError) as error:
+        report.problems.append(_catalog_problem(str(error)))
+    return report
+
+
+def repair(index: Path) -> CheckReport:
+    """Clear damage away so that the next index run makes it good; what `check` had found.
+
+    Damaged rows, thumbnails and records are forgotten. A catalogue that can't be trusted is
+    renamed to catalog.db.broken-<n>, never deleted, and the next run starts a new one.
+    """
+    with errors_translated(index):
+        lock_fd = lock(index)
+        try:
+            report = check(index)
+            wanted = [problem.cure for problem in report.problems]
+            if None in wanted:
+                report.set_aside = cures.set_aside(index)
+            elif wanted:
+                with closing(open_catalog(index)) as catalog:
+                    cures.apply(catalog, [cure for cure in wanted if cure])
+            return report
+        finally:
+            os.close(lock_fd)
+
+
+@cache
+def _sound_schema() -> set[tuple[str, str, str | None]]:
+    with closing(Catalog.empty()) as sound:
+        return sound.schema()
+
+
+def _structure(catalog: Catalog) -> Iterator[Problem]:
+    """Whether SQLite can be believed at all."""
+    if catalog.schema_version() != SCHEMA_VERSION:
+        yield _catalog_problem(f"has the index format {catalog.schema_version()}")
+        return
+    for (message,) in catalog.connection.execute("PRAGMA integrity_check"):
+        if message != "ok":
+            yield _catalog_problem(" ".join(message.split()))
+    if catalog.schema() != _sound_schema():
+        yield _catalog_problem("its schema is not the one it was made with")
+    for table in ("state", "generations"):
+        for *values, crc in catalog.connection.execute(f"SELECT * FROM {table}"):
+            if record_crc(values) != crc:
+                yield _catalog_problem(f"a record of {table} differs from its CRC")
+
+
+class _Contents:
+    """Every record, row and thumbnail of a catalogue whose structure is sound."""
+
+    def __init__(self, index: Path, catalog: Catalog, report: CheckReport) -> None:
+        self._index = index
+        self._catalog = catalog
+        self._report = report
+
+    def problems(self) -> Iterator[Problem]:
+        state = self._catalog.state()
+        number = state.thumbs_generation
+        if not number:
+            return  # a writer was stopped before its first generation
+        thumbs = _File(self._index / thumbs_name(number), thumbs_header(number), state.thumbs_bytes)
+        with closing(thumbs):
+            yield from thumbs.problems()
+            yield from self._images(thumbs)
+        for record in self._catalog.generations().values():
+            with ExitStack() as opened:
+                files = [
+                    opened.enter_context(
+                        closing(
+                            _File(
+                                self._index / column.name,
+                                column.header,
+                                record.rows * column.header.item_bytes,
+                            )
+                        )
+                    )
+                    for column in columns(record)
+                ]
+                for file in files:
+                    yield from file.problems()
+                yield from self._rows(record, files)
+        yield from self._rejected()
+
+    def _images(self, thumbs: _File) -> Iterator[Problem]:
+        for *values, crc in self._select(
+            f"SELECT {STORED_COLUMNS}, images.crc FROM {IMAGE_TABLES}"
+        ):
+            id, folder, _, name, *_, offset, size_bytes, thumb_crc = values
+            self._report.images += 1
+            if record_crc(values) != crc:
+                yield Problem(
+                    f"{CATALOG}: the record of image {id} differs from its CRC",
+                    partial(cures.forget_image, id=id),
+                )
+            elif size_bytes:
+                self._report.thumbnails += 1
+                if not thumbs.holds(offset, size_bytes, thumb_crc):
+                    yield Problem(
+                        f"{thumbs.name}: the thumbnail of image {id} ({join_path(folder, name)}) "
+                        "differs from its CRC",
+                        partial(cures.forget_thumbnail, id=id),
+                    )
+
+    def _rows(self, record: GenerationRecord, files: list[_File]) -> Iterator[Problem]:
+        number, found = record.generation, 0
+        for path, *values, crc in self._select(
+            """SELECT CASE WHEN folder = x'' THEN name ELSE folder || '/' || name END, rows.*
+               FROM rows LEFT JOIN images ON images.id = image_id
+               LEFT JOIN folders ON folders.id = folder_id
+               WHERE generation = ? ORDER BY row""",
+            number,
+        ):
+            _, row, id, *crcs = values
+            found += 1
+            forget = partial(cures.forget_row, generation=number, row=row)
+            if record_crc(values) != crc or row >= record.rows:
+                yield Problem(f"{CATALOG}: the record of row {row} differs from its CRC", forget)
+                continue
+            for file, data_crc in zip(files, crcs, strict=False):
+                size_bytes = file.header.item_bytes
+                if not file.holds(row * size_bytes, size_bytes, data_crc):
+                    yield Problem(
+                        f"{file.name}: row {row}, image {id} ({os.fsdecode(path or b'?')}), "
+                        "differs from its CRC",
+                        forget,
+                    )
+        self._report.rows += found
+        if found != record.live:
+            yield Problem(
+                f"{CATALOG}: generation {number} has {found} live rows, not {record.live}",
+                lambda catalog: None,  # every repair counts anew
+            )
+
+    def _rejected(self) -> Iterator[Problem]:
+        for path, *values, crc in self._select("SELECT * FROM rejected"):
+            self._report.rejected += 1
+            if record_crc((path, *values)) != crc:
+                yield Problem(
+                    f"{CATALOG}: the record of a rejected file differs from its CRC",
+                    partial(cures.forget_rejected, path=path),
+                )
+
+    def _select(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        return self._catalog.connection.execute(sql, values)
+
+
+class _File:
+    """A file the catalogue refers to, as it is found."""
+
+    def __init__(self, path: Path, header: Header, length: int) -> None:
+        self.name = path.name
+        self.header = header
+        self._path = path
+        self._length = length
+        self._file: AppendFile | None = None
+        self._trouble = "is missing"
+        try:
+            self._file = AppendFile.unverified(path, header)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._trouble = f"can't be read: {error.strerror}"
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong with the file as a whole."""
+        restore = partial(cures.restore, path=self._path, header=self.header, length=self._length)
+        if self._file is None:
+            yield Problem(f"{self.name} {self._trouble}", restore)
+            return
+        problem = self._file.problem()
+        if problem is not None:
+            yield Problem(f"{self.name} {problem}", restore)
+        if self._file.size_bytes() < self._length:
+            yield Problem(f"{self.name} is shorter than the catalogue says", restore)
+
+    def holds(self, offset: int, size_bytes: int, crc: int) -> bool:
+        """Whether the bytes there can be read and add up to `crc`."""
+        try:
+            return self._file is not None and zlib.crc32(self._file.read(offset, size_bytes)) == crc
+        except OSError:  # a sector the medium has given up
+            return False
+
+
+def _catalog_problem(message: str) -> Problem:
+    return Problem(f"{CATALOG}: {message}", None)

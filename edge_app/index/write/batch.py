@@ -1,0 +1,55 @@
+"""What one commit does to the index, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.index.format.records import RejectedRecord
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    """An image to add, or to put in the place of the one at the same path."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    content: bytes  # BLAKE2b-128 of the file
+    width_px: int
+    height_px: int
+    format: str
+    taken_at: int | None  # None: the file's time stands in
+    camera: str | None
+    thumbnail: bytes
+    vector: NDArray[np.float32]  # (dim,) unit
+    tiles: NDArray[np.float32] | None = None  # (T, dim) unit rows, where the writer has tiles
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An image whose file has another path or time than before, and the same content."""
+
+    id: int
+    path: str
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one commit does, all or nothing. A rejected path's image is removed by that alone."""
+
+    images: list[NewImage] = field(default_factory=list)
+    rejected: list[RejectedRecord] = field(default_factory=list)
+    moved: list[Moved] = field(default_factory=list)
+    removed: list[int] = field(default_factory=list)  # image ids
+    forgotten: list[str] = field(default_factory=list)  # paths of rejected files that are gone
+    offline: list[int] = field(default_factory=list)  # image ids out of reach at present
+    online: list[int] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do."""
+        return any(getattr(self, part.name) for part in fields(self))

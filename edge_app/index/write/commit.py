@@ -1,0 +1,207 @@
+"""One batch becomes part of the index: files first, then the COMMIT that refers to them."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.index.format import codes
+from edge_app.index.format.catalog import Catalog
+from edge_app.index.format.generation import columns
+from edge_app.index.format.records import ImageRecord, RejectedRecord, RowRecord
+from edge_app.index.write.batch import Batch, Moved, NewImage
+from edge_app.index.write.session import OpenIndex
+
+_YEAR_1_S, _YEAR_9999_S = -62_135_596_800, 253_402_300_799  # first and last second
+_CATALOG_BYTES = 4096  # of log and catalogue for one image, generously
+
+
+def commit(index: OpenIndex, batch: Batch) -> list[int]:
+    """Make a batch durable, then part of the index; the ids of its images in their order."""
+    index.begin()
+    rows = _row_arrays(index, batch.images)
+    thumbs = [_Thumb.of(image, index.catalog) for image in batch.images]
+    data = {kind: array.tobytes() for kind, array in rows.items()}
+    data["thumbs"] = b"".join(thumb.added for thumb in thumbs)
+    index.make_durable({kind: added for kind, added in data.items() if added})
+
+    change = _Change(index)
+    with index.catalog.transaction():
+        for id in batch.removed:
+            change.remove(id)
+        change.move(batch.moved)
+        for path in batch.forgotten:
+            index.catalog.drop_rejected(path)
+        for record in batch.rejected:
+            change.reject(record)
+        for id in batch.offline:
+            change.set_offline(id, True)
+        for id in batch.online:
+            change.set_offline(id, False)
+        ids = [
+            change.put(image, thumb, {kind: zlib.crc32(array[i]) for kind, array in rows.items()})
+            for i, (image, thumb) in enumerate(zip(batch.images, thumbs, strict=True))
+        ]
+        change.settle()
+    index.state, index.record = change.state, change.record
+    return ids
+
+
+def _row_arrays(index: OpenIndex, images: list[NewImage]) -> dict[str, NDArray[np.generic]]:
+    """What each per-row file of the generation gets, one entry per image."""
+    if not images:
+        return {}
+    vectors = np.stack([image.vector for image in images])
+    arrays: dict[str, NDArray[np.generic]] = {"vectors": vectors, "codes": codes.encode(vectors)}
+    if index.record.tiles:
+        arrays["tiles"] = np.stack([image.tiles for image in images if image.tiles is not None])
+    return {
+        column.header.kind: np.ascontiguousarray(
+            arrays[column.header.kind], column.header.dtype
+        ).reshape(len(images), *column.row_shape)
+        for column in columns(index.record)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Thumb:
+    """A thumbnail, and what it adds to the file: nothing where the same one is there already."""
+
+    crc: int
+    size_bytes: int
+    added: bytes
+    offset: int | None  # of the one that is there
+
+    @classmethod
+    def of(cls, image: NewImage, catalog: Catalog) -> _Thumb:
+        data = image.thumbnail
+        crc, before = zlib.crc32(data), catalog.image_at(image.path)
+        if before and (before.thumb_crc, before.thumb_bytes) == (crc, len(data)):
+            return cls(crc, len(data), b"", before.thumb_offset)
+        return cls(crc, len(data), data, None)
+
+
+class _Change:
+    """The catalogue's part of one commit: applies it and keeps count, inside a transaction."""
+
+    def __init__(self, index: OpenIndex) -> None:
+        self.state = index.state
+        self.record = index.record
+        self._catalog = index.catalog
+        self._live: Counter[int] = Counter()  # change of live rows by generation
+
+    def put(self, image: NewImage, thumb: _Thumb, crcs: dict[str, int]) -> int:
+        """Add or replace an image with its next row; its id."""
+        generation = self.record.generation
+        before = self._catalog.image_at(image.path)
+        if before is None:
+            self.state = replace(self.state, last_image=self.state.last_image + 1)
+        elif before.content == image.content:
+            self._drop_rows(before.id, generation)  # an older model's row is as good as it was
+        else:
+            self._drop_rows(before.id)
+        id = before.id if before else self.state.last_image
+        offset = thumb.offset
+        if offset is None:
+            offset = self.state.thumbs_bytes
+            self.state = replace(self.state, thumbs_bytes=offset + thumb.size_bytes)
+        self._catalog.drop_rejected(image.path)
+        self._catalog.put_image(
+            ImageRecord(
+                id=id,
+                path=image.path,
+                size_bytes=image.size_bytes,
+                mtime_ns=image.mtime_ns,
+                content=image.content,
+                width_px=image.width_px,
+                height_px=image.height_px,
+                format=image.format,
+                taken_at=_seconds(image.mtime_ns) if image.taken_at is None else image.taken_at,
+                taken_from="file" if image.taken_at is None else "exif",
+                camera=image.camera,
+                offline=False,
+                thumb_offset=offset,
+                thumb_bytes=thumb.size_bytes,
+                thumb_crc=thumb.crc,
+            )
+        )
+        row = self.record.rows
+        self._catalog.put_row(
+            RowRecord(generation, row, id, crcs["vectors"], crcs["codes"], crcs.get("tiles", 0))
+        )
+        self.record = replace(self.record, rows=row + 1)
+        self._live[generation] += 1
+        return id
+
+    def remove(self, id: int) -> None:
+        self._drop_rows(id)
+        self._catalog.drop_image(id)
+
+    def reject(self, record: RejectedRecord) -> None:
+        image = self._catalog.image_at(record.path)
+        if image:
+            self.remove(image.id)
+        self._catalog.put_rejected(record)
+
+    def move(self, moved: list[Moved]) -> None:
+        """All at once, as two images may have changed places."""
+        images = [(move, self._catalog.image(move.id)) for move in moved]
+        for move in moved:
+            self._catalog.drop_image(move.id)
+        for move, image in images:
+            if image is None:
+                continue
+            overwritten = self._catalog.image_at(move.path)
+            if overwritten:
+                self.remove(overwritten.id)
+            self._catalog.drop_rejected(move.path)
+            from_file = image.taken_from == "file"
+            self._catalog.put_image(
+                replace(
+                    image,
+                    path=move.path,
+                    size_bytes=move.size_bytes,
+                    mtime_ns=move.mtime_ns,
+                    taken_at=_seconds(move.mtime_ns) if from_file else image.taken_at,
+                    offline=False,
+                )
+            )
+
+    def set_offline(self, id: int, offline: bool) -> None:
+        image = self._catalog.image(id)
+        if image:
+            self._catalog.put_image(replace(image, offline=offline))
+
+    def settle(self) -> None:
+        """Write down the new lengths and counts."""
+        generations = self._catalog.generations()
+        generations[self.record.generation] = self.record
+        for number, record in generations.items():
+            self._catalog.put_generation(replace(record, live=record.live + self._live[number]))
+        self.record = self._catalog.generations()[self.record.generation]
+        self._catalog.set_state(self.state)
+
+    def _drop_rows(self, id: int, generation: int | None = None) -> None:
+        self._live.subtract(self._catalog.drop_rows(id, generation))
+
+
+def _seconds(mtime_ns: int) -> int:
+    """A file's time as seconds, kept within the years 1 to 9999 that dates have."""
+    return max(_YEAR_1_S, min(mtime_ns // 10**9, _YEAR_9999_S))
+
+
+def need_bytes(batch: Batch) -> int:
+    """About what a commit of the batch takes on the disk."""
+    changes = len(batch.rejected) + len(batch.moved) + len(batch.removed) + len(batch.offline)
+    images = sum(
+        len(image.thumbnail)
+        + image.vector.nbytes * 5 // 4
+        + (0 if image.tiles is None else image.tiles.nbytes)
+        + _CATALOG_BYTES
+        for image in batch.images
+    )
+    return images + changes * _CATALOG_BYTES

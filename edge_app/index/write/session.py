@@ -1,0 +1,259 @@
+"""The index open for writing: one generation's files and the catalogue, kept in step.
+
+Files are durable, names included, before the catalogue refers to them, and unlinked only after it
+no longer does. So opening finds nothing worse than strays of a process that was killed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Set
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from edge_app.errors import EdgeAppError, StoreError
+from edge_app.index.format.appendfile import AppendFile, Header, sync_folder
+from edge_app.index.format.catalog import CATALOG, SCHEMA_VERSION, Catalog
+from edge_app.index.format.generation import (
+    columns,
+    comparable,
+    file_names,
+    identity_of,
+    is_generation_file,
+    model_text,
+    thumbs_header,
+    thumbs_name,
+)
+from edge_app.index.format.records import GenerationRecord, State
+from edge_app.library.originals import fingerprint_at
+from edge_app.model.card import ModelIdentity
+
+_SAMPLE_FILES = 64  # looked up to recognise a library that has been moved ...
+_SAMPLE_CONTENTS = 8  # ... and of those so many are read
+
+
+def open_catalog(index: Path) -> Catalog:
+    """The catalogue, open for writing; an empty one is made where there is none."""
+    path = index / CATALOG
+    if not path.exists():
+        _create_catalog(path)
+    catalog = Catalog.connect(path, "mode=rw")
+    try:
+        version = catalog.schema_version()
+        if version != SCHEMA_VERSION:
+            raise StoreError(
+                f"{index} has the index format {version}, this program writes {SCHEMA_VERSION}; "
+                "remove the folder, or choose another with --index"
+            )
+    except BaseException:
+        catalog.close()
+        raise
+    return catalog
+
+
+def _create_catalog(path: Path) -> None:
+    """Make a catalogue under another name first: readers find a complete one or none at all."""
+    making = path.with_name(f"{path.name}.new")
+    for stray in path.parent.glob(f"{making.name}*"):
+        stray.unlink()
+    # A log whose catalogue is gone would be taken for the new one's, and what it tells be revived.
+    for ending in ("-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    sync_folder(path.parent)
+    Catalog.create(making)
+    making.rename(path)
+    sync_folder(path.parent)
+
+
+class OpenIndex:
+    """Catalogue, state, and the files of the generation being written, by kind."""
+
+    def __init__(self, index: Path, root: Path, identity: ModelIdentity, tiles: int) -> None:
+        self.index = index
+        self.files: dict[str, AppendFile] = {}
+        self.catalog = open_catalog(index)
+        try:
+            self.state = self.catalog.state()
+            recognise(index, self.catalog, root)
+            self.state = replace(self.state, root=os.fsencode(root))
+            self.record = self._choose(identity, tiles)
+            self._begun = False
+            if self._is_out_of_step():
+                self.begin()
+            self._open_files()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close everything; what was not committed is dropped."""
+        for file in self.files.values():
+            file.close()
+        self.catalog.close()
+
+    @property
+    def building(self) -> bool:
+        """Whether readers answer from another generation than the one being written."""
+        return self.record.generation != self.state.generation
+
+    def begin(self) -> None:
+        """What has to come before the first change; nothing after that.
+
+        An index that is opened and found in step is not written, and the card it lies on not worn.
+        """
+        if self._begun:
+            return
+        # A process killed inside COMMIT may have left its transaction in the write-ahead log, where
+        # live readers keep it from being either recovered or overwritten. Were the next batch now
+        # written to the same places and the power cut, recovery would find the old transaction
+        # with the new bytes. This commit overwrites it first, and must not be optimised away.
+        self.state = replace(self.state, openings=self.state.openings + 1)
+        with self.catalog.transaction():
+            for number in self._superfluous():
+                self.catalog.drop_generation(number)
+            self.catalog.put_generation(self.record)
+            self.catalog.set_state(self.state)
+        self.remove_strays()
+        self._begun = True
+
+    def make_durable(self, data: Mapping[str, bytes]) -> None:
+        """Put bytes behind the committed length of each kind of file and wait for the medium.
+
+        All room is set aside first: a full disk raises OSError before a byte is written.
+        """
+        places = [(self.files[kind], self.committed(kind), data[kind]) for kind in data]
+        try:
+            for file, offset, added in places:
+                file.reserve(offset, len(added))
+        except OSError:
+            for file, offset, _ in places:
+                with suppress(OSError):
+                    file.release(offset)
+            raise
+        for file, offset, added in places:
+            file.write(offset, added)
+        for file, _, _ in places:
+            file.sync()
+
+    def committed(self, kind: str) -> int:
+        """Bytes of a kind of file that belong to the index."""
+        if kind == "thumbs":
+            return self.state.thumbs_bytes
+        return self.record.rows * self.files[kind].header.item_bytes
+
+    def create_file(self, name: str, header: Header) -> AppendFile:
+        """A new file, ready to be referred to after `sync_names`."""
+        return AppendFile.create(self.index / name, header)
+
+    def sync_names(self) -> None:
+        """Make the names of files just created durable."""
+        sync_folder(self.index)
+
+    def reopen(self, state: State, record: GenerationRecord) -> None:
+        """Go on with other files, the catalogue having been switched to them."""
+        self.state, self.record = state, record
+        for file in self.files.values():
+            file.close()
+        self.remove_strays()
+        self._open_files()
+
+    def remove_strays(self) -> None:
+        """Unlink the files of generations that the catalogue does not (or no longer) refer to."""
+        for path in self._strays():
+            path.unlink()
+
+    def _strays(self) -> list[Path]:
+        wanted = file_names(self.state, self.catalog.generations())
+        return [
+            path
+            for path in self.index.iterdir()
+            if is_generation_file(path.name) and path.name not in wanted
+        ]
+
+    def _superfluous(self) -> Set[int]:
+        """Generations that are neither written nor answered from: of a model given up again."""
+        return self.catalog.generations().keys() - {self.record.generation, self.state.generation}
+
+    def _is_out_of_step(self) -> bool:
+        """Whether opening has found anything that the catalogue must be told, or that must go."""
+        return bool(self.state != self.catalog.state() or self._superfluous() or self._strays())
+
+    def _choose(self, identity: ModelIdentity, tiles: int) -> GenerationRecord:
+        """The generation to write: the current one if it fits, one already begun, or a new one."""
+        generations = self.catalog.generations()
+        fitting = [
+            record
+            for record in generations.values()
+            if record.tiles == tiles and comparable(identity_of(record), identity)
+        ]
+        chosen = min(fitting, key=lambda record: record.generation, default=None)
+        if chosen is None:
+            number = self.state.last_generation + 1
+            chosen = GenerationRecord(number, model_text(identity), tiles, rows=0, live=0)
+            self.state = replace(self.state, last_generation=number)
+            for column in columns(chosen):
+                self.create_file(column.name, column.header).close()
+            if not self.state.thumbs_generation:
+                self.create_file(thumbs_name(number), thumbs_header(number)).close()
+                self.state = replace(self.state, thumbs_generation=number)
+            self.sync_names()
+        if self.state.generation not in generations:
+            self.state = replace(self.state, generation=chosen.generation)
+        return chosen
+
+    def _open_files(self) -> None:
+        wanted = [(column.name, column.header) for column in columns(self.record)]
+        number = self.state.thumbs_generation
+        for name, header in [*wanted, (thumbs_name(number), thumbs_header(number))]:
+            try:
+                file = AppendFile.open(self.index / name, header, writable=True)
+            except FileNotFoundError:
+                raise StoreError(
+                    f"{self.index / name} is missing; `check --repair` settles it"
+                ) from None
+            self.files[header.kind] = file
+            if file.size_bytes() < self.committed(header.kind):
+                raise StoreError(
+                    f"{file.path} is shorter than the catalogue says; `check --repair` settles it"
+                )
+
+
+def recognise(index: Path, catalog: Catalog, root: Path) -> None:
+    """Refuse the index of another library; accept the same one at another place, or on another
+    machine, where times may differ.
+
+    StoreError says what differs and which option settles it.
+    """
+    indexed = catalog.state().root
+    if indexed == os.fsencode(root):
+        return
+    sample = catalog.sample(_SAMPLE_FILES)
+    there = [(path, content) for path, size, content in sample if _has_size(root / path, size)]
+    settled = "choose another folder with --index, or remove this one"
+    if len(there) * 2 < len(sample):
+        raise StoreError(
+            f"{index} is the index of {os.fsdecode(indexed)}: of {len(sample)} files looked up in "
+            f"{root}, {len(there)} are the same; {settled}"
+        )
+    read = there[:: max(1, len(there) // _SAMPLE_CONTENTS)]
+    equal = sum(_has_content(root, path, content) for path, content in read)
+    if equal * 2 < len(read):
+        raise StoreError(
+            f"{index} is the index of {os.fsdecode(indexed)}: files in {root} have the same names "
+            f"and sizes, but of {len(read)} that were read, {equal} hold the same; {settled}"
+        )
+
+
+def _has_size(path: Path, size_bytes: int) -> bool:
+    try:
+        return path.lstat().st_size == size_bytes
+    except OSError:
+        return False
+
+
+def _has_content(root: Path, path: str, content: bytes) -> bool:
+    try:
+        return fingerprint_at(root, path) == content
+    except EdgeAppError:
+        return False

@@ -1,0 +1,337 @@
+"""Brings the index in step with the library root: scan → decode → embed → store, overlapping.
+
+Child processes decode, threads embed, and one more thread commits a batch while the next one fills;
+only then is it counted as done. No stage runs further ahead of the next than keeps that one busy.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_app.config import Limits
+from edge_app.errors import DecodeError, NotFoundError, UnreadableError
+from edge_app.index.format.records import Known, RejectedRecord
+from edge_app.index.write.batch import Batch, Moved, NewImage
+from edge_app.index.write.writer import Writer
+from edge_app.indexing.bounded import Ahead
+from edge_app.library.scan import FoundFile, Scan, scan
+from edge_app.photos.decode import WHOLE, Decoded
+from edge_app.photos.pool import DecodePool, Job, Outcome, Same
+from edge_app.photos.regions import TILES
+
+FIRST_BATCH_S = 1.0
+NEVER_NS = -(2**63)
+
+
+class Embeds(Protocol):
+    """What indexing needs of an `embed.Embedder`."""
+
+    threads: int  # calls of `embed` that run at a time
+
+    def embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(n, s, s, 3) uint8 RGB → (n, dim) float32, unit rows."""
+
+
+@dataclass(slots=True)
+class IndexReport:
+    """What one run did, in files; `added + updated + moved + rejected + unchanged` is all found."""
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0  # same content under another name or time: the row was kept
+    removed: int = 0
+    offline: int = 0  # in the index, not found, and kept
+    rejected: int = 0  # can't be used, found so now or in an earlier run
+    unchanged: int = 0
+    imported: int = 0  # of the unchanged: their rows were taken over from another index before
+    seconds: float = 0.0
+    images_per_s: float = 0.0
+
+    @property
+    def found(self) -> int:
+        """Image files seen below the library root."""
+        return self.added + self.updated + self.moved + self.rejected + self.unchanged
+
+    def as_json(self) -> dict[str, float]:
+        """The object `index --json` ends with."""
+        return {key: round(value, 3) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is; `done` counts committed files only."""
+
+    state: str  # "scanning", "importing" or "indexing"
+    done: int = 0
+    total: int = 0
+    images_per_s: float = 0.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left at the present rate, None while there is none."""
+        return (self.total - self.done) / self.images_per_s if self.images_per_s else None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object `progress` of `index --json`, and `indexing` of /api/status."""
+        return asdict(self) | {"eta_s": self.eta_s}
+
+
+@dataclass(slots=True)
+class Plan:
+    """What differs between a library root and its index."""
+
+    to_read: list[FoundFile] = field(default_factory=list)  # new or changed
+    missing: dict[str, Known] = field(default_factory=dict)  # by path: in the index, not found
+    back_online: list[int] = field(default_factory=list)  # ids, found unchanged again
+    forgotten: list[str] = field(default_factory=list)  # rejected once, not found
+    unchanged: int = 0
+    still_rejected: int = 0
+
+
+def plan(found: Scan, known: dict[str, Known], rejected: dict[str, RejectedRecord]) -> Plan:
+    """Compare what was found with what the index knows. Size and time are compared for difference,
+    never for order: clocks jump."""
+    result = Plan()
+    for file in found.files:
+        old = known.get(file.path) or rejected.get(file.path)
+        if old is None or (old.size_bytes, old.mtime_ns) != (file.size_bytes, file.mtime_ns):
+            result.to_read.append(file)
+        elif isinstance(old, RejectedRecord):
+            result.still_rejected += 1
+        elif not old.embedded:
+            result.to_read.append(file)
+        else:
+            result.unchanged += 1
+            if old.offline:
+                result.back_online.append(old.id)
+    paths = {file.path for file in found.files}
+    result.missing = {path: old for path, old in known.items() if path not in paths}
+    result.forgotten = [path for path in rejected if path not in paths and not found.hides(path)]
+    return result
+
+
+def index(
+    root: Path,
+    writer: Writer,
+    pool: DecodePool,
+    embedder: Embeds,
+    limits: Limits,
+    *,
+    prune: bool = False,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> IndexReport:
+    """Index what is new or changed below `root`, mark or drop what is gone, commit in batches.
+
+    Files that vanish are dropped, unless the library is empty or more than half of it is gone: then
+    it may just be unmounted, and they are kept as offline until `prune` is given.
+    Raises LibraryError for an unusable root, StoreError where the index can't be written; whatever
+    was committed before stays.
+    """
+    start = time.monotonic()
+    on_progress(Progress("scanning"))
+    found = scan(root)
+    known = writer.known()
+    todo = plan(found, known, writer.rejected())
+    report = IndexReport(unchanged=todo.unchanged, rejected=todo.still_rejected)
+    boxes = (WHOLE, *TILES) if writer.tiles else (WHOLE,)
+    with (
+        # As many images wait as are being embedded, so that no thread has to.
+        Ahead[NewImage](embedder.threads, most=2 * embedder.threads) as images,
+        Ahead[int](threads=1, most=1) as commits,
+    ):
+        run = _Run(
+            root, writer, embedder, limits, todo, known, report, images, commits, on_progress
+        )
+        run.read(
+            pool.run(
+                Job(file, file.path, boxes, _content(known.get(file.path))) for file in todo.to_read
+            )
+        )
+        run.settle(found, prune)
+    report.seconds = time.monotonic() - start
+    read = report.added + report.updated + report.moved
+    report.images_per_s = read / report.seconds if read else 0.0
+    return report
+
+
+def _content(old: Known | None) -> bytes | None:
+    """What the file held when its row was made: with the same bytes it keeps the row, whatever its
+    time says; copies, and file systems that round times, change those."""
+    return old.content if old and old.embedded else None
+
+
+def pixels_of(decoded: Decoded, size_px: int) -> npt.NDArray[np.uint8]:
+    """(views, size_px, size_px, 3) uint8 RGB."""
+    return np.frombuffer(decoded.views, np.uint8).reshape(-1, size_px, size_px, 3)
+
+
+def new_image(file: FoundFile, decoded: Decoded, vectors: npt.NDArray[np.float32]) -> NewImage:
+    """What the index keeps of a file; (views, dim) float32, unit rows, the whole image first."""
+    return NewImage(
+        path=file.path,
+        size_bytes=file.size_bytes,
+        mtime_ns=file.mtime_ns,
+        content=decoded.content,
+        width_px=decoded.width_px,
+        height_px=decoded.height_px,
+        format=decoded.format,
+        taken_at=decoded.taken_at,
+        camera=decoded.camera,
+        thumbnail=decoded.thumbnail,
+        vector=vectors[0],
+        tiles=vectors[1:] if len(vectors) > 1 else None,
+    )
+
+
+class _Run:
+    """The state of one run: the batch being filled, and what is left of the missing files."""
+
+    def __init__(
+        self,
+        root: Path,
+        writer: Writer,
+        embedder: Embeds,
+        limits: Limits,
+        todo: Plan,
+        known: dict[str, Known],
+        report: IndexReport,
+        images: Ahead[NewImage],  # being embedded
+        commits: Ahead[int],  # of batches; each gives the count of its files
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self.root, self.writer, self.embedder, self.limits = root, writer, embedder, limits
+        self.todo, self.known, self.report, self.on_progress = todo, known, report, on_progress
+        self.images, self.commits = images, commits
+        self.missing_paths = {
+            old.content: path for path, old in todo.missing.items() if old.embedded
+        }
+        self.batch = Batch(online=todo.back_online, forgotten=todo.forgotten)
+        self.done = 0
+        self.started = self.filling = time.monotonic()
+
+    def read(self, results: Iterable[tuple[Job, Outcome]]) -> None:
+        """Embed and commit what the pool decodes, as it comes."""
+        self._tell()
+        pending = 0
+        for job, result in results:
+            self._take(job.key, result)
+            self.batch.images.extend(self.images.done())
+            pending += 1
+            if 2 * pending >= self.limits.batch_images or self._is_due():
+                self._commit(pending)
+                pending = 0
+            self._note(self.commits.done())
+        self._commit(pending)
+
+    def settle(self, found: Scan, prune: bool) -> None:
+        """Drop or mark the files that are gone, now that the moved ones are known."""
+        missing = self.todo.missing
+        doubtful = len(missing) > len(self.known) / 2
+        for path, old in missing.items():
+            # What is offline already was spared in an earlier run: only --prune drops it.
+            spared = doubtful or old.offline
+            if not found.hides(path) and (prune or not spared):
+                self.batch.removed.append(old.id)
+                self.report.removed += 1
+            else:
+                self._mark_offline(old)
+        self._commit(0)
+        self._note(self.commits.rest())
+        # A new generation made from half a library would take away what still can be searched.
+        if prune or not (doubtful and self.writer.building):
+            self.writer.finish()
+
+    def _take(self, file: FoundFile, result: Outcome) -> None:
+        if isinstance(result, NotFoundError) or self._has_changed(file):
+            return  # gone, or still being written: the next run sees what became of it
+        old = self.known.get(file.path)
+        if isinstance(result, Same):
+            self._move(self.known[file.path], file)
+        elif isinstance(result, DecodeError):
+            self._reject(file, result, old)
+        elif old:
+            self.images.start(partial(self._embed, file, result))
+            self.report.updated += 1
+        elif twin := self._missing_twin(result.content):
+            self._move(twin, file)
+        else:
+            self.images.start(partial(self._embed, file, result))
+            self.report.added += 1
+
+    def _move(self, old: Known, file: FoundFile) -> None:
+        self.batch.moved.append(Moved(old.id, file.path, file.size_bytes, file.mtime_ns))
+        self.report.moved += 1
+
+    def _reject(self, file: FoundFile, reason: DecodeError, old: Known | None) -> None:
+        self.report.rejected += 1
+        mtime_ns = file.mtime_ns
+        if isinstance(reason, UnreadableError):
+            # Permissions or a failing disk say nothing of the image: a row it has stays, and a time
+            # that no file has makes the next run try again.
+            if old:
+                return
+            mtime_ns = NEVER_NS
+        elif old:
+            self.batch.removed.append(old.id)
+        self.batch.rejected.append(
+            RejectedRecord(file.path, file.size_bytes, mtime_ns, str(reason))
+        )
+
+    def _missing_twin(self, content: bytes) -> Known | None:
+        """An image whose file is missing and had this content: it has been moved here."""
+        path = self.missing_paths.pop(content, None)
+        return self.todo.missing.pop(path) if path else None
+
+    def _embed(self, file: FoundFile, decoded: Decoded) -> NewImage:
+        views = pixels_of(decoded, self.writer.identity.input_size_px)
+        return new_image(file, decoded, self.embedder.embed(views))
+
+    def _is_due(self) -> bool:
+        """Whether the batch is as old as all before it, or `batch_s`: the first photos show after
+        a second, and commits soon become rare."""
+        now = time.monotonic()
+        earlier_s = max(FIRST_BATCH_S, self.filling - self.started)
+        return now - self.filling >= min(earlier_s, self.limits.batch_s)
+
+    def _has_changed(self, file: FoundFile) -> bool:
+        try:
+            stat = os.lstat(self.root / file.path)
+        except OSError:
+            return True
+        return (stat.st_size, stat.st_mtime_ns) != (file.size_bytes, file.mtime_ns)
+
+    def _mark_offline(self, old: Known) -> None:
+        self.report.offline += 1
+        if not old.offline:
+            self.batch.offline.append(old.id)
+
+    def _commit(self, count: int) -> None:
+        """Begin to commit the batch of so many files; returns when the one before is committed."""
+        self.batch.images.extend(self.images.rest())
+        self.commits.start(partial(self._committed, self.batch, count))
+        self.batch = Batch()
+        self.filling = time.monotonic()
+        self._note(self.commits.done())
+
+    def _committed(self, batch: Batch, count: int) -> int:
+        if batch:
+            self.writer.commit(batch)
+        return count
+
+    def _note(self, committed: Iterable[int]) -> None:
+        for count in committed:
+            self.done += count
+            self._tell()
+
+    def _tell(self) -> None:
+        rate = self.done / (time.monotonic() - self.started) if self.done else 0.0
+        self.on_progress(Progress("indexing", self.done, len(self.todo.to_read), rate))

@@ -1,0 +1,227 @@
+"""Keeps the index in step with the library root while the server runs.
+
+Each run is a process of its own, `python -m edge_app index`: at low priority beside the server, its
+memory given back when it ends, and killed safely at any moment.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from edge_app.config import Config, changes_of
+
+log = logging.getLogger(__name__)
+
+# Reading a file makes events too: only these mean that something is different.
+CHANGES = frozenset({"created", "modified", "moved", "deleted", "closed"})
+
+# File systems whose changes made elsewhere cause no events here (statfs(2), fstypes of mount(8)).
+EVENTLESS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs"})
+
+LOCKED_EXIT = 75
+
+
+@dataclass(frozen=True, slots=True)
+class IndexingStatus:
+    """What the indexing process is doing, as /api/status shows it."""
+
+    state: str = "idle"  # idle, scanning, indexing or failed
+    done: int = 0
+    total: int = 0
+    images_per_s: float = 0.0
+    eta_s: float | None = None
+    message: str | None = None  # why it failed
+
+    def as_json(self) -> dict[str, object]:
+        """The object `indexing` of /api/status."""
+        return asdict(self)
+
+
+class Watcher:
+    """Runs the indexer at the start and, with `watch`, after every change below the root."""
+
+    def __init__(self, config: Config, *, watch: bool) -> None:
+        self.config = config
+        self.status = IndexingStatus("scanning")
+        self._watch = watch
+        self._changed = threading.Event()
+        self._last_change_s = 0.0
+        self._stop = threading.Event()
+        self._first_run_over = threading.Event()
+        self._process: subprocess.Popen[str] | None = None
+        self._observer: BaseObserver | None = None
+        self._thread = threading.Thread(target=self._work, name="watcher", daemon=True)
+
+    def start(self) -> None:
+        """Begin the first run; returns at once."""
+        self._thread.start()
+
+    def wait(self, timeout_s: float) -> None:
+        """Until the first run is over, or the time is."""
+        self._first_run_over.wait(timeout_s)
+
+    def stop(self) -> None:
+        """End the run under way, keeping what it has committed."""
+        self._stop.set()
+        self._changed.set()
+        if self._process:
+            self._process.terminate()
+        if self._thread.is_alive():
+            self._thread.join(self.config.limits.drain_s)
+        if self._observer:
+            self._observer.stop()
+
+    def _work(self) -> None:
+        # Watching begins before the first scan, so that no change falls between the two.
+        polling_s = self._observe() if self._watch else None
+        while not self._stop.is_set():
+            self._changed.clear()
+            code = self._run()
+            self._first_run_over.set()
+            if not self._watch and code != LOCKED_EXIT:
+                return
+            limits = self.config.limits
+            self._changed.wait(limits.index_retry_s if code else polling_s)
+            self._settle()
+
+    def _observe(self) -> float:
+        """Ask for events; how long to wait for one before looking anyway."""
+        root, limits = self.config.gallery, self.config.limits
+        if file_system_of(root) in EVENTLESS:
+            return limits.poll_eventless_s
+        observer = Observer()
+        try:
+            observer.schedule(_Handler(self._note_change), str(root), recursive=True)
+            observer.start()
+        except OSError as error:
+            log.warning(
+                "%s can't be watched (%s); looking every %.0f s (limits.poll_eventless_s). "
+                "If it has many folders, raise fs.inotify.max_user_watches",
+                root,
+                error.strerror,
+                limits.poll_eventless_s,
+            )
+            return limits.poll_eventless_s
+        self._observer = observer
+        return limits.poll_s
+
+    def _note_change(self) -> None:
+        self._last_change_s = time.monotonic()
+        self._changed.set()
+
+    def _settle(self) -> None:
+        """Wait until files have stopped growing, within reason."""
+        limits = self.config.limits
+        deadline_s = time.monotonic() + limits.settle_max_s
+        while not self._stop.is_set() and time.monotonic() < deadline_s:
+            quiet_s = time.monotonic() - self._last_change_s
+            if quiet_s >= limits.settle_s:
+                return
+            self._stop.wait(limits.settle_s - quiet_s)
+
+    def _run(self) -> int:
+        """One index run to its end; its exit code."""
+        self.status = IndexingStatus("scanning")
+        said = ""
+        try:
+            # One pipe for both: a second one, read later, would fill up and stop the run.
+            with start_index(self.config, stderr=subprocess.STDOUT) as self._process:
+                if self._stop.is_set():
+                    self._process.terminate()
+                assert self._process.stdout
+                for line in self._process.stdout:
+                    if progress := _progress_in(line):
+                        self.status = IndexingStatus(**progress)
+                    elif not line.startswith("{"):
+                        said = line.strip() or said
+            code = self._process.returncode
+        except OSError as error:  # there is no memory for it, or no process more
+            code, said = 1, f"the indexing process can't be started: {error.strerror}"
+        if code and not self._stop.is_set():
+            message = said.removeprefix("error: ") if said and code > 0 else _ending(code)
+            if message != self.status.message:
+                log.warning("indexing: %s", message)
+            self.status = IndexingStatus("failed", message=message)
+        else:
+            self.status = IndexingStatus()
+        return code
+
+
+def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    """An `index` run with these settings in a process of its own; its output is lines of JSON."""
+    command = [sys.executable, "-m", "edge_app", "index", "--json"]
+    for name in ("gallery", "index", "model", "workers", "threads", "runtime", "delegate"):
+        value = getattr(config, name)
+        if value is not None:
+            command += [f"--{name}", str(value)]
+    command += ["--tiles"] * config.tiles + ["--delegate-optional"] * config.delegate_optional
+    for change in changes_of(config.limits):
+        command += ["--limit", change]
+    return subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        errors="replace",
+    )
+
+
+def _progress_in(line: str) -> dict[str, Any] | None:
+    """What a line of an index run says of its progress; others speak of other things."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    return told.get("progress") if isinstance(told, dict) else None
+
+
+def _ending(code: int) -> str:
+    """What happened to a process that could not say so itself."""
+    if code == -signal.SIGKILL:
+        return (
+            "the indexing process was killed, likely for want of memory: give the service more, "
+            "or make the index on another machine (docs/workstation.md)"
+        )
+    return f"the indexing process ended with {code}"
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, note_change: Callable[[], None]) -> None:
+        self._note_change = note_change
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type in CHANGES:
+            self._note_change()
+
+
+def file_system_of(path: Path) -> str:
+    """The type of the file system `path` is on, "" where that can't be told."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:
+        return ""
+    target = os.path.realpath(path)
+    best, found = "", ""
+    for line in mounts:
+        _, mount, kind, *_ = line.split()
+        mount = mount.replace("\\040", " ")
+        if (target + "/").startswith(mount.rstrip("/") + "/") and len(mount) >= len(best):
+            best, found = mount, kind
+    return found

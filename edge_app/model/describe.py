@@ -1,0 +1,109 @@
+"""What `info` tells of a model: its file, its card, what is wrong, and a card that would fit."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge_app.config import Config
+from edge_app.errors import EdgeAppError, ModelError
+from edge_app.model.card import ModelCard
+from edge_app.model.embed import Embedder
+from edge_app.model.file import ModelFile, failures_named, read_model
+from edge_app.model.runtime import Delegate, Runtime
+from edge_app.model.words import Words
+
+# Runtime, dtype and machine, from docs/models.md: six to nine times as long as float32, where
+# ai-edge-litert is faster with int8. On ARM tflite-runtime has other kernels, not measured yet.
+SLOW = {("tflite-runtime", "int8", "x86_64")}
+
+SCALING = (
+    "mean and std of a card can't be read from the model file; put in what it was trained with: "
+    "127.5 and 127.5 for -1…1, 0 and 255 for 0…1, [123.675, 116.28, 103.53] and "
+    "[58.395, 57.12, 57.375] for torchvision's, 0 and 1 where the model does it itself"
+)
+
+
+@dataclass(slots=True)
+class ModelInfo:
+    """A model, ready to embed if it can be used."""
+
+    embedder: Embedder | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def describe_model(config: Config) -> ModelInfo:
+    """The model of these settings."""
+    found = ModelInfo(facts={"file": str(config.model)})
+    try:
+        embedder = Embedder.of(config)
+    except EdgeAppError as error:
+        found.problems.append(str(error))
+        if config.model.is_file():
+            _describe_file(config, found)
+        return found
+    found.embedder = embedder
+    found.facts |= _tensors(embedder.file) | asdict(embedder.card)
+    found.problems += _shortcomings(config, embedder)
+    return found
+
+
+def _shortcomings(config: Config, embedder: Embedder) -> Iterator[str]:
+    """What can be put up with in a model that works."""
+    if embedder.delegate_failure:
+        yield embedder.delegate_failure
+    if config.delegate is None or embedder.delegate_failure:
+        slow = slow_pairing(embedder.runtime, embedder.card.dtype, platform.machine())
+        if slow:
+            yield slow
+    if embedder.card.labels:
+        try:
+            Words(config.model, config.limits)
+        except EdgeAppError as error:
+            yield str(error)
+
+
+def slow_pairing(runtime: str, dtype: str, machine: str) -> str | None:
+    """What to take in place of a runtime that runs such models far more slowly than need be."""
+    if (runtime.split()[0], dtype, machine) not in SLOW:
+        return None
+    return (
+        f"{runtime} runs int8 models several times more slowly than float32 ones on {machine}: "
+        "take a float32 model, or the runtime ai-edge-litert (docs/models.md has the figures)"
+    )
+
+
+def _describe_file(config: Config, found: ModelInfo) -> None:
+    """What a model file holds whose card is missing or wrong, and a card to copy."""
+    try:
+        content, sha256 = read_model(config.model)
+        runtime = Runtime(config.runtime, Delegate.of(config))
+        with failures_named(config.model, runtime):
+            file = ModelFile.of(runtime.interpreter(content))
+            found.facts |= _tensors(file)
+            present = _card(config.model)
+            fitting = file.card(config.model.stem, sha256, present)
+    except EdgeAppError as error:
+        if str(error) not in found.problems:  # else the embedder has come as far
+            found.problems.append(str(error))
+        return
+    if fitting != present:
+        values = {name: value for name, value in asdict(fitting).items() if value is not None}
+        found.facts["a card that fits"] = values
+    if present is None and not file.inputs[0].scale:
+        found.problems.append(SCALING)
+
+
+def _tensors(file: ModelFile) -> dict[str, Any]:
+    return {"inputs": list(map(str, file.inputs)), "outputs": list(map(str, file.outputs))}
+
+
+def _card(model: Path) -> ModelCard | None:
+    with suppress(ModelError):
+        return ModelCard.load(model)
+    return None

@@ -1,0 +1,282 @@
+"""Groups of near-duplicates over a whole index, without ever holding all pairs.
+
+Two images are near-duplicates if they score `min_score`; a group is what such pairs hold together.
+`link` compares every two rows and keeps no more pairs than connect each group; when images are
+added, it compares only the new rows. `groups` takes out what died or was dismissed meanwhile.
+
+To compare n rows takes n²/2 products of `dim` numbers. Sketches save most of it: a vector's
+coordinates along the few directions that matter most in this index, and the length of what is
+left. By Cauchy-Schwarz, the product of two sketches is at least the score:
+
+    a · b = a' · b' + a" · b" <= a' · b' + |a"| |b"|
+
+so pairs whose sketches stay below min_score are done with, and only the others are scored.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge_app.index.read.snapshot import Snapshot
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+Pairs = NDArray[np.int64]  # (n, 2)
+
+_BLOCK_ROWS = 1024  # compared with as many others at a time; 2048 were half as fast, as the
+# products of a block, 4 bytes each, are then larger than a cache
+_SKETCH_DIM = 64  # of flower photos, 1 pair in 100,000 reaches 0.95 by its sketches and not in fact
+_SAMPLE_ROWS = 512  # enough to find the main directions of an index
+_SKETCHED_ROWS = 8192  # fewer are compared faster than sketched
+_SCORED_PAIRS = 1024  # at a time, in float64: 20 MB for 1280 dimensions
+_COPIES = 1 - 1e-6  # what equal vectors score at least: in float32 no length is exactly 1
+_CROWDED = 1 / 1000  # of a block's pairs; scoring more one by one costs more than all in float32
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What holds the groups of one generation together: at most one path between any two rows."""
+
+    generation: int
+    min_score: float
+    rows: int  # rows 0 to here have been compared with one another
+    pairs: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One image of a group."""
+
+    id: int
+    score: float  # with the group's first image
+    copy_of: int | None  # the first image in the group with the very same content, if not itself
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Near-duplicates, the image that came into the index first first."""
+
+    members: tuple[Member, ...]
+
+    @property
+    def exact(self) -> bool:
+        """Whether all are copies of one file."""
+        return all(member.copy_of is not None for member in self.members[1:])
+
+
+def link(
+    snapshot: Snapshot,
+    min_score: float,
+    known: Links | None = None,
+    on_progress: Callable[[float], object] = lambda fraction: None,
+) -> Links:
+    """Compare every two live rows; those in `known` not again, if it's of this generation.
+
+    `on_progress` is told the fraction done, and may raise to stop.
+    """
+    min_score = _checked(min_score)
+    if known and (known.generation, known.min_score) != (snapshot.generation, min_score):
+        known = None
+    forest = _Forest(len(snapshot.live))
+    if known:
+        forest.join(known.pairs)
+    rows = np.flatnonzero(snapshot.live)
+    first = int(np.searchsorted(rows, known.rows)) if known else 0
+    for done in _compare(snapshot.vectors, rows, first, min_score, forest):
+        on_progress(done)
+    return Links(snapshot.generation, min_score, len(snapshot.live), forest.pairs())
+
+
+def groups(
+    snapshot: Snapshot,
+    links: Links,
+    min_score: float | None = None,
+    dismissed: Set[tuple[int, int]] = frozenset(),
+) -> list[Group]:
+    """The groups of live images, largest first; `min_score` may be above that of `links`.
+
+    `dismissed` has pairs of `Snapshot.twin`, smaller first, that are no duplicates to the user.
+    """
+    min_score = links.min_score if min_score is None else _checked(min_score)
+    if min_score < links.min_score:
+        raise UsageError(f"min_score {min_score} is below the {links.min_score} that was compared")
+    forest = _Forest(len(snapshot.live))
+    forest.join(links.pairs)
+    components = forest.components()
+    if min_score > links.min_score:
+        changed = set(range(len(components)))
+    else:
+        changed = _holding(components, snapshot, dismissed)
+    parts = [rows for number, rows in enumerate(components) if number not in changed]
+    parts += _split([components[number] for number in changed], snapshot, min_score, dismissed)
+    found = [_group(snapshot, rows) for rows in parts]
+    return sorted(found, key=lambda group: (-len(group.members), group.members[0].id))
+
+
+class _Forest:
+    """Which rows are held together, and by which pairs: a union-find."""
+
+    def __init__(self, rows: int) -> None:
+        self._parent = np.arange(rows)
+        self._pairs: list[tuple[int, int]] = []
+
+    def join(self, pairs: Pairs) -> None:
+        """Hold the two rows of each pair together."""
+        for one, other in pairs.tolist():
+            root, below = sorted((self._root(one), self._root(other)))
+            if root != below:
+                self._parent[below] = root
+                self._pairs.append((one, other))
+
+    def apart(self, pairs: Pairs) -> Pairs:
+        """The pairs whose two rows are not held together yet."""
+        roots = self._roots(pairs)
+        separate: Pairs = pairs[roots[:, 0] != roots[:, 1]]
+        return separate
+
+    def pairs(self) -> Pairs:
+        """The pairs that joined what was apart: one fewer than rows in each component."""
+        return np.array(self._pairs, np.int64).reshape(-1, 2)
+
+    def components(self) -> list[Rows]:
+        """The rows of each component of two and more, rising."""
+        roots = self._roots(np.arange(len(self._parent)))
+        order = np.argsort(roots, kind="stable")
+        starts = np.flatnonzero(np.diff(roots[order])) + 1
+        return [part for part in np.split(order, starts) if len(part) > 1]
+
+    def _root(self, row: int) -> int:
+        parent = self._parent
+        while (above := int(parent[row])) != row:
+            parent[row] = parent[above]  # halves the path for the next to come
+            row = above
+        return row
+
+    def _roots(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        above: NDArray[np.int64] = self._parent[rows]
+        while not np.array_equal(above, rows):
+            rows, above = above, self._parent[above]
+        return above
+
+
+def _compare(
+    vectors: Floats,
+    rows: Rows,
+    first_new: int,
+    min_score: float,
+    forest: _Forest,
+    wanted: Callable[[Pairs], NDArray[np.bool_]] = lambda pairs: np.ones(len(pairs), np.bool_),
+) -> Iterator[float]:
+    """Join each of rows[first_new:] with all `rows` before it that it scores min_score with, where
+    the pair is `wanted`; yields the fraction done after every block."""
+    sketches = _sketches(vectors, rows) if len(rows) > _SKETCHED_ROWS else None
+    for start in range(first_new, len(rows), _BLOCK_ROWS):
+        new = np.arange(start, min(start + _BLOCK_ROWS, len(rows)))
+        for old_start in range(0, new[-1], _BLOCK_ROWS):
+            old = np.arange(old_start, min(old_start + _BLOCK_ROWS, new[-1]))
+            if sketches is None:
+                near = _reaching(vectors[rows[new]], vectors[rows[old]], min_score)
+            else:
+                near = _reaching(sketches[new], sketches[old], min_score)
+                if len(near) > _CROWDED * len(new) * len(old):
+                    near = _reaching(vectors[rows[new]], vectors[rows[old]], min_score)
+            near += (start, old_start)
+            pairs = rows[near[near[:, 0] > near[:, 1]]]
+            while len(pairs := forest.apart(pairs)):
+                part, pairs = pairs[:_SCORED_PAIRS], pairs[_SCORED_PAIRS:]
+                close = _scores(vectors[part[:, 0]], vectors[part[:, 1]]) >= min_score
+                forest.join(part[close & wanted(part)])
+        yield (new[-1] + 1 - first_new) / (len(rows) - first_new)
+
+
+def _sketches(vectors: Floats, rows: Rows) -> Floats:
+    """(n, _SKETCH_DIM + 1) float32: coordinates along the main directions of a sample of the rows,
+    and the length of what is left."""
+    sample = vectors[rows[:: len(rows) // _SAMPLE_ROWS]].astype(np.float64)
+    _, _, directions = np.linalg.svd(sample, full_matrices=False)  # by falling weight
+    main = directions[:_SKETCH_DIM].T
+    sketches = np.empty((len(rows), main.shape[1] + 1), np.float32)
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        part = slice(start, start + _BLOCK_ROWS)
+        block = vectors[rows[part]].astype(np.float64)
+        along = block @ main
+        rest = (block**2).sum(axis=1) - (along**2).sum(axis=1)
+        sketches[part, :-1] = along
+        sketches[part, -1] = np.sqrt(np.maximum(rest, 0))
+    return sketches
+
+
+def _reaching(one: Floats, other: Floats, min_score: float) -> Pairs:
+    """(n, dim), (m, dim) float32, lengths up to 1 -> the pairs of row numbers whose product is
+    min_score or more, or would be but for rounding (the bound is that of search._products)."""
+    slack = (one.shape[1] + 16) * 2.0**-24
+    places = np.flatnonzero(one @ other.T >= np.float32(min_score - slack))
+    return np.stack(np.divmod(places, len(other)), axis=1)
+
+
+def _scores(one: Floats, other: Floats) -> NDArray[np.float64]:
+    """(n, dim), (n, dim) or (dim,) float32 -> (n,) scores in float64."""
+    products = one.astype(np.float64) * other
+    scores: NDArray[np.float64] = products.sum(axis=1)
+    return scores
+
+
+def _holding(
+    components: list[Rows], snapshot: Snapshot, dismissed: Set[tuple[int, int]]
+) -> set[int]:
+    """The numbers of the components with a dead row or both images of a dismissed pair."""
+    by_twin = defaultdict(set)
+    dead = set()
+    for number, rows in enumerate(components):
+        if not snapshot.live[rows].all():
+            dead.add(number)
+        for twin in snapshot.twin[rows].tolist():
+            by_twin[twin].add(number)
+    return dead.union(*(by_twin[one] & by_twin[other] for one, other in dismissed))
+
+
+def _split(
+    components: list[Rows],
+    snapshot: Snapshot,
+    min_score: float,
+    dismissed: Set[tuple[int, int]],
+) -> list[Rows]:
+    """What is left of each component when its live rows are compared anew."""
+
+    def wanted(pairs: Pairs) -> NDArray[np.bool_]:
+        keys = np.sort(snapshot.twin[pairs], axis=1).tolist()
+        return np.array([tuple(key) not in dismissed for key in keys], np.bool_)
+
+    forest = _Forest(len(snapshot.live))
+    for rows in components:
+        live = rows[snapshot.live[rows]]
+        for _ in _compare(snapshot.vectors, live, 0, min_score, forest, wanted):
+            pass
+    return forest.components()
+
+
+def _group(snapshot: Snapshot, rows: Rows) -> Group:
+    rows = rows[np.argsort(snapshot.ids[rows])]
+    ids = snapshot.ids[rows].tolist()
+    scores = _scores(snapshot.vectors[rows], snapshot.vectors[rows[0]]).tolist()
+    originals: dict[int, int] = {}
+    members = []
+    for id, score, twin in zip(ids, scores, snapshot.twin[rows].tolist(), strict=True):
+        members.append(Member(id, score, originals.get(twin)))
+        originals.setdefault(twin, id)
+    return Group(tuple(members))
+
+
+def _checked(min_score: float) -> float:
+    if not 0 < min_score <= 1:  # NaN fails too
+        raise UsageError(f"min_score {min_score} is not above 0 and up to 1")
+    return min(min_score, _COPIES)

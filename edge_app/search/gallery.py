@@ -1,0 +1,273 @@
+"""One open index and all it takes to turn a question into a query vector: what the command line and
+the web server both stand on."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from edge_app import memory
+from edge_app.config import Config
+from edge_app.errors import (
+    DecodeError,
+    LimitError,
+    ModelError,
+    NotFoundError,
+    StoreError,
+    UsageError,
+)
+from edge_app.guard.metrics import Histogram
+from edge_app.index.format.generation import comparable
+from edge_app.index.format.records import ImageRecord
+from edge_app.index.read.filters import Filter
+from edge_app.index.read.reader import Reader
+from edge_app.index.read.snapshot import Snapshot
+from edge_app.model.card import ModelCard, ModelIdentity
+from edge_app.model.embed import Embedder
+from edge_app.model.words import Words
+from edge_app.photos.decode import WHOLE, Box, Decoded
+from edge_app.photos.pool import DecodePool
+from edge_app.search import exact as search
+from edge_app.search.exact import Floats, Match, Way
+from edge_app.search.sharedpass import SharedPass
+
+_MEMORY_S = 1.0  # how long an answer of the kernel's holds; asking takes 0.7 ms
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to search for, and which images are not an answer because they are the question."""
+
+    vector: Floats  # (dim,) float32, unit
+    exclude: frozenset[int] = frozenset()
+
+
+class Gallery:
+    """A library root and its index, open for reading; the model and a decoding child are loaded by
+    the first query that needs them. Safe to use from several threads."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.reader = Reader(config.index)
+        self.thumbnails = Reader(config.index)  # of their own: the other may be held by a listing
+        self.searches = Histogram(
+            "edge_app_search_duration_seconds", "Searches of the index, embedding not included."
+        )
+        self._memory_bytes, self._memory_asked = 0, -math.inf
+        self._loading = threading.Lock()
+        self._passes = SharedPass[Query, list[Match]]()
+
+    def close(self) -> None:
+        """Stop the decoding child and let go of the index."""
+        if "_pool" in self.__dict__:
+            self._pool.close()
+        self.reader.close()
+        self.thumbnails.close()
+
+    @property
+    def online(self) -> bool:
+        """Whether the library root can be reached."""
+        return self.config.gallery.is_dir()
+
+    @property
+    def embedder(self) -> Embedder:
+        """The model; a ModelError says what is wrong with it."""
+        with self._loading:
+            return self._embedder
+
+    def notes(self) -> list[str]:
+        """What to tell whoever starts serving this index here, a line each."""
+        identity = self.reader.snapshot().identity
+        try:
+            card = ModelCard.load(self.config.model)
+        except ModelError:
+            return []  # said by whoever needs the model
+        if identity is None or identity.sha256 == card.sha256:
+            return []
+        return [
+            f"The index {self.config.index} was built with another model ({identity.name}) than "
+            f"{self.config.model}. It goes on answering while every photo is embedded anew; to "
+            "keep it, name its model with --model."
+        ]
+
+    @property
+    def words(self) -> Words:
+        """The words that the model knows; a NotFoundError says that it knows none."""
+        with self._loading:
+            return self._words
+
+    def searchable(self) -> Snapshot:
+        """The present snapshot; StoreError if there is nothing to search yet."""
+        snapshot = self.reader.snapshot()
+        if snapshot.identity is None:
+            raise StoreError(
+                f"{self.config.index} holds no index yet; make one with "
+                f"`index --gallery {self.config.gallery}`"
+            )
+        return snapshot
+
+    def way(self, snapshot: Snapshot) -> Way:
+        """How searches of this snapshot run, by the memory that is available now."""
+        now = time.monotonic()
+        if now - self._memory_asked >= _MEMORY_S:
+            self._memory_bytes, self._memory_asked = memory.available_bytes(), now
+        return search.choose_way(snapshot, self._memory_bytes)
+
+    def similar(
+        self,
+        snapshot: Snapshot,
+        queries: Sequence[Query],
+        k: int,
+        *,
+        offset: int = 0,
+        filter: Filter | None = None,
+        collapse: bool = False,
+        tiles: bool = False,
+    ) -> Sequence[list[Match]]:
+        """The k best matches of each query; see `search.similar_many`."""
+        limits = self.config.limits
+
+        def search_all(queries: Sequence[Query]) -> list[list[Match]]:
+            return search.similar_many(
+                snapshot,
+                np.array([query.vector for query in queries], np.float32),
+                k,
+                offset=offset,
+                filter=filter,
+                exclude=[query.exclude for query in queries],
+                collapse=limits.collapse_score if collapse else None,
+                tiles=tiles and snapshot.tiles is not None,
+                way=self.way(snapshot),
+                limits=limits,
+            )
+
+        kind = (id(snapshot), k, offset, filter, collapse, tiles)
+        began = time.perf_counter()
+        matches = self._passes.answer(kind, queries, search_all)
+        self.searches.observe(time.perf_counter() - began)
+        return matches
+
+    def query_of_id(self, snapshot: Snapshot, id: int, box: Box = WHOLE) -> Query:
+        """An indexed image, or a region of it, which is embedded from the original."""
+        if box == WHOLE:
+            vector = snapshot.read_rows(np.array([snapshot.row_of(id)]))[0]
+        else:
+            vector, _ = self.embed(snapshot, self.reader.image(id).path, box)
+        return Query(vector, frozenset({id}))
+
+    def query_of_name(self, snapshot: Snapshot, name: str, box: Box = WHOLE) -> Query:
+        """An image file anywhere, or a path of the index, as the command line names it."""
+        inside = os.path.relpath(os.path.abspath(name), os.path.abspath(self.config.gallery))
+        indexed = self.reader.image_at(inside)
+        file = Path(name)
+        if indexed and box == WHOLE and _is_unchanged(file, indexed):
+            return self.query_of_id(snapshot, indexed.id)
+        if file.is_file():
+            try:
+                vector, _ = self.embed(snapshot, self._bytes_of(file), box)
+            except DecodeError as error:
+                raise DecodeError(f"{name}: {error}") from None
+            return Query(vector, frozenset({indexed.id} if indexed else ()))
+        named = self.reader.image_at(name)
+        if named is None:
+            raise NotFoundError(f"{name} is neither a file nor the path of an indexed image")
+        return self.query_of_id(snapshot, named.id, box)
+
+    def query_of_word(self, snapshot: Snapshot, word: str) -> Query:
+        """A word that the model knows, found in any photo."""
+        words = self.words
+        # The runtime makes no difference to words.
+        runtime = snapshot.identity.runtime if snapshot.identity else "any"
+        self._check_model(snapshot, words.card.identity(runtime))
+        return Query(words.vector(word))
+
+    def combined(
+        self, likes: Sequence[Query], unlikes: Sequence[Query], weight: float | None = None
+    ) -> Query:
+        """More like these, less like those; see `search.combine`."""
+        limits = self.config.limits
+        if len(likes) + len(unlikes) > limits.query_images:
+            raise UsageError(
+                f"{len(likes) + len(unlikes)} images in one query, over the limit of "
+                f"{limits.query_images} (limits.query_images)"
+            )
+        vector = search.combine(
+            _stack(likes), _stack(unlikes), limits.unlike_weight if weight is None else weight
+        )
+        return Query(vector, frozenset().union(*(q.exclude for q in (*likes, *unlikes))))
+
+    def embed(
+        self, snapshot: Snapshot, source: str | bytes | memoryview, box: Box = WHOLE
+    ) -> tuple[Floats, Decoded]:
+        """(dim,) float32 unit vector of a file's bytes, or of a path below the library root, and
+        what decoding told of it."""
+        embedder = self.embedder
+        self._check_model(snapshot, embedder.identity)
+        with self._loading:
+            pool = self._pool
+        decoded = pool.decode(source, (box,))
+        self._check_box(box, decoded)
+        size_px = embedder.card.input_size_px
+        pixels = np.frombuffer(decoded.views, np.uint8).reshape(1, size_px, size_px, 3)
+        return embedder.embed(pixels)[0], decoded
+
+    def _check_model(self, snapshot: Snapshot, identity: ModelIdentity) -> None:
+        if snapshot.identity is None or not comparable(snapshot.identity, identity):
+            built_with = snapshot.identity.name if snapshot.identity else "no model"
+            raise ModelError(
+                f"model {self.config.model} is not the one the index {self.config.index} was built "
+                f"with ({built_with}); run `index` with it, or name the other with --model"
+            )
+
+    def _check_box(self, box: Box, decoded: Decoded) -> None:
+        width_px, height_px = box.w * decoded.width_px, box.h * decoded.height_px
+        least_px = self.config.limits.box_px
+        if box != WHOLE and min(width_px, height_px) < least_px:
+            raise UsageError(
+                f"the box covers {width_px:.0f} × {height_px:.0f} pixels of the image; "
+                f"each side needs {least_px} (limits.box_px)"
+            )
+
+    def _bytes_of(self, file: Path) -> bytes:
+        limit = self.config.limits.file_bytes
+        size = file.stat().st_size
+        if size > limit:
+            raise LimitError(f"{file} has {size} bytes, over the limit of {limit} (file_bytes)")
+        return file.read_bytes()
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        return Embedder.of(self.config)
+
+    @cached_property
+    def _words(self) -> Words:
+        return Words(self.config.model, self.config.limits)
+
+    @cached_property
+    def _pool(self) -> DecodePool:
+        size_px = self._embedder.card.input_size_px
+        limits = self.config.limits
+        workers = memory.default_workers(limits)
+        return DecodePool(self.config.gallery, size_px, limits, workers, nice=0)
+
+
+def _is_unchanged(file: Path, image: ImageRecord) -> bool:
+    try:
+        stat = file.lstat()
+    except OSError:
+        return False
+    return (stat.st_size, stat.st_mtime_ns) == (image.size_bytes, image.mtime_ns)
+
+
+def _stack(queries: Iterable[Query]) -> Floats:
+    """(n, dim) float32; (0, 0) for no query."""
+    vectors: Collection[Floats] = [query.vector for query in queries]
+    return np.array(list(vectors), np.float32) if vectors else np.zeros((0, 0), np.float32)

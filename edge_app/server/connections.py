@@ -1,0 +1,224 @@
+"""waitress, with the deadlines and caps it lacks: no client can hold the server by being slow.
+
+Measured with waitress 3.0.2 as it comes: 99 connections that send a byte now and then stop all
+service, since every byte restarts its time-out and a full server accepts nobody; bodies over 512
+KiB and answers over 1 MiB go to a temporary file; and what it refuses waits for a free thread.
+
+Here a request has one deadline however its bytes drip in, a full server closes the connection
+that does least, bodies stay in memory within a limit, and refusals have a thread of their own.
+What is answered at once needs no thread at all: handing a thumbnail to one and back took as long as
+all the rest of it (docs/serving.md).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import Any
+
+from waitress.adjustments import Adjustments
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
+
+from edge_app.config import Limits
+from edge_app.server.channel import Channel
+from edge_app.server.eventloop import EventLoop
+from edge_app.server.refusal import refusal, status_line
+from edge_app.server.request import Refusal
+
+log = logging.getLogger(__name__)
+
+LOOP_S = 0.25  # how often the loop wakes by itself; deadlines are this exact at best
+ACCEPTS = 16  # per turn of the loop, so that those accepted are read before they are evicted
+
+
+class Settings(Adjustments):  # type: ignore[misc]
+    """waitress's settings with another default."""
+
+    send_bytes = 1024  # the header waits for the first of the body: one system call, one packet
+
+
+class Server(TcpWSGIServer):  # type: ignore[misc]
+    """Serves a WSGI app on one listening socket until told to stop."""
+
+    channel_class = Channel
+    stopping = False  # set by signal handlers
+
+    def __init__(
+        self,
+        app: Any,
+        listener: socket.socket,
+        limits: Limits,
+        trusted_proxy: str | None = None,
+        on_refused: Callable[[int], None] = lambda status: None,
+        is_quick: Callable[[str], bool] = lambda path: False,
+    ) -> None:
+        """From the address `trusted_proxy` X-Forwarded-* are believed; else they are removed.
+
+        `on_refused` is told the status of what the app never sees. For a path that `is_quick`, the
+        app is called in the loop's own thread: everybody waits for it.
+        """
+        self.limits = limits
+        self.trusted_proxy = trusted_proxy
+        self.on_refused = on_refused
+        self.is_quick = is_quick
+        forwarded = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
+        adj = Settings(
+            sockets=[listener],
+            threads=limits.server_threads,
+            ident="",
+            trusted_proxy=trusted_proxy,
+            trusted_proxy_headers=forwarded if trusted_proxy else set(),
+            max_request_header_size=limits.header_bytes,
+            max_request_body_size=1 << 60,  # ours depends on the kind of body
+            # Over these waitress would write to a temporary file.
+            inbuf_overflow=2 * limits.upload_bytes,
+            outbuf_overflow=1 << 40,
+            outbuf_high_watermark=1 << 40,  # over this a thread would wait for its client
+            recv_bytes=32 * 1024,
+            cleanup_interval=1,
+            connection_limit=1 << 30,  # ours closes one instead of accepting none
+            log_socket_errors=False,
+        )
+        dispatchers: dict[int, Any] = {}
+        self.loop = EventLoop(dispatchers)
+        self._refusals = ThreadedTaskDispatcher()
+        self._refusals.set_thread_count(1)
+        super().__init__(
+            app,
+            map=dispatchers,
+            _sock=listener,
+            adj=adj,
+            sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
+            bind_socket=False,
+        )
+
+    def run_until(self, stop: threading.Event) -> None:
+        """Serve until `stop` or `stopping` is set, then finish what is under way in `drain_s`."""
+        self.loop.watch(self)
+        self.loop.watch(self.trigger)
+        while not (self.stopping or stop.is_set()):
+            self._turn()
+        self.del_channel()
+        self.socket.close()
+        deadline = time.monotonic() + self.limits.drain_s
+        while self._close_idle() and time.monotonic() < deadline:
+            self._turn()
+        self._refusals.shutdown(timeout=0.1)
+        left = max(0.1, deadline - time.monotonic())
+        self.task_dispatcher.shutdown(timeout=left)
+        for channel in list(self.active_channels.values()):
+            channel.handle_close()
+        if not self.task_dispatcher.threads:  # or a late one would write to a stranger's descriptor
+            self.trigger.close()
+        self.loop.close()
+
+    def _turn(self) -> None:
+        self.loop.turn(LOOP_S)
+        self.readable()  # where waitress keeps its clock: calls maintenance every second
+
+    def pull_trigger(self) -> None:
+        self.loop.wake(self.trigger)
+
+    def _close_idle(self) -> int:
+        """Close connections without a request; how many are left."""
+        for channel in list(self.active_channels.values()):
+            if not channel.busy and not channel.will_close:
+                channel.handle_close()
+        return len(self.active_channels)
+
+    def add_task(self, channel: Channel) -> None:
+        if channel.hold():
+            return
+        request = channel.requests[0]
+        if request.error is None and self.is_quick(request.path):
+            self.loop.soon(channel.service, self.trigger)
+            return
+        if request.error is None and (
+            len(self.task_dispatcher.queue) >= self.limits.queued_requests
+        ):
+            request.error = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too busy; try again.")
+        if request.error:
+            self.on_refused(request.error.code)
+            self._refusals.add_task(channel)
+        else:
+            self.task_dispatcher.add_task(channel)
+
+    def admits_upload(self, newcomer: Channel) -> bool:
+        others = [
+            channel
+            for channel in self.active_channels.values()
+            if channel is not newcomer and channel.uploading
+        ]
+        address = newcomer.addr[0]
+        return len(others) < self.limits.uploads and (
+            self._is_crowded(address)
+            or sum(channel.addr[0] == address for channel in others)
+            < self.limits.uploads_per_address
+        )
+
+    def maintenance(self, now: float) -> None:
+        monotonic = time.monotonic()
+        for channel in list(self.active_channels.values()):
+            channel.check_deadlines(monotonic)
+
+    def handle_accept(self) -> None:
+        for _ in range(ACCEPTS):
+            try:
+                pair = self.accept()
+            except OSError as error:
+                log.warning("A connection could not be accepted: %s", error)
+                return
+            if pair is None:
+                return
+            connection, address = pair
+            address = self.fix_addr(address)
+            if not self._make_room(address[0]):
+                self.on_refused(HTTPStatus.SERVICE_UNAVAILABLE)
+                self._turn_away(connection)
+                continue
+            with contextlib.suppress(OSError):  # gone already: reading will tell
+                self.set_socket_options(connection)
+            self.loop.watch(self.channel_class(self, connection, address, self.adj, map=self._map))
+
+    def fix_addr(self, addr: tuple[Any, ...]) -> tuple[Any, ...]:
+        """An IPv4 client of the socket that listens for both is known by its IPv4 address."""
+        return (addr[0].removeprefix("::ffff:"), *addr[1:])
+
+    def _make_room(self, address: str) -> bool:
+        """Close the least connection where the newcomer is one too many; False: all are at work."""
+        channels = self.active_channels.values()
+        crowd: Iterable[Channel] = ()
+        if not self._is_crowded(address):
+            mine = [channel for channel in channels if channel.addr[0] == address]
+            if len(mine) >= self.limits.connections_per_address:
+                crowd = mine
+        if not crowd and len(channels) >= self.limits.connections:
+            crowd = channels
+        if not crowd:
+            return True
+        now = time.monotonic()
+        ranked = [(rank, channel) for channel in crowd if (rank := channel.rank(now)) is not None]
+        if not ranked:
+            return False
+        min(ranked, key=lambda pair: pair[0])[1].handle_close()
+        return True
+
+    def _is_crowded(self, address: str) -> bool:
+        """Many clients share the address of a proxy, and loopback's."""
+        return address == self.trusted_proxy or ip_address(address.split("%")[0]).is_loopback
+
+    @staticmethod
+    def _turn_away(connection: socket.socket) -> None:
+        headers, body = refusal(503, "Too many connections; try again.")
+        lines = [f"HTTP/1.1 {status_line(503)}", "Connection: close"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        with connection, contextlib.suppress(OSError):
+            connection.setblocking(False)
+            connection.send("\r\n".join([*lines, "", ""]).encode("latin-1") + body)

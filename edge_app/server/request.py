@@ -1,0 +1,130 @@
+"""One HTTP request on its way in and the answer on its way out, over waitress's parser and tasks.
+
+What waitress 3.0.2 leaves open: a body that is too large and announced by `Expect: 100-continue` is
+read all the same, the line before a chunk may be endless, and every kind of body has one limit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import NamedTuple
+
+from waitress.adjustments import Adjustments
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.task import ErrorTask, WSGITask
+
+from edge_app.config import Limits
+from edge_app.server.refusal import refusal, status_line
+
+CHUNK_LINE_BYTES = 1024  # size and extensions of one chunk
+
+
+class Refusal(NamedTuple):
+    """Why a request gets no further than the server; waitress's own errors have these names too."""
+
+    code: int
+    body: str  # the one line that the client reads
+
+
+class RefusalTask(ErrorTask):  # type: ignore[misc]
+    """Answers a request that never reaches the app."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        self.status = status_line(error.code)
+        self.response_headers, body = refusal(
+            error.code, error.body, [("X-Content-Type-Options", "nosniff")]
+        )
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class AppTask(WSGITask):  # type: ignore[misc]
+    """Answers a request through the app."""
+
+    def build_response_header(self) -> bytes:
+        header: bytes = super().build_response_header()
+        if self.request.command == "HEAD":
+            self.chunked_response = False  # or waitress would end the body that isn't there
+        return header
+
+
+class Request(HTTPRequestParser):  # type: ignore[misc]
+    """One request on its way in; it is judged by its headers before any of its body is kept."""
+
+    error: Refusal | None
+    is_upload = False
+    judged = False
+
+    def __init__(self, adj: Adjustments, limits: Limits, admit: Callable[[], bool]) -> None:
+        super().__init__(adj)
+        self.limits = limits
+        self.admit = admit  # is there room for one more upload?
+        self.started = time.monotonic()
+
+    @property
+    def deadline(self) -> float:
+        """When the rest must be here; grows with the body, so that it bounds a rate."""
+        limits = self.limits
+        received: int = self.body_bytes_received
+        return self.started + limits.header_s + received / limits.body_bytes_per_s
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # of Python: an address such as http://[, a length of 5,000 digits
+            raise ParsingError("The header can't be read.") from None
+
+    def received(self, data: bytes) -> int:
+        consumed: int = super().received(data)
+        if self.headers_finished and self.error is None:
+            if not self.judged:
+                self.judged = True
+                self.error = self._fault_of_headers()
+            if self.error is None and self.body_rcv is not None:
+                self.error = self._fault_of_body()
+        if self.error is not None:
+            self.completed = True
+            self.is_upload = False
+            self.expect_continue = False  # or waitress would invite the body it has refused
+            self.close()
+        return consumed
+
+    def _fault_of_headers(self) -> Refusal | None:
+        if self.version not in ("1.0", "1.1"):
+            return Refusal(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "This server speaks HTTP/1.1.")
+        # Two lengths, or one that HTTP/1.0 doesn't know: a proxy may read it otherwise than we do.
+        if "TRANSFER_ENCODING" in self.headers or (
+            self.chunked and "CONTENT_LENGTH" in self.headers
+        ):
+            return Refusal(HTTPStatus.BAD_REQUEST, "Content-Length or chunks, not both.")
+        if self.body_rcv is None:
+            return None
+        limits = self.limits
+        self.body_limit_bytes = limits.body_bytes
+        if self.headers.get("CONTENT_TYPE", "").lower().startswith("multipart/form-data"):
+            self.is_upload = True
+            self.body_limit_bytes = (
+                limits.upload_unsized_bytes if self.chunked else limits.upload_bytes
+            )
+            if not self.admit():
+                return Refusal(
+                    HTTPStatus.SERVICE_UNAVAILABLE, "Too many uploads at once; try again."
+                )
+        return None
+
+    def _fault_of_body(self) -> Refusal | None:
+        if max(self.content_length, self.body_bytes_received) > self.body_limit_bytes:
+            return Refusal(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"The body is over the limit of {self.body_limit_bytes} bytes.",
+            )
+        if self.chunked and (
+            len(self.body_rcv.control_line) > CHUNK_LINE_BYTES
+            or len(self.body_rcv.trailer) > self.limits.header_bytes
+        ):
+            return Refusal(HTTPStatus.BAD_REQUEST, "A chunk's header or trailer is too long.")
+        return None

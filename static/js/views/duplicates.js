@@ -1,0 +1,156 @@
+/** Groups of photos that are the same or nearly so, side by side, and a list of the lesser ones. */
+import { copyText, h, named } from '../lib/dom.js';
+import { icon } from '../lib/icons.js';
+import { remember } from '../lib/library.js';
+import { emptyState, failure, slider, toast } from '../lib/pieces.js';
+import { href, note } from '../lib/route.js';
+import { get, post } from '../lib/server.js';
+import { bytes, date, percent, score, t } from '../lib/text.js';
+
+const LEAST = 0.95; // the device's default
+const LOWEST = 0.9;
+const PAGE = 20;
+const PENDING_MS = 2000;
+
+export default function duplicates(first, { restored } = {}) {
+  let params = first;
+  let groups = [];
+  let visible = PAGE;
+  let loading = new AbortController();
+  let waiting;
+  const listed = new Map(); // id → image
+  const count = h('span.count', { role: 'status' });
+  const summary = h('span', { role: 'status' });
+  const least = slider({
+    label: t('duplicates.min'), min: LOWEST, max: 1, step: 0.01, value: Number(params.min) || LEAST, format: score,
+    onchange: (value) => {
+      params = { ...params, min: value === LEAST ? '' : value };
+      note(params);
+      load();
+    },
+  });
+  const place = h('div.groups');
+  const more = h('button.load-more', { type: 'button', hidden: true, onclick: () => {
+    visible += PAGE;
+    draw();
+  } }, t('duplicates.more'));
+  const copy = h('button', { type: 'button', onclick: copyList }, icon('copy'), t('duplicates.copy'));
+  const download = h('button', { type: 'button', onclick: downloadList }, icon('download'), t('duplicates.download'));
+  const bar = h('div.listbar', { hidden: true }, summary,
+    h('button', { type: 'button', onclick: listLesser }, icon('check'), t('duplicates.lesser')),
+    copy, download);
+  const element = h('div.page', {},
+    h('div.heading', {}, h('h1', {}, t('duplicates.title')), count),
+    h('p.quiet', {}, t('duplicates.text')),
+    h('div.options', {}, least), bar, place, more);
+
+  async function load(back) {
+    clearTimeout(waiting);
+    loading.abort();
+    loading = new AbortController();
+    try {
+      const answer = await get('api/duplicates', { min_score: params.min || LEAST }, loading.signal);
+      groups = answer.groups.map((group) => ({ ...group, best: best(group.images) }));
+      remember(groups.flatMap((group) => group.images.map(({ score: _, ...image }) => image)));
+      for (const id of listed.keys()) if (!groups.some((group) => group.images.some((image) => image.id === id))) listed.delete(id);
+      draw(answer.pending);
+      if (answer.pending) waiting = setTimeout(load, PENDING_MS);
+      if (back) scrollTo(0, back.y);
+    } catch (error) {
+      if (error.name !== 'AbortError') place.replaceChildren(failure(error, () => load()));
+    }
+  }
+
+  function draw(pending = false) {
+    count.textContent = pending ? t('duplicates.pending') : groups.length ? t('duplicates.groups', { n: groups.length }) : '';
+    place.replaceChildren(...groups.slice(0, visible).map(card));
+    if (!groups.length && !pending) place.replaceChildren(emptyState(t('duplicates.none.title'), params.min > LOWEST || !params.min ? t('duplicates.none.text') : ''));
+    more.hidden = groups.length <= visible;
+    drawList();
+  }
+
+  function drawList() {
+    bar.hidden = !groups.length;
+    const all = [...listed.values()];
+    const size = bytes(all.reduce((sum, image) => sum + image.bytes, 0));
+    summary.textContent = all.length ? t('duplicates.listed', { n: all.length, bytes: size }) : t('duplicates.listed.none');
+    for (const button of [copy, download]) button.disabled = !all.length;
+  }
+
+  function card(group, index) {
+    const dismiss = async () => {
+      try {
+        await post('api/duplicates/dismiss', { ids: group.images.map((image) => image.id) });
+      } catch (error) {
+        return toast(error.message);
+      }
+      for (const image of group.images) listed.delete(image.id);
+      groups = groups.filter((each) => each !== group);
+      draw();
+      toast(t('duplicates.dismissed'));
+    };
+    return h('section.dupes', { 'aria-label': t('duplicates.group', { n: index + 1 }) },
+      h('header', {}, h('span.badge', {}, t(group.exact ? 'duplicates.exact' : 'duplicates.near')),
+        h('button.plain', { type: 'button', onclick: dismiss }, t('duplicates.dismiss'))),
+      h('ul', {}, group.images.map((image) => photo(image, group))));
+  }
+
+  function photo(image, group) {
+    const isBest = image.id === group.best.id;
+    const box = h('input', { type: 'checkbox', checked: listed.has(image.id), 'aria-label': t('duplicates.list.label', { name: image.name }), onchange: () => {
+      if (box.checked) listed.set(image.id, image);
+      else listed.delete(image.id);
+      drawList();
+    } });
+    return h(`li${isBest ? '.best' : ''}`, {},
+      h('a', { href: href({ view: 'similar', id: image.id }), 'aria-label': image.name, title: image.name }, h('img', { src: image.thumb, alt: '', loading: 'lazy', draggable: 'false' })),
+      h('div.about', {}, named(image.name), h('small', {}, h('bdi', {}, image.folder || t('filter.folder.top')), ` · ${date(image.taken_at)}`),
+        h('span', {}, `${image.width} × ${image.height} · ${bytes(image.bytes)}`),
+        h('span.difference', {}, isBest ? t('duplicates.best') : difference(image, group)),
+        h('label.option', {}, box, h('span', {}, t('duplicates.list')))));
+  }
+
+  /** Puts all but the best of every group on the list. */
+  function listLesser() {
+    for (const { images, best: top } of groups) for (const image of images) if (image.id !== top.id) listed.set(image.id, image);
+    draw();
+  }
+
+  const paths = () => `${[...listed.values()].map((image) => image.path).join('\n')}\n`;
+  async function copyList() {
+    await copyText(paths());
+    toast(t('duplicates.copied', { n: listed.size }));
+  }
+  function downloadList() {
+    const url = URL.createObjectURL(new Blob([paths()], { type: 'text/plain' }));
+    h('a', { href: url, download: 'duplicates.txt' }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+  }
+
+  load(restored);
+  return {
+    element,
+    title: t('duplicates.title'),
+    position: () => ({ y: scrollY }),
+    destroy() {
+      clearTimeout(waiting);
+      loading.abort();
+    },
+  };
+}
+
+/** The one to keep: most pixels, then the largest file, then the oldest. */
+const best = (images) =>
+  [...images].sort((a, b) => b.width * b.height - a.width * a.height || b.bytes - a.bytes || a.taken_at.localeCompare(b.taken_at) || a.id - b.id)[0];
+
+/** How a photo falls short of the best of its group, in words. */
+function difference(image, { best: top, exact }) {
+  if (exact) return '';
+  const pixels = (image.width * image.height) / (top.width * top.height);
+  const size = image.bytes / top.bytes;
+  return [
+    pixels < 0.995 ? t('duplicates.fewer', { percent: percent(1 - pixels) }) : t('duplicates.samepixels'),
+    size < 0.995 && t('duplicates.smaller', { percent: percent(1 - size) }),
+    t('duplicates.score', { score: score(image.score) }),
+  ].filter(Boolean).join(' · ');
+}

@@ -1,0 +1,198 @@
+/** The gallery: every photo under the present sort and filters. */
+import { h } from '../lib/dom.js';
+import { Grid } from '../grid/grid.js';
+import { icon } from '../lib/icons.js';
+import { fetchFirst, fetchListing, forget, recallListing } from '../lib/library.js';
+import { emptyState, failure, toast } from '../lib/pieces.js';
+import { chosen, clear, queryset } from '../query/queryset.js';
+import { FILTERS, go, href, LISTING, pick } from '../lib/route.js';
+import { Scrubber } from '../grid/scrubber.js';
+import { lastStatus, revision, server } from '../lib/server.js';
+import { date, t } from '../lib/text.js';
+
+const SORTS = ['-date', 'date', 'name', '-name', 'folder', '-folder'];
+const HEADING_PX = 52;
+// A listing this short is refreshed under the reader's eyes while indexing; a longer one on request.
+const REFRESH_MAX = 5000;
+const REFRESH_MS = 3000;
+const FIRST_MS = 1500; // longest wait for the first thumbnails
+
+/** Height of a row for a grid of this width: bigger photos on bigger screens. */
+const target = (width) => (width < 500 ? 116 : width < 1000 ? 170 : width < 2000 ? 216 : 260);
+
+export default function gallery(first, { restored } = {}) {
+  let params = first;
+  let seen = null; // the revision of the library that is on show
+  let loaded = false;
+  let loading = new AbortController();
+  let returning = restored;
+
+  const grid = new Grid({
+    hrefOf: (id) => href({ ...pick(params, LISTING), view: 'similar', id }),
+    target,
+    heading: HEADING_PX,
+    onArrange: () => scrubber.draw(),
+    onRender: () => scrubber.follow(),
+  });
+  const scrubber = new Scrubber(grid, (on) => {
+    element.classList.toggle('scrubbed', on);
+    grid.resize();
+  });
+  const title = h('h1', {});
+  const count = h('span.count', { role: 'status' });
+  const sort = h('select', { 'aria-label': t('gallery.sort'), onchange: () => go({ ...params, sort: sort.value === '-date' ? '' : sort.value }) },
+    SORTS.map((each) => h('option', { value: each }, t(`sort.${each}`))));
+  const filter = async () => {
+    const { openFilters } = await import('./filters.js');
+    openFilters(() => params, (next) => go({ ...pick(params, ['sort']), ...next }, { replace: true }));
+  };
+  const choose = h('button.choose', { type: 'button', title: t('gallery.select'), 'aria-label': t('gallery.select'), onclick: () => {
+    const on = !grid.tapSelects;
+    if (on) toast(t('gallery.select.hint'));
+    else clear();
+    tapsSelect(on);
+  } }, icon('select'));
+  const tapsSelect = (on) => {
+    grid.tapSelects = on;
+    choose.setAttribute('aria-pressed', String(on));
+  };
+  // Once something is selected on a touch screen, taps go on selecting, as in a phone's own gallery.
+  const followSet = () => tapsSelect(chosen().length > 0);
+  const active = h('div.chips');
+  const news = h('div.news', { role: 'status' });
+  const place = h('div.place', {}, grid.element);
+  const element = h('div.gallery', {},
+    h('div.toolbar', {}, h('div.heading', {}, title, count), h('div.controls', {},
+      h('button', { type: 'button', onclick: filter }, icon('filter'), t('filter.title')), h('label', {}, sort), choose)),
+    active, news, place, scrubber.element);
+
+  async function load({ fresh = false } = {}) {
+    loading.abort();
+    loading = new AbortController();
+    const { signal } = loading;
+    sort.value = params.sort || '-date';
+    title.replaceChildren(params.folder ? h('bdi', {}, params.folder) : t('gallery.title'));
+    active.replaceChildren(...chips(params));
+    const kept = !fresh && recallListing(params);
+    if (kept) show(kept);
+    try {
+      let listing = null;
+      if (fresh) forget();
+      else if (!kept && !returning) {
+        const first = await fetchFirst(params, signal);
+        show(first);
+        if (first.total === first.ids.length) listing = first;
+        // A long listing costs the device a second: what the reader is looking at goes first.
+        else await grid.settled(FIRST_MS);
+      }
+      listing ??= await fetchListing(params, signal);
+      seen = revision();
+      if (!loaded || !same(grid.listing, listing)) show(listing);
+    } catch (error) {
+      if (error.name !== 'AbortError' && !grid.listing.ids.length) place.replaceChildren(failure(error, () => load()));
+    }
+  }
+
+  function show(listing) {
+    loaded = true;
+    news.replaceChildren();
+    count.textContent = t('gallery.count', { n: listing.total });
+    const some = listing.ids.length > 0;
+    place.replaceChildren(some ? grid.element : nothing());
+    grid.show(listing);
+    settle();
+  }
+
+  /** Goes where the reader was, once the grid is in the page and has something to scroll. */
+  function settle() {
+    if (!element.isConnected) return;
+    grid.resize();
+    scrubber.show((params.sort || '-date').endsWith('date') ? grid.listing.groups : [], grid.listing.total);
+    if (!returning || !grid.listing.ids.length) return;
+    if (returning.anchor) grid.restore(returning.anchor);
+    else scrollTo(0, returning.y);
+    if (returning.focused) grid.refocus(returning.focused);
+    returning = null;
+  }
+
+  function nothing() {
+    if (FILTERS.some((key) => params[key])) {
+      return emptyState(t('gallery.none.title'), null, h('a.button', { href: href(pick(params, ['sort'])) }, t('gallery.none.clear')));
+    }
+    const status = lastStatus();
+    const link = h('a.button', { href: href({ view: 'status' }) }, t('status.title'));
+    if (!status) return h('p.quiet', {}, t('app.loading'));
+    if (status.model_error) return emptyState(t('gallery.empty.title'), status.model_error, link);
+    if (!status.library.online) return emptyState(t('gallery.empty.title'), status.library.message ?? t('gallery.empty.offline'), link);
+    if (status.indexing.state !== 'idle') return emptyState(t('gallery.empty.title'), status.indexing.message ?? t('gallery.empty.indexing'), link);
+    return emptyState(t('gallery.empty.title'), t('gallery.empty.text', { name: status.library.name }), link);
+  }
+
+  let refreshing; // the timer of the next refresh
+  function refreshSoon() {
+    refreshing ??= setTimeout(async () => {
+      await load({ fresh: true });
+      refreshing = undefined;
+    }, REFRESH_MS);
+  }
+
+  function noticeChange() {
+    if (!loaded) return;
+    if (!grid.listing.ids.length) place.replaceChildren(nothing());
+    const filtered = FILTERS.some((key) => params[key]);
+    const more = lastStatus().images - grid.listing.ids.length;
+    // The first status may come after the listing, and tells then only by its count.
+    seen ??= more && !filtered ? '' : revision();
+    if (revision() === seen) return;
+    if (grid.listing.ids.length <= REFRESH_MAX) return refreshSoon();
+    news.replaceChildren(h('button.pill', { type: 'button', onclick: () => load({ fresh: true }) },
+      more > 0 && !filtered ? t('gallery.news', { n: more }) : t('gallery.changed'), ' · ', t('gallery.news.show')));
+  }
+
+  const until = new AbortController();
+  server.addEventListener('status', noticeChange, { signal: until.signal });
+  server.addEventListener('back', () => load({ fresh: true }), { signal: until.signal });
+  queryset.addEventListener('change', followSet, { signal: until.signal });
+  followSet();
+  load();
+
+  return {
+    element,
+    title: t('gallery.title'),
+    keys: { f: filter, Escape: clear },
+    shown: settle,
+    position: () => ({ anchor: grid.anchor(), y: scrollY, focused: grid.focusedId() }),
+    update(next, { restored: back, moved }) {
+      params = next;
+      returning = back;
+      if (moved && !back) scrollTo(0, 0);
+      load();
+      return true;
+    },
+    destroy() {
+      loading.abort();
+      until.abort();
+      clearTimeout(refreshing);
+      grid.destroy();
+      scrubber.destroy();
+    },
+  };
+}
+
+const same = (a, b) => a.ids.length === b.ids.length && a.ids.every((id, i) => id === b.ids[i]);
+
+/** One removable chip for each filter that is on. */
+function chips(params) {
+  const listing = pick(params, LISTING);
+  const chip = (name, without) =>
+    h('a.chip', { href: href({ ...listing, ...without }), 'aria-label': t('filter.chip.remove', { name }) }, h('bdi', {}, name), ' ×');
+  return [
+    params.folder && chip(params.folder, { folder: '' }),
+    params.from && chip(t('filter.chip.from', { date: date(params.from) }), { from: '' }),
+    params.to && chip(t('filter.chip.to', { date: date(params.to) }), { to: '' }),
+    ...(params.format?.split(',') ?? []).map((format, _, all) =>
+      chip(format, { format: all.filter((each) => each !== format).join(',') })),
+    params.orientation && chip(t(`orientation.${params.orientation}`), { orientation: '' }),
+  ].filter(Boolean);
+}
+

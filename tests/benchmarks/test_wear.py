@@ -1,0 +1,95 @@
+"""A card is written as little as can be: once for what is new, and for nothing else.
+
+benchmarks/load/wear.py counts the same at a block device, and has the figures (docs/small-devices.md).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.load.small_memory import ask, is_idle
+from benchmarks.load.wear import calls_bytes, commit_records, needed_bytes
+from edge_app.bench.indexing import family
+from edge_app.config import Config
+from edge_app.index.read.reader import Reader
+from edge_app.model.card import ModelIdentity
+from tests.fakes import save
+
+IDENTITY = ModelIdentity("fake", "a" * 64, 1280, 224, "upright-rgb-stretch-1", "any")
+IDLE_S = 3
+
+
+def test_an_index_run_writes_little_more_than_vectors_and_thumbnails(tmp_path: Path) -> None:
+    """With names and dates at random, which is the worst there is."""
+    config = Config(gallery=tmp_path / "library", index=tmp_path / "index")
+    before = calls_bytes(os.getpid(), "wchar")
+    commit_records(config, IDENTITY, 8192, in_order=False)
+    written = calls_bytes(os.getpid(), "wchar") - before
+    ratio = written / needed_bytes(config.index)
+    print(f"{ratio:.3f}")
+    codes = (1280 + 8) / (4 * 1280 + 15_000)
+    assert 1 + codes < ratio < 1.18  # 1.20 with pages of 4,096 bytes and a log of 4 MiB
+
+
+@pytest.fixture
+def server(tmp_path: Path, model: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`serve` over a few photos, looking every half second whether there are more; its port."""
+    for seed in range(3):
+        save(tmp_path / f"library/{seed}.png", seed)
+    command = [sys.executable, "-m", "edge_app", "serve", "--port", "0", "--limit", "poll_s=0.5"]
+    for name, path in {
+        "gallery": tmp_path / "library", "index": tmp_path / "index", "model": model,
+    }.items():  # fmt: skip
+        command += [f"--{name}", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        found = re.search(r":(\d+)/?$", process.stdout.readline().strip())
+        assert found
+        yield process, int(found[1])
+        process.terminate()
+
+
+@pytest.mark.model
+def test_an_idle_server_writes_nothing_though_it_looks_for_photos_again_and_again(
+    server: tuple[subprocess.Popen[str], int], tmp_path: Path
+) -> None:
+    process, port = server
+    index = tmp_path / "index"
+    with Reader(index) as reader:
+        until_s = time.monotonic() + 30
+        while not (is_idle(port) and reader.counts().images == 3):
+            assert time.monotonic() < until_s
+            time.sleep(0.1)
+        if not calls_bytes(process.pid):
+            pytest.skip("this file system's writes are not counted")
+        assert ask(port, "/api/images/1/similar")[0] == 200
+        time.sleep(1)  # the run after the first one is over too
+        version, files, written = reader.version(), listed(index), calls_bytes(process.pid)
+        runs = runs_seen(process.pid, IDLE_S)
+        assert calls_bytes(process.pid) == written
+        assert listed(index) == files
+        assert reader.version() == version
+    assert runs >= 2
+
+
+def listed(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every file."""
+    return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+def runs_seen(pid: int, seconds: float) -> int:
+    """How many processes the server starts within so many seconds."""
+    until_s = time.monotonic() + seconds
+    seen: set[int] = set()
+    while time.monotonic() < until_s:
+        seen.update(family(pid)[1:])
+        time.sleep(0.05)
+    return len(seen)

@@ -1,0 +1,370 @@
+"""cli: the commands as a user types them, and one clear line for everything that can go wrong."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_app.cli.arguments import main
+from edge_app.config import Config
+from edge_app.index.read.reader import Reader
+from tests.conftest import ROOT
+from tests.fakes import picture, save
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six pictures in two folders, two of them nearly the same."""
+    root = tmp_path_factory.mktemp("library")
+    for seed in range(4):
+        save(root / f"2019/{seed}.png", seed)
+    save(root / "2020/a.jpg", 10)
+    save(root / "2020/b.jpg", 10, width_px=90, height_px=60)
+    return root
+
+
+@pytest.fixture(scope="module")
+def index(library: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    index = tmp_path_factory.mktemp("index")
+    assert run("index", "--gallery", library, "--index", index, "--model", model)[0] == 0
+    return index
+
+
+def run(*arguments: object, cwd: Path = ROOT) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of one command, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_app", *map(str, arguments)],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def error_line(stderr: str) -> str:
+    """The one line of an error; a traceback or a second line fails."""
+    lines = stderr.splitlines()
+    assert len(lines) == 1, stderr
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+def test_index_ends_with_its_report(library: Path, model: Path, tmp_path: Path) -> None:
+    code, out, _ = run(
+        "index", "--gallery", library, "--index", tmp_path, "--model", model, "--json"
+    )
+    *progress, report = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert report["added"] == 6
+    assert {
+        "added",
+        "updated",
+        "removed",
+        "rejected",
+        "unchanged",
+        "seconds",
+        "images_per_s",
+    } <= report.keys()
+    assert progress[-1]["progress"]["done"] == 6
+
+
+def test_index_says_nothing_on_standard_error_off_a_terminal(
+    library: Path, index: Path, model: Path
+) -> None:
+    code, out, err = run("index", "--gallery", library, "--index", index, "--model", model)
+    assert code == 0
+    assert "6 unchanged" in out
+    assert err == ""
+
+
+def test_search_gives_the_ids_and_scores_of_a_brute_force(
+    library: Path, index: Path, model: Path
+) -> None:
+    with Reader(index) as reader:
+        snapshot = reader.snapshot()
+        path = reader.image(int(snapshot.ids[0])).path
+    vectors = np.array(snapshot.vectors, np.float64)
+    scores = vectors @ vectors[0]
+    order = [row for row in np.lexsort((snapshot.ids, -scores)) if row != 0]
+    where = ["--gallery", library, "--index", index, "--model", model]
+    code, out, _ = run("search", library / path, *where, "--json")
+    answer = json.loads(out)
+    assert code == 0
+    assert answer["query"] == str(library / path)
+    assert [match["id"] for match in answer["matches"]] == snapshot.ids[order].tolist()
+    assert np.allclose([m["score"] for m in answer["matches"]], scores[order], atol=1e-5)
+
+
+def test_search_takes_a_file_from_anywhere(
+    library: Path, index: Path, model: Path, tmp_path: Path
+) -> None:
+    query = save(tmp_path / "query.png", 10, width_px=90, height_px=60)
+    where = ["--gallery", library, "--index", index, "--model", model]
+    code, out, _ = run("search", query, *where, "--k", 2, "--json")
+    assert code == 0
+    assert {m["path"] for m in json.loads(out)["matches"]} == {"2020/a.jpg", "2020/b.jpg"}
+
+
+def test_search_filters_collapses_and_combines(
+    library: Path, index: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--gallery", str(library), "--index", str(index), "--model", str(model), "--json"]
+
+    def paths(*arguments: str) -> list[str]:
+        assert main(["search", *arguments, *where]) == 0
+        (answer,) = map(json.loads, capsys.readouterr().out.splitlines())
+        return [match["path"] for match in answer["matches"]]
+
+    photo = str(library / "2019/0.png")
+    assert sorted(paths(photo, "--folder", "2020")) == ["2020/a.jpg", "2020/b.jpg"]
+    assert len(paths(photo, "--format", "PNG")) == 3
+    assert len(paths(photo)) == 5
+    assert len(paths(photo, "--collapse")) < 5
+    twin = str(library / "2020/a.jpg")
+    assert paths(twin, "--k", "1") == ["2020/b.jpg"]
+    assert "2020/a.jpg" not in paths(photo, "--unlike", twin)
+    assert len(paths(photo, str(library / "2019/1.png"), "--together")) == 4
+    assert len(paths(photo, "--box", "0,0,0.5,0.9")) == 5
+
+
+def test_many_queries_come_out_as_json_lines_or_csv(
+    library: Path, index: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--gallery", str(library), "--index", str(index), "--model", str(model), "--k", "2"]
+    photos = [str(library / f"2019/{seed}.png") for seed in range(4)]
+    assert main(["search", *photos, *where, "--json"]) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer["query"] for answer in answers] == photos
+    assert main(["search", *photos, *where, "--csv"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + 4 * 2
+    assert lines[0] == "query,rank,id,score,path"
+
+
+def test_info_names_what_runs_and_what_to_fix(
+    library: Path, index: Path, model: Path, tmp_path: Path
+) -> None:
+    where = ["--gallery", library, "--model", model, "--json"]
+    facts = json.loads(run("info", *where, "--index", index)[1])
+    assert facts["index"]["images"] == 6
+    assert facts["model"]["dim"] == 1280
+    assert facts["to fix"] == []
+    facts = json.loads(
+        run(
+            "info",
+            "--index",
+            tmp_path / "none",
+            "--model",
+            tmp_path / "m.tflite",
+            "--gallery",
+            tmp_path / "gone",
+            "--json",
+        )[1]
+    )
+    assert len(facts["to fix"]) == 3
+
+
+# --- what can go wrong, each one line ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["index", "--gallery", "{tmp}/none"], 1, ["{tmp}/none", "does not exist", "--gallery"]),
+        (["index", "--gallery", "{tmp}/file"], 1, ["{tmp}/file", "not a folder", "--gallery"]),
+        (
+            ["index", "--gallery", "{tmp}/empty", "--index", "{tmp}/new"],
+            1,
+            ["{tmp}/empty", "no images", "--gallery"],
+        ),
+        (["index", "--model", "{tmp}/none.tflite"], 1, ["none.tflite", "make model"]),
+        (["index", "--model", "{tmp}/bare.tflite"], 1, ["bare.json", "make model"]),
+        (["index", "--delegate", "none.so"], 1, ["none.so", "--delegate-optional"]),
+        (["index", "--delegate", "none.so:fast"], 2, ["fast", "KEY=VALUE"]),
+        (["index", "--index", "{library}/index"], 2, ["{library}/index", "--index"]),
+        (["index", "--index", "{tmp}/file"], 1, ["{tmp}/file"]),
+        (["search", "{library}/2019/0.png", "--index", "{tmp}/new"], 1, ["{tmp}/new", "index"]),
+        (["search", "{tmp}/nothing.jpg"], 2, ["nothing.jpg"]),
+        (["search", "{tmp}/file"], 2, ["{tmp}/file", "not an image"]),
+        (["search", "{tmp}/file", "--limit", "file_bytes=9"], 2, ["{tmp}/file", "file_bytes"]),
+        (
+            ["search", "{tmp}/copy.png", "--limit", "decode_pixels=9"],
+            2,
+            ["{tmp}/copy.png", "decode_pixels"],
+        ),
+        (["search", "{library}/2019/0.png", "--k", "0"], 2, ["k 0"]),
+        (["search", "{library}/2019/0.png", "--k", "1001"], 2, ["1001", "1000"]),
+        (["search", "{library}/2019/0.png", "--min-score", "nan"], 2, ["nan"]),
+        (["search", "{library}/2019/0.png", "--box", "0,0,2,1"], 2, ["0,0,2,1"]),
+        (["search", "{library}/2019/0.png", "--box", "0,0,0.1,0.1"], 2, ["box_px"]),
+        (["search", "{library}/2019/0.png", "--box", "0,0,0,1"], 2, ["box"]),
+        (["search", "{library}/2019/0.png", "--unlike", "{library}/2019/0.png"], 2, ["unlike"]),
+        (["search", "{library}/2019/0.png", "--weight", "nan"], 2, ["nan"]),
+        (["search", "{library}/2019/0.png", "--from", "soon"], 2, ["soon"]),
+        (["search", "{library}/2019/0.png", "--orientation", "flat"], 2, ["flat"]),
+        (["serve", "--port", "99999"], 1, ["99999", "--port"]),
+        (["serve", "--delegate", "none.so"], 1, ["none.so", "--delegate-optional"]),
+        (["serve", "--gallery", "{tmp}/none", "--index", "{tmp}/new"], 1, ["{tmp}/none"]),
+    ],
+    ids=lambda value: " ".join(value[:3]) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_and_an_exit_code(
+    library: Path,
+    index: Path,
+    model: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    code: int,
+    words: list[str],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").write_text("not a photo, not a folder, not a model")
+    (tmp_path / "bare.tflite").write_text("not a model either")
+    (tmp_path / "empty").mkdir()
+    save(tmp_path / "copy.png", 1)
+    places = {"tmp": str(tmp_path), "library": str(library)}
+    given = [argument.format(**places) for argument in arguments]
+    defaults = {"--gallery": library, "--index": index, "--model": model}
+    for flag, path in defaults.items():
+        if flag not in given:
+            given += [flag, str(path)]
+    assert main(given) == code
+    line = error_line(capfd.readouterr().err)
+    for word in words:
+        assert word.format(**places) in line
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["bogus"], ["search", "--k"], ["index", "--workers", "0"]]
+)
+def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_a_second_indexer_exits_75_at_once(library: Path, index: Path, model: Path) -> None:
+    with (index / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, _, err = run("index", "--gallery", library, "--index", index, "--model", model)
+    assert code == 75
+    assert str(index) in error_line(err)
+
+
+def test_indexing_gives_way_to_all_other_programs(library: Path, index: Path, model: Path) -> None:
+    """As a process of its own: what it lowers, it could not raise again."""
+    where = ["--gallery", str(library), "--index", str(index), "--model", str(model)]
+    program = (
+        "import os, sys; from edge_app.cli.arguments import main\n"
+        "main(['index', *sys.argv[1:]]); print(os.getpriority(os.PRIO_PROCESS, 0))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *where], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[-1] == str(Config().nice)
+
+
+@pytest.mark.parametrize("command", ["index", "serve"])
+def test_an_index_of_another_library_is_refused(
+    command: str, index: Path, model: Path, tmp_path: Path
+) -> None:
+    save(tmp_path / "other.png", 1)
+    code, _, err = run(command, "--gallery", tmp_path, "--index", index, "--model", model)
+    assert code == 1
+    assert "--index" in error_line(err)
+
+
+def test_another_model_than_the_index_was_built_with_is_named(
+    library: Path, index: Path, model: Path, tmp_path: Path
+) -> None:
+    card = json.loads(model.with_suffix(".json").read_bytes())
+    other = tmp_path / "other.tflite"
+    other.write_bytes(model.read_bytes())
+    other.with_suffix(".json").write_text(json.dumps(card | {"preprocess": "another-1"}))
+    query = save(tmp_path / "query.png", 3)
+    code, _, err = run("search", query, "--gallery", library, "--index", index, "--model", other)
+    assert code == 1
+    assert "--model" in error_line(err)
+
+
+def test_a_port_in_use_is_named(library: Path, index: Path, model: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, err = run(
+            "serve", "--gallery", library, "--index", index, "--model", model, "--port", port
+        )
+    assert code == 1
+    assert str(port) in error_line(err)
+
+
+@contextmanager
+def serving(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server process and its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge_app", "serve", "--port", "0", *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        yield process, process.stdout.readline().split()[-1]
+    finally:
+        process.terminate()
+        process.wait(10)
+        assert process.stdout
+        process.stdout.close()
+
+
+def get(url: str) -> dict[str, object]:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        content: dict[str, object] = json.load(answer)
+        return content
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.1)
+
+
+def test_serve_indexes_in_the_background_follows_the_library_and_stops_clean(
+    model: Path, tmp_path: Path
+) -> None:
+    library = tmp_path / "library"
+    save(library / "a.png", 1)
+    save(library / "b.png", 2)
+    where = ["--gallery", library, "--index", tmp_path / "index", "--model", model]
+    with serving(*where) as (process, url):
+
+        def total() -> object:
+            return get(url + "api/images")["total"]
+
+        until(lambda: total() == 2)
+        picture(3).save(library / "c.png")
+        until(lambda: total() == 3)
+        (library / "a.png").unlink()
+        until(lambda: total() == 2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+    assert run("index", *where)[0] == 0

@@ -1,0 +1,260 @@
+"""passcode: nobody sees a photo without it, guessing is slow, and the cookie can't be made up."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from edge_app.cli.arguments import main
+from edge_app.config import Config, Limits
+from edge_app.errors import ServeError, UsageError
+from edge_app.guard import passcode
+from edge_app.guard.passcode import (
+    Attempts,
+    Passcode,
+    hash_passcode,
+    make_token,
+    matches,
+    read_hash,
+    write_passcode,
+)
+from tests.serving import Answer, Site, answering, serving
+
+LIMITS = Limits()
+RIGHT = "correct horse"
+COST = passcode.SCRYPT_N, passcode.SCRYPT_R, passcode.SCRYPT_P  # before it is made cheap below
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """The cost of a hash stands in the hash: tests need not pay it each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passcode, "SCRYPT_N", 16)
+        patch.setattr(passcode, "SCRYPT_P", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def config(cheap_hashes: None, tmp_path_factory: pytest.TempPathFactory) -> Config:
+    path = tmp_path_factory.mktemp("passcode") / "passcode"
+    write_passcode(path, RIGHT, LIMITS)
+    return Config(port=0, passcode_file=path)
+
+
+@pytest.fixture
+def site(config: Config) -> Iterator[Site]:
+    with serving(answering(b"photos"), config) as site:
+        yield site
+
+
+def sign_in(site: Site, text: str, **headers: str) -> Answer:
+    form = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+    return site.ask("/login", "POST", form, urlencode({"passcode": text}).encode())
+
+
+def test_the_hash_matches_its_passcode_only() -> None:
+    line = hash_passcode("pässword ☂", LIMITS)
+    assert line != hash_passcode("pässword ☂", LIMITS)  # salted
+    assert matches("pässword ☂", line)
+    assert not matches("pässword", line)
+
+
+def test_a_hash_costs_what_is_recommended() -> None:
+    """The set with the least memory of OWASP's password storage cheat sheet."""
+    assert COST == (2**14, 8, 5)
+
+
+def test_a_short_passcode_is_refused_with_the_limit() -> None:
+    with pytest.raises(UsageError, match="7 characters; at least 8"):
+        hash_passcode("seven77", LIMITS)
+
+
+def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "passcode"
+    write_passcode(path, RIGHT, LIMITS)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert matches(RIGHT, read_hash(path))
+    assert RIGHT not in path.read_text()
+    path.chmod(0o640)
+    with pytest.raises(ServeError, match="chmod 600"):
+        read_hash(path)
+
+
+def test_what_systemd_hands_over_may_look_readable_to_its_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the group's bits are the mask of an access list that names the service's user."""
+    path = tmp_path / "passcode"
+    write_passcode(path, RIGHT, LIMITS)
+    path.chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "another service's"))
+    with pytest.raises(ServeError, match="chmod 600"):
+        read_hash(path)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert matches(RIGHT, read_hash(path))
+    path.chmod(0o444)  # nobody's mask: everyone may
+    with pytest.raises(ServeError, match="chmod 600"):
+        read_hash(path)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "no such folder" / "passcode"
+    with pytest.raises(ServeError, match=f"cannot write the passcode file {path}: No such file"):
+        write_passcode(path, RIGHT, LIMITS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "secret in plain text",
+        "scrypt$1$2$3$only",
+        "md5$16$8$1$" + "A" * 22 + "==$" + "A" * 43 + "=",
+        "scrypt$16$8$1$" + "A" * 22 + "==$" + "A" * 30,  # cut off
+        "scrypt$16$8$1$" + "?" * 22 + "==$" + "A" * 43 + "=",
+    ],
+)
+def test_a_file_without_a_hash_is_refused_with_the_command_that_makes_one(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "passcode"
+    path.touch(mode=0o600)
+    path.write_text(text)
+    with pytest.raises(ServeError, match="python -m edge_app passcode"):
+        read_hash(path)
+    with pytest.raises(ServeError, match="cannot read"):
+        read_hash(tmp_path / "missing")
+
+
+def test_without_the_passcode_nothing_is_shown(site: Site) -> None:
+    for path in ("/", "/api/images", "/thumbs/1", "/originals/1", "/static/app.js", "/login/x"):
+        answer = site.ask(path)
+        assert (answer.status, answer.error) == (401, "unauthorized")
+        assert answer.headers["www-authenticate"].startswith("Cookie ")
+        assert site.ask(path, "HEAD").body == b""
+    page = site.ask("/", headers={"Accept": "text/html,*/*"})
+    assert page.status == 401
+    assert b'<form method="post" action="/login">' in page.body
+    assert not re.search(rb"<script|<style| style=| on\w+=", page.body)
+    assert site.ask("/login.css").headers["content-type"] == "text/css"
+
+
+def test_the_right_passcode_opens_a_session(site: Site) -> None:
+    answer = sign_in(site, RIGHT)
+    assert (answer.status, answer.headers["location"]) == (303, "/")
+    cookie, *attributes = answer.headers["set-cookie"].split("; ")
+    assert {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=2592000"} == set(attributes)
+    assert site.ask("/thumbs/1", headers={"Cookie": cookie}).body == b"photos"
+    assert site.ask("/", headers={"Cookie": f"other=1; {cookie}; more=2"}).body == b"photos"
+
+
+def test_a_session_outlives_the_server_but_not_the_passcode(
+    config: Config, site: Site, tmp_path: Path
+) -> None:
+    cookie = {"Cookie": sign_in(site, RIGHT).headers["set-cookie"].split(";")[0]}
+    with serving(answering(b"photos"), config) as restarted:
+        assert restarted.ask(headers=cookie).status == 200
+    write_passcode(tmp_path / "new", RIGHT + "!", LIMITS)
+    with serving(answering(b"photos"), replace(config, passcode_file=tmp_path / "new")) as changed:
+        assert changed.ask(headers=cookie).status == 401
+
+
+def test_no_other_token_opens_a_session(config: Config, site: Site) -> None:
+    assert config.passcode_file
+    line = read_hash(config.passcode_file)
+    guard = Passcode(answering(b""), line, LIMITS)
+    good = make_token(line, 9_999_999_999)
+    expiry, signature = good.split(".")
+    assert guard.is_signed_in({"HTTP_COOKIE": f"edge_gallery={good}"})
+    assert guard.is_signed_in({"HTTP_AUTHORIZATION": f"Bearer {good}"})
+    for bad in (
+        "",
+        "1",
+        f"{expiry}.",
+        f"{int(expiry) + 1}.{signature}",
+        f"{expiry}.{signature[:-1]}",
+        f"{expiry}.{'0' * 64}",
+        f"{expiry}.{signature}x",
+        make_token(line, 1),  # expired
+        make_token(line + "x", 9_999_999_999),  # of another passcode
+        f"-{expiry}.{signature}",
+        f"٣{expiry}.{signature}",
+    ):
+        assert not guard.is_signed_in({"HTTP_COOKIE": f"edge_gallery={bad}"}), bad
+        assert not guard.is_signed_in({"HTTP_AUTHORIZATION": f"Bearer {bad}"}), bad
+    assert not guard.is_signed_in({"HTTP_COOKIE": f"not_edge_gallery={good}"})
+    assert not guard.is_signed_in({"HTTP_AUTHORIZATION": f"Basic {good}"})
+    assert site.ask(headers={"Cookie": f"edge_gallery={expiry}.{'0' * 64}"}).status == 401
+
+
+def test_a_program_gets_in_with_a_token_of_the_command_line(
+    config: Config, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert config.passcode_file
+    before = config.passcode_file.read_bytes()
+    assert main(["passcode", str(config.passcode_file), "--token", "365"]) == 0
+    token = capsys.readouterr().out.strip()
+    assert site.ask(headers={"Authorization": f"Bearer {token}"}).body == b"photos"
+    assert 364 < (int(token.split(".")[0]) - time.time()) / 86_400 < 366
+    assert config.passcode_file.read_bytes() == before
+
+
+def test_health_is_the_one_thing_that_needs_no_passcode(site: Site) -> None:
+    assert site.ask("/healthz").body == b"photos"  # whatever the app answers
+    for path in ("/metrics", "/healthz/", "/healthz/x", "/Healthz", "/healthz%2f.."):
+        assert site.ask(path).status == 401, path
+
+
+def test_wrong_passcodes_are_counted_for_each_address(config: Config) -> None:
+    few = replace(config, limits=replace(LIMITS, passcode_attempts=2), trusted_proxy="127.0.0.1")
+    with serving(answering(b"photos"), few) as site:
+        guesser = {"X-Forwarded-For": "192.0.2.66"}
+        assert [sign_in(site, "wrong", **guesser).status for _ in range(3)] == [401, 401, 429]
+        late = sign_in(site, RIGHT, **guesser)
+        assert late.status == 429
+        assert 0 < int(late.headers["retry-after"]) <= LIMITS.passcode_window_s + 1
+        assert sign_in(site, RIGHT, **{"X-Forwarded-For": "192.0.2.7"}).status == 303
+
+
+def test_attempts_are_forgotten_after_the_window_and_bounded_in_all() -> None:
+    attempts = Attempts(
+        replace(LIMITS, passcode_attempts=2, passcode_attempts_all=3, passcode_window_s=60)
+    )
+    attempts.failed("a", 0)
+    assert attempts.wait_s("a", 1) == 0
+    attempts.failed("a", 10)
+    assert attempts.wait_s("a", 20) == 40
+    assert attempts.wait_s("b", 20) == 0
+    attempts.failed("b", 20)
+    assert attempts.wait_s("c", 30) == 30  # three in all
+    assert attempts.wait_s("a", 61) == 0
+    assert len(attempts.failures) == 2
+
+
+def test_another_site_cannot_sign_a_visitor_in(site: Site) -> None:
+    assert sign_in(site, RIGHT, Origin="http://evil.example").status == 403
+    assert sign_in(site, RIGHT, **{"Sec-Fetch-Site": "cross-site"}).status == 403
+
+
+def test_below_a_base_path_and_behind_https(config: Config) -> None:
+    proxied = replace(config, base_path="/photos", trusted_proxy="127.0.0.1")
+    with serving(answering(b"photos"), proxied) as site:
+        assert b'action="/photos/login"' in site.ask("/photos/login").body
+        form = {"Content-Type": "application/x-www-form-urlencoded", "X-Forwarded-Proto": "https"}
+        body = urlencode({"passcode": RIGHT}).encode()
+        answer = site.ask("/photos/login", "POST", form, body)
+        assert answer.headers["location"] == "/photos/"
+        assert {"Path=/photos/", "Secure"} <= set(answer.headers["set-cookie"].split("; "))
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"passcode", b"passcode=", b"\xff\xfe=\x00", b"a=b&" * 5000, b"passcode=%ff%00"]
+)
+def test_a_malformed_form_is_a_wrong_passcode(site: Site, body: bytes) -> None:
+    assert site.ask("/login", "POST", {"Content-Type": "text/plain"}, body).status == 401

@@ -1,0 +1,173 @@
+"""guard: where the server listens, what it says at the start, and how it ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from edge_app.config import Config
+from edge_app.errors import ServeError
+from edge_app.guard import announce
+from edge_app.guard import serve as guard
+from edge_app.guard.passcode import write_passcode
+from tests.serving import answering, serving
+
+ROOT = Path(__file__).parents[2]
+APP = answering(b"hello")
+
+
+def test_serves_on_loopback_unless_told_otherwise() -> None:
+    ready: list[str] = []
+    with serving(APP, on_ready=ready.extend) as site:
+        assert ready == [f"http://127.0.0.1:{site.port}/"]
+        assert site.ask().body == b"hello"
+        for address in announce.addresses():
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((address, site.port), timeout=2)
+
+
+def test_on_the_lan_every_address_that_is_shown_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(announce, "HAS_MDNS", False)
+    if not announce.addresses():
+        pytest.skip("this machine has no network address")
+    urls: list[str] = []
+    with serving(APP, Config(port=0, lan=True, base_path="/photos"), on_ready=urls.extend) as site:
+        assert len(urls) == len(announce.addresses())
+        for url in [*urls, f"http://127.0.0.1:{site.port}/photos/"]:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                assert answer.read() == b"hello"
+
+
+def test_a_port_in_use_is_one_line_that_names_the_setting() -> None:
+    with serving(APP) as site, pytest.raises(ServeError) as error:
+        guard.serve(APP, Config(port=site.port))
+    assert str(error.value) == (
+        f"cannot listen on 127.0.0.1, port {site.port}: something else listens there already; "
+        "choose with --host and --port (0: any free port)"
+    )
+
+
+@pytest.mark.parametrize("config", [Config(host="203.0.113.1"), Config(host="no.such.invalid")])
+def test_an_address_that_is_not_ours_is_one_line(config: Config) -> None:
+    with pytest.raises(ServeError, match=rf"cannot listen on {config.host}, port 5000: .*--host"):
+        guard.serve(APP, config)
+
+
+def test_a_port_that_needs_privileges_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    with pytest.raises(ServeError, match="port 80: ports below 1024 are not permitted"):
+        guard.serve(APP, Config(port=80))
+    with pytest.raises(ServeError, match="not between 0 and 65535"):
+        guard.serve(APP, Config(port=65536))
+
+
+def test_a_passcode_file_is_read_before_anything_listens(tmp_path: Path) -> None:
+    with pytest.raises(ServeError, match="cannot read the passcode file"):
+        guard.serve(APP, Config(port=0, passcode_file=tmp_path / "none"))
+
+
+def test_the_start_says_who_can_see_the_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = ["http://192.0.2.1:5000/"]
+    assert guard.start_notes(Config(), urls) == []
+    assert "everyone on this network" in guard.start_notes(Config(lan=True), urls)[0]
+    assert "everyone" in guard.start_notes(Config(host="192.0.2.1"), urls)[0]
+    write_passcode(tmp_path / "passcode", "correct horse", Config().limits)
+    closed = Config(lan=True, passcode_file=tmp_path / "passcode")
+    assert not [note for note in guard.start_notes(closed, urls) if "everyone" in note]
+
+
+def test_missing_extras_are_one_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(announce, "segno", None)
+    monkeypatch.setattr(announce, "HAS_MDNS", False)
+    notes = guard.start_notes(Config(lan=True), ["http://192.0.2.1:5000/"])
+    assert [note for note in notes if "pip install segno" in note]
+    assert [note for note in notes if "pip install zeroconf" in note]
+
+
+SLOW_SERVER = """
+import sys, time
+from edge_app.config import Config
+from edge_app.guard.serve import serve
+
+def app(environ, start_response):
+    print("asked", flush=True)
+    time.sleep(0.5)
+    start_response("200 OK", [("Content-Length", "4")])
+    return [b"done"]
+
+serve(app, Config(port=0), on_ready=lambda urls: print(*urls, flush=True))
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_after_the_answers_under_way(number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_SERVER],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    with process:
+        assert process.stdout
+        host, _, port = process.stdout.readline().split("/")[2].partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert process.stdout.readline() == "asked\n"
+            began = time.monotonic()
+            process.send_signal(number)
+            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+        assert answer.endswith(b"\r\n\r\ndone")
+        assert process.stdout.readline() == "ended\n"
+        assert process.wait(5) == 0
+        assert time.monotonic() - began < 5
+
+
+AGAIN_MEANWHILE = """
+import signal, sys
+
+def again(frame, event, _):
+    if event == "call":
+        while frame is not None and frame.f_code.co_name != "on_signal":
+            frame = frame.f_back
+        if frame is not None:
+            signal.raise_signal(signal.SIGTERM)
+            for _ in range(2):  # CPython runs the handler when a loop turns
+                pass
+
+sys.setprofile(again)
+"""
+
+
+def test_a_second_signal_at_any_call_that_the_first_one_makes_does_no_harm() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_SERVER.replace("\nserve(", AGAIN_MEANWHILE + "\nserve(")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    with process:
+        try:
+            assert process.stdout
+            process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+            assert process.stdout.readline() == "ended\n"
+        finally:
+            process.kill()

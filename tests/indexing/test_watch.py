@@ -1,0 +1,218 @@
+"""watch: the indexing process beside the server, from its progress to its end."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_app.bench.indexing import family
+from edge_app.config import Config, Limits
+from edge_app.index.read.reader import Reader
+from edge_app.indexing import watch
+from edge_app.indexing.watch import IndexingStatus, Watcher
+from tests.fakes import save
+
+pytestmark = pytest.mark.model
+
+LIMITS = Limits(settle_s=0.2, index_retry_s=0.3)
+
+
+@pytest.fixture
+def config(tmp_path: Path, model: Path) -> Config:
+    save(tmp_path / "library/a.png", 1)
+    return Config(
+        gallery=tmp_path / "library", index=tmp_path / "index", model=model, limits=LIMITS
+    )
+
+
+@pytest.fixture
+def watching(config: Config) -> Iterator[Callable[..., Watcher]]:
+    started: list[Watcher] = []
+
+    def start(config: Config = config, watch: bool = True) -> Watcher:
+        watcher = Watcher(config, watch=watch)
+        started.append(watcher)
+        watcher.start()
+        return watcher
+
+    yield start
+    for watcher in started:
+        watcher.stop()
+
+
+def images(config: Config) -> int:
+    with Reader(config.index) as reader:
+        return reader.counts().images
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+
+
+def test_the_first_run_can_be_waited_for(config: Config, watching: Callable[..., Watcher]) -> None:
+    watcher = watching(watch=False)
+    watcher.wait(20)
+    assert images(config) == 1
+    until(lambda: watcher.status == IndexingStatus())
+
+
+def test_new_renamed_and_deleted_files_are_followed(
+    config: Config, watching: Callable[..., Watcher]
+) -> None:
+    watching().wait(20)
+    save(config.gallery / "new folder/b.png", 2)
+    until(lambda: images(config) == 2)
+    (config.gallery / "a.png").rename(config.gallery / "c.png")
+    with Reader(config.index) as reader:
+        until(lambda: {i.path for i in reader.page().items} == {"new folder/b.png", "c.png"})
+    (config.gallery / "c.png").unlink()
+    until(lambda: images(config) == 1)
+
+
+def test_changes_are_found_without_events_too(
+    config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = watch.file_system_of(config.gallery)
+    monkeypatch.setattr("edge_app.indexing.watch.EVENTLESS", frozenset({kind}))
+    limits = replace(LIMITS, poll_eventless_s=0.5)
+    watching(replace(config, limits=limits)).wait(20)
+    save(config.gallery / "b.png", 2)
+    until(lambda: images(config) == 2)
+
+
+def test_reading_the_library_causes_no_further_run(
+    config: Config, watching: Callable[..., Watcher]
+) -> None:
+    watcher = watching()
+    watcher.wait(20)
+    until(lambda: watcher.status.state == "idle")
+    for _ in range(20):
+        (config.gallery / "a.png").read_bytes()
+        time.sleep(0.05)
+        assert watcher.status.state == "idle"
+
+
+def test_a_failed_run_says_why_and_is_tried_again(
+    config: Config, watching: Callable[..., Watcher]
+) -> None:
+    away = config.gallery.with_name("away")
+    config.gallery.rename(away)
+    watcher = watching()
+    watcher.wait(20)
+    until(lambda: watcher.status.state == "failed")
+    assert "does not exist" in (watcher.status.message or "")
+    away.rename(config.gallery)
+    until(lambda: images(config) == 1)
+
+
+def test_where_memory_runs_out_the_run_goes_first_and_is_tried_again(
+    config: Config, watching: Callable[..., Watcher]
+) -> None:
+    Path("/proc/self/oom_score_adj").write_text("0")  # other tests index in this process
+    for seed in range(100):
+        save(config.gallery / f"{seed}.png", seed)
+    watcher = watching()
+    until(lambda: watcher.status.state == "indexing")
+    assert watcher._process
+    score = Path(f"/proc/{watcher._process.pid}/oom_score_adj")
+    assert int(score.read_text()) == 500 > int(Path("/proc/self/oom_score_adj").read_text())
+    watcher._process.kill()  # as the kernel does
+    until(lambda: watcher.status.state == "failed")
+    assert "want of memory" in (watcher.status.message or "")
+    until(lambda: images(config) == 101)
+
+
+def test_a_run_that_cannot_be_started_is_said_to_have_failed_and_tried_again(
+    config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start_nothing(config: Config, **options: Any) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as without_processes:
+        without_processes.setattr(watch, "start_index", start_nothing)
+        watcher = watching()
+        until(lambda: watcher.status.state == "failed")
+        assert watcher.status.message == (
+            "the indexing process can't be started: Resource temporarily unavailable"
+        )
+    until(lambda: images(config) == 1)
+
+
+def test_a_run_may_say_much_that_is_no_progress(
+    config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = (
+        "import sys; print('not JSON', '[1]', sep='\\n'); sys.stderr.write('noise\\n' * 100_000)"
+    )
+    words = [sys.executable, "-c", f"{noise}; sys.exit('error: no luck')"]
+
+    def start_noise(config: Config, **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, **options)
+
+    monkeypatch.setattr(watch, "start_index", start_noise)
+    watcher = watching()
+    until(lambda: watcher.status == IndexingStatus("failed", message="no luck"))
+
+
+def test_a_server_that_is_ended_at_its_start_leaves_no_index_run_behind(config: Config) -> None:
+    for seed in range(300):
+        save(config.gallery / f"{seed}.png", seed)
+    words = ["serve", "--gallery", config.gallery, "--index", config.index, "--model", config.model]
+    command = [sys.executable, "-m", "edge_app", *map(str, words), "--port", "0"]
+    with subprocess.Popen([*command, "--head-start", "60"], stdout=subprocess.DEVNULL) as server:
+        until(lambda: images(config) > 0)
+        run = set(family(server.pid)) - {server.pid}
+        assert run
+        server.terminate()
+        assert server.wait(10) == 128 + signal.SIGTERM
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in run))
+
+
+def test_another_writer_is_waited_for(config: Config, watching: Callable[..., Watcher]) -> None:
+    config.index.mkdir()
+    with (config.index / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        watcher = watching(watch=False)
+        watcher.wait(20)
+        until(lambda: watcher.status.state == "failed")
+    until(lambda: images(config) == 1)
+
+
+def test_stopping_ends_the_run_at_once(config: Config, watching: Callable[..., Watcher]) -> None:
+    Path("/proc/self/oom_score_adj").write_text("0")  # other tests index in this process
+    for seed in range(100):
+        save(config.gallery / f"{seed}.png", seed)
+    watcher = watching()
+    until(lambda: watcher.status.state == "indexing")
+    before = time.monotonic()
+    watcher.stop()
+    assert time.monotonic() - before < 4
+    assert not any("edge_app index" in command for command in children())
+
+
+def children() -> list[str]:
+    """Command lines of this process's children."""
+    own = str(os.getpid())
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if parent == own:
+                found.append((folder / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found

@@ -1,0 +1,352 @@
+"""decode: whatever the file, the upright image in RGB, or one short reason why not."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, PngImagePlugin, features
+
+from edge_app.config import Limits
+from edge_app.errors import DecodeError
+from edge_app.photos.decode import TURNS, WHOLE, Box, Decoded, decode
+
+LIMITS = Limits()
+SIZE_PX = 32
+
+RED, GREEN, BLUE, WHITE = (250, 10, 10), (10, 200, 10), (10, 10, 250), (255, 255, 255)
+TOP_LEFT, TOP_RIGHT = Box(0, 0, 0.5, 0.5), Box(0.5, 0, 0.5, 0.5)
+BOTTOM_LEFT, BOTTOM_RIGHT = Box(0, 0.5, 0.5, 0.5), Box(0.5, 0.5, 0.5, 0.5)
+
+AVIF = pytest.param(
+    "AVIF", marks=pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
+)
+
+
+HEIF = pytest.param(
+    "HEIF",
+    marks=pytest.mark.skipif(not find_spec("pillow_heif"), reason="pillow-heif is not installed"),
+)
+
+
+def quadrants(width_px: int = 96, height_px: int = 64) -> Image.Image:
+    """Red and green above blue and white: no turn or mirroring looks like another."""
+    small = Image.new("RGB", (2, 2))
+    small.putdata([RED, GREEN, BLUE, WHITE])
+    return small.resize((width_px, height_px), Image.Resampling.NEAREST)
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = BytesIO()
+    if kind == "HEIF":
+        import_module("pillow_heif").register_heif_opener()
+    if kind in ("JPEG", "WEBP", "AVIF", "HEIF"):
+        options = {"quality": 95, **options}
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def views(decoded: Decoded) -> NDArray[np.int_]:
+    """(n, s, s, 3) RGB, signed so that differences may be taken."""
+    return np.frombuffer(decoded.views, np.uint8).reshape(-1, SIZE_PX, SIZE_PX, 3).astype(int)
+
+
+def centre(view: NDArray[np.int_]) -> list[int]:
+    """The colour in the middle of a view."""
+    return [int(value) for value in view[SIZE_PX // 2, SIZE_PX // 2]]
+
+
+def colour_of(image: Image.Image, kind: str, **options: Any) -> list[int]:
+    """The colour that an image of one colour comes out with."""
+    return centre(views(decode(encoded(image, kind, **options), SIZE_PX, LIMITS))[0])
+
+
+def thumbnail_of(decoded: Decoded) -> Image.Image:
+    return Image.open(BytesIO(decoded.thumbnail))
+
+
+# --- what comes out -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", AVIF, HEIF])
+def test_every_format_gives_the_same_picture_its_size_and_its_name(kind: str) -> None:
+    decoded = decode(encoded(quadrants(), kind), SIZE_PX, LIMITS)
+    assert (decoded.width_px, decoded.height_px, decoded.format) == (96, 64, kind)
+    (view,) = views(decoded)
+    places = [(8, 8), (8, 24), (24, 8), (24, 24)]
+    for (y, x), colour in zip(places, (RED, GREEN, BLUE, WHITE), strict=True):
+        assert view[y, x] == pytest.approx(colour, abs=12)
+
+
+def test_the_whole_image_is_stretched_to_the_square() -> None:
+    wide = encoded(quadrants(400, 20), "PNG")
+    (view,) = views(decode(wide, SIZE_PX, LIMITS))
+    assert np.all(view[2, 2] == RED) and np.all(view[2, -3] == GREEN)
+
+
+def test_one_view_for_each_box_in_their_order() -> None:
+    boxes = (BOTTOM_LEFT, WHOLE, TOP_RIGHT)
+    decoded = decode(encoded(quadrants(), "PNG"), SIZE_PX, LIMITS, boxes)
+    blue, whole, green = views(decoded)
+    assert np.all(blue == BLUE) and np.all(green == GREEN)
+    assert np.array_equal(whole, views(decode(encoded(quadrants(), "PNG"), SIZE_PX, LIMITS))[0])
+
+
+def test_a_box_gives_the_same_view_as_the_image_cut_out() -> None:
+    photo = Image.effect_noise((640, 480), 80).convert("RGB")
+    cut_out = photo.crop((160, 120, 320, 360))
+    (from_box,) = views(
+        decode(encoded(photo, "PNG"), SIZE_PX, LIMITS, [Box(0.25, 0.25, 0.25, 0.5)])
+    )
+    (from_cut_out,) = views(decode(encoded(cut_out, "PNG"), SIZE_PX, LIMITS))
+    assert np.array_equal(from_box, from_cut_out)
+
+
+def test_a_box_smaller_than_a_pixel_is_a_pixel() -> None:
+    box = Box(0.9999, 0.9999, 0.0001, 0.0001)
+    (view,) = views(decode(encoded(quadrants(), "PNG"), SIZE_PX, LIMITS, [box]))
+    assert np.all(view == WHITE)
+
+
+def test_the_thumbnail_is_a_small_upright_jpeg_without_metadata() -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Maker"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    photo = encoded(quadrants(900, 600), "JPEG", exif=exif, icc_profile=profile, comment=b"mine")
+    thumbnail = thumbnail_of(decode(photo, SIZE_PX, LIMITS))
+    assert (thumbnail.format, thumbnail.mode, thumbnail.size) == ("JPEG", "RGB", (213, 320))
+    assert thumbnail.info.keys() <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+
+
+def test_a_small_image_is_not_enlarged_for_its_thumbnail() -> None:
+    assert thumbnail_of(decode(encoded(quadrants(), "PNG"), SIZE_PX, LIMITS)).size == (96, 64)
+
+
+def test_even_one_row_of_pixels_has_a_thumbnail() -> None:
+    decoded = decode(encoded(Image.new("RGB", (5000, 1), RED), "PNG"), SIZE_PX, LIMITS)
+    assert thumbnail_of(decoded).size == (320, 1)
+
+
+def test_twins_have_the_same_content_and_nothing_else_does() -> None:
+    data = encoded(quadrants(), "PNG")
+    content = decode(data, SIZE_PX, LIMITS).content
+    assert content == hashlib.blake2b(data, digest_size=16).digest()
+    assert content != decode(encoded(quadrants(), "BMP"), SIZE_PX, LIMITS).content
+
+
+# --- upright --------------------------------------------------------------------------------------
+
+UNDO = {6: TURNS[8], 8: TURNS[6]}  # every other turn undoes itself
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "TIFF-deflate", AVIF, HEIF])
+def test_orientation_is_applied_once(kind: str, orientation: int) -> None:
+    kind, _, compression = kind.partition("-")
+    turn = UNDO.get(orientation, TURNS.get(orientation))
+    stored = quadrants() if turn is None else quadrants().transpose(turn)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"compression": "tiff_deflate"} if compression else {}
+    data = encoded(stored, kind, exif=exif.tobytes(), **options)
+    decoded = decode(data, SIZE_PX, LIMITS, (TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT))
+    assert (decoded.width_px, decoded.height_px) == (96, 64)
+    assert thumbnail_of(decoded).size == (96, 64)
+    for view, colour in zip(views(decoded), (RED, GREEN, BLUE, WHITE), strict=True):
+        assert centre(view) == pytest.approx(colour, abs=12)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_orientation_that_is_none_is_upright(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    decoded = decode(encoded(quadrants(), "JPEG", exif=exif), SIZE_PX, LIMITS)
+    assert (decoded.width_px, decoded.height_px) == (96, 64)
+
+
+# --- colour ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_transparent_parts_are_white_and_half_transparent_ones_half(kind: str, mode: str) -> None:
+    for alpha, grey in [(0, 255), (128, 127), (255, 0)]:
+        image = Image.new("LA", (40, 40), (0, alpha)).convert(mode)
+        assert colour_of(image, kind) == pytest.approx([grey] * 3, abs=1)
+
+
+def test_transparent_colours_do_not_bleed_into_opaque_neighbours() -> None:
+    image = Image.new("RGBA", (400, 400), (*RED, 0))
+    image.paste((*BLUE, 255), (200, 0, 400, 400))
+    (view,) = views(decode(encoded(image, "PNG"), SIZE_PX, LIMITS))
+    assert view[:, :, 1].min() >= 10 and view[16, 15] == pytest.approx((132, 132, 252), abs=125)
+    assert np.all(view[:, :15] == WHITE) and np.all(view[:, 17:] == BLUE)
+
+
+def test_a_palette_with_a_transparent_entry_is_laid_on_white() -> None:
+    image = quadrants().quantize(4)
+    for kind in ("PNG", "GIF"):
+        data = encoded(image, kind, transparency=image.getpixel((5, 5)))
+        top_left, top_right = views(decode(data, SIZE_PX, LIMITS, (TOP_LEFT, TOP_RIGHT)))
+        assert np.all(top_left == WHITE) and centre(top_right) == pytest.approx(GREEN, abs=3)
+
+
+def test_a_transparent_colour_of_an_rgb_or_grey_png_is_laid_on_white() -> None:
+    assert colour_of(Image.new("RGB", (40, 40), RED), "PNG", transparency=RED) == [255] * 3
+    assert colour_of(Image.new("L", (40, 40), 7), "PNG", transparency=7) == [255] * 3
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_is_neither_inverted_nor_negative(kind: str) -> None:
+    """A JPEG in CMYK, as Adobe writes it, stores its inks inverted; a TIFF does not."""
+    assert colour_of(Image.new("CMYK", (40, 40), (0, 255, 255, 0)), kind) == pytest.approx(
+        [255, 0, 0], abs=3
+    )
+    assert colour_of(Image.new("CMYK", (40, 40), (0, 0, 0, 0)), kind) == pytest.approx(
+        [255] * 3, abs=3
+    )
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "TIFF"])
+def test_greyscale_becomes_rgb(kind: str) -> None:
+    assert colour_of(Image.new("L", (40, 40), 77), kind) == pytest.approx([77] * 3, abs=1)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+def test_black_and_white_is_black_and_white(kind: str) -> None:
+    assert colour_of(Image.new("1", (40, 40), 1), kind) == [255] * 3
+    assert colour_of(Image.new("1", (40, 40), 0), kind) == [0] * 3
+
+
+@pytest.mark.parametrize(("value", "grey"), [(0, 0), (65535, 255), (32768, 128), (300, 1)])
+def test_16_bit_grey_keeps_its_range(value: int, grey: int) -> None:
+    image = Image.new("I;16", (40, 40), value)
+    assert colour_of(image, "PNG") == [grey] * 3
+    assert colour_of(image, "TIFF") == [grey] * 3
+    assert colour_of(image.convert("I").convert("I;16B"), "TIFF") == [grey] * 3
+
+
+def test_16_bit_rgb_keeps_its_range() -> None:
+    """Written by hand: Pillow reads such files but does not write them."""
+    pixel = np.array([65535, 32768, 256], ">u2").tobytes()
+    rows = (b"\0" + pixel * 8) * 8
+    buffer = BytesIO()
+    buffer.write(b"\x89PNG\r\n\x1a\n")
+    PngImagePlugin.putchunk(buffer, b"IHDR", b"\0\0\0\x08\0\0\0\x08\x10\x02\0\0\0")
+    PngImagePlugin.putchunk(buffer, b"IDAT", zlib.compress(rows))
+    PngImagePlugin.putchunk(buffer, b"IEND", b"")
+    (view,) = views(decode(buffer.getvalue(), SIZE_PX, LIMITS))
+    assert centre(view) == pytest.approx([255, 128, 1], abs=1)
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_32_bit_values_are_stretched_from_darkest_to_brightest(mode: str) -> None:
+    image = Image.new(mode, (40, 40), -1000)
+    image.paste(3000, (20, 0, 40, 40))
+    dark, bright = views(decode(encoded(image, "TIFF"), SIZE_PX, LIMITS, (TOP_LEFT, TOP_RIGHT)))
+    assert centre(dark) == [0] * 3 and centre(bright) == [255] * 3
+
+
+def test_infinite_values_do_no_harm() -> None:
+    image = Image.new("F", (40, 40), float("inf"))
+    assert colour_of(image, "TIFF") == [255] * 3
+
+
+def test_of_an_animation_the_first_frame_counts() -> None:
+    frames = [Image.new("RGB", (40, 40), colour) for colour in (RED, BLUE)]
+    for kind in ("GIF", "WEBP", "PNG", "TIFF"):
+        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+        assert centre(views(decode(data, SIZE_PX, LIMITS))[0]) == pytest.approx(RED, abs=12)
+
+
+def test_of_several_jpegs_in_one_file_the_first_counts() -> None:
+    data = encoded(
+        Image.new("RGB", (40, 40), RED), "MPO", save_all=True, append_images=[quadrants()]
+    )
+    decoded = decode(data, SIZE_PX, LIMITS)
+    assert decoded.format == "JPEG"
+    assert centre(views(decoded)[0]) == pytest.approx(RED, abs=12)
+
+
+# --- detail ---------------------------------------------------------------------------------------
+
+
+def photo_like(width_px: int, height_px: int) -> Image.Image:
+    """Structure at every scale, from the whole image's down to the pixel's."""
+    layers = np.zeros((height_px, width_px, 3))
+    noise = np.random.default_rng(5)
+    for cells in (3, 11, 47, 190, 800):
+        coarse = Image.fromarray(noise.integers(0, 255, (cells, cells, 3), np.uint8))
+        layers += np.asarray(coarse.resize((width_px, height_px), Image.Resampling.BICUBIC)) / 5
+    return Image.fromarray(layers.astype(np.uint8))
+
+
+def fully_decoded(data: bytes) -> Image.Image:
+    return Image.open(BytesIO(data)).convert("RGB")
+
+
+def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
+def test_decoding_small_looks_like_decoding_all_of_it(kind: str) -> None:
+    data = encoded(photo_like(2000, 1500), kind)
+    reference = fully_decoded(data).resize((224, 224), Image.Resampling.BILINEAR)
+    view = np.frombuffer(decode(data, 224, LIMITS).views, np.uint8).reshape(224, 224, 3)
+    assert psnr_db(view, np.asarray(reference)) > 38
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_small_box_of_a_large_photo_has_its_full_detail(kind: str) -> None:
+    data = encoded(photo_like(2000, 1500), kind)
+    cut_out = fully_decoded(data).crop((1000, 750, 1250, 1000))
+    reference = cut_out.resize((224, 224), Image.Resampling.BILINEAR)
+    box = Box(0.5, 0.5, 0.125, 1 / 6)
+    view = np.frombuffer(decode(data, 224, LIMITS, [box]).views, np.uint8).reshape(224, 224, 3)
+    assert np.array_equal(view, np.asarray(reference))
+
+
+# --- refused --------------------------------------------------------------------------------------
+
+
+def reason(data: bytes, limits: Limits = LIMITS) -> str:
+    with pytest.raises(DecodeError) as refused:
+        decode(data, SIZE_PX, limits)
+    return str(refused.value)
+
+
+def test_says_in_a_few_words_why_not() -> None:
+    assert reason(b"") == "empty file"
+    assert reason(b"hello, world") == "not an image"
+    assert reason(b"\xff\xd8\xff" + bytes(100)) == "damaged JPEG"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", AVIF, HEIF])
+def test_a_truncated_file_is_refused_wherever_it_ends(kind: str) -> None:
+    data = encoded(photo_like(64, 48), kind)
+    for kept in (0.05, 0.3, 0.6, 0.9):
+        why = reason(data[: int(len(data) * kept)])
+        assert why in (f"truncated {kind}", f"damaged {kind}"), kept
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", AVIF, HEIF])
+def test_a_file_over_the_pixel_limit_is_refused_and_one_at_it_is_not(kind: str) -> None:
+    data = encoded(Image.new("RGB", (300, 200)), kind)
+    decode(data, SIZE_PX, replace(LIMITS, decode_pixels=60_000))
+    for limit, text in [(59_999, "0.059999"), (20_000, "0.02")]:
+        why = reason(data, replace(LIMITS, decode_pixels=limit))
+        assert why == f"0.06 megapixels, over the limit of {text} (decode_pixels)"
+
+
+def test_the_same_damage_has_the_same_reason_every_time() -> None:
+    data = encoded(photo_like(64, 48), "PNG")[:500]
+    assert reason(data) == reason(data) == "truncated PNG"

@@ -1,0 +1,115 @@
+"""exif: the date and the camera as people would write them, and nothing from damaged metadata."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from PIL.ExifTags import IFD, Base
+
+from edge_app.photos import exif
+
+NOON = int(datetime(2019, 5, 4, 12, 0, 0, tzinfo=UTC).timestamp())
+
+
+@pytest.mark.parametrize(
+    "text", ["2019:05:04 12:00:00", "2019:05:04 12:00:00\0", "2019:05:04 12:00:00  "]
+)
+def test_a_date_is_the_wall_clock_read_as_utc(text: str) -> None:
+    assert exif.taken_at({Base.DateTimeOriginal: text}) == NOON
+
+
+def test_a_date_before_1970_is_negative() -> None:
+    assert exif.taken_at({Base.DateTimeOriginal: "1969:12:31 23:59:59"}) == -1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0000:00:00 00:00:00",
+        "2019:13:01 00:00:00",
+        "2019:02:29 00:00:00",
+        "2019:05:04 24:00:00",
+        "2019-05-04 12:00:00",
+        "2019:05:04",
+        "2019:05:04 12:00:00+02:00",
+        "٢٠١٩:05:04 12:00:00",
+        "",
+        None,
+        b"2019:05:04 12:00:00",
+        20190504,
+    ],
+)
+def test_what_is_no_date_is_none(value: object) -> None:
+    assert exif.taken_at({Base.DateTimeOriginal: value}) is None
+
+
+def test_when_it_was_taken_counts_more_than_when_it_was_digitised_or_changed() -> None:
+    tags: exif.Tags = {
+        Base.DateTime: "2021:01:01 00:00:00",
+        Base.DateTimeDigitized: "2019:05:04 12:00:00",
+    }
+    assert exif.taken_at(tags) == NOON
+    assert exif.taken_at({**tags, Base.DateTimeOriginal: "1970:01:01 00:00:00"}) == 0
+    assert exif.taken_at({**tags, Base.DateTimeOriginal: "0000:00:00 00:00:00"}) == NOON
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "camera"),
+    [
+        ("Canon", "Canon EOS 5D", "Canon EOS 5D"),
+        ("NIKON CORPORATION", "NIKON D90", "NIKON D90"),
+        ("Apple", "iPhone 12", "Apple iPhone 12"),
+        ("Apple", None, "Apple"),
+        (None, "X100", "X100"),
+        ("  Sony \0", "\x1b[31mA7\n III\0", "Sony [31mA7 III"),
+        (b"Sony", 7, None),
+        ("\0", " ", None),
+        (None, None, None),
+    ],
+)
+def test_a_camera_is_named_once_on_one_line(
+    make: object, model: object, camera: str | None
+) -> None:
+    assert exif.camera({Base.Make: make, Base.Model: model}) == camera
+
+
+def test_a_long_camera_name_is_cut() -> None:
+    assert exif.camera({Base.Make: "M" * 90, Base.Model: "x" * 90}) == "M" * 90 + " " + "x" * 9
+
+
+@pytest.mark.parametrize(
+    ("value", "orientation"), [(6, 6), (1, 1), (0, 1), (9, 1), ("6", 1), ((6, 6), 1), (None, 1)]
+)
+def test_an_orientation_is_1_to_8(value: object, orientation: int) -> None:
+    assert exif.orientation({Base.Orientation: value}) == orientation
+
+
+def photo_with(block: bytes) -> Image.Image:
+    buffer = BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG", exif=block)
+    return Image.open(buffer)
+
+
+def test_tags_of_both_directories_are_read() -> None:
+    written = Image.Exif()
+    written[Base.Make] = "Maker"
+    written.get_ifd(IFD.Exif)[Base.DateTimeOriginal] = "2019:05:04 12:00:00"
+    tags = exif.read_tags(photo_with(written.tobytes()))
+    assert (exif.camera(tags), exif.taken_at(tags)) == ("Maker", NOON)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damage_anywhere_in_the_metadata_does_no_harm() -> None:
+    written = Image.Exif()
+    written[Base.Make] = "Maker"
+    written.get_ifd(IFD.Exif)[Base.DateTimeOriginal] = "2019:05:04 12:00:00"
+    block = written.tobytes()
+    for position in range(6, len(block)):
+        for damage in (0x00, 0xFF):
+            damaged = block[:position] + bytes([damage]) + block[position + 1 :]
+            tags = exif.read_tags(photo_with(damaged))
+            assert exif.taken_at(tags) in (NOON, None) and exif.orientation(tags) == 1
+            assert len(exif.camera(tags) or "") <= exif.CAMERA_CHARS

@@ -1,0 +1,59 @@
+"""The documents: what they say of options, commands and files is so."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_app.cli.arguments import make_parser
+from tests.conftest import ROOT
+from tools import options
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")])
+LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+CODE = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def command_lines(document: Path) -> Iterator[list[str]]:
+    for block in CODE.findall(document.read_text()):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if words:
+                yield words
+
+
+def test_readme_has_the_options_of_today() -> None:
+    assert (ROOT / "README.md").read_text() == options.readme(), "run `python -m tools.options`"
+
+
+def test_the_list_of_limits_is_of_today() -> None:
+    assert (ROOT / "docs/limits.md").read_text() == options.limits(), (
+        "run `python -m tools.options`"
+    )
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    targets = [link for link in LINK.findall(document.read_text()) if "://" not in link]
+    missing = [link for link in targets if not (document.parent / link).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_shown_exist(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for words in command_lines(document):
+        if words[0] == "make":
+            assert {word for word in words[1:] if "=" not in word} <= targets, words
+        if words[1:3] == ["-m", "edge_app"]:
+            make_parser().parse_args(words[3:])  # exits with 2 where it can't
+
+
+def test_every_module_has_its_line_in_the_architecture() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    modules = {path.stem for path in (ROOT / "edge_app").glob("*.py")} - {"__init__", "__main__"}
+    assert not {module for module in modules if f"| {module} |" not in text}

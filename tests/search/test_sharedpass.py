@@ -1,0 +1,83 @@
+"""sharedpass: queries that wait at the same time are answered by one pass."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from edge_app.search.sharedpass import SharedPass
+
+
+class Doubling:
+    """A search that doubles, notes what it was asked together, and can be held up."""
+
+    def __init__(self) -> None:
+        self.passes: list[list[int]] = []
+        self.begun = threading.Semaphore(0)
+        self.may_go_on = threading.Event()
+
+    def __call__(self, numbers: Sequence[int]) -> list[int]:
+        self.passes.append(list(numbers))
+        self.begun.release()
+        assert self.may_go_on.wait(10)
+        if 0 in numbers:
+            raise ZeroDivisionError
+        return [2 * number for number in numbers]
+
+
+def wait_for(sharing: SharedPass[int, int], count: int) -> None:
+    """Until so many calls are waiting."""
+    with sharing._changed:
+        while len(sharing._waiting) < count:
+            sharing._changed.wait(0.01)
+
+
+@pytest.fixture
+def search() -> Doubling:
+    return Doubling()
+
+
+def test_what_waits_during_a_pass_shares_the_next(search: Doubling) -> None:
+    sharing = SharedPass[int, int]()
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(sharing.answer, "all", [1], search)
+        search.begun.acquire()
+        others = [threads.submit(sharing.answer, "all", [n, n + 10], search) for n in (2, 3, 4)]
+        wait_for(sharing, 3)
+        search.may_go_on.set()
+        assert first.result() == [2]
+        assert [other.result() for other in others] == [[4, 24], [6, 26], [8, 28]]
+    assert [len(numbers) for numbers in search.passes] == [1, 6]
+
+
+def test_different_kinds_take_turns(search: Doubling) -> None:
+    sharing = SharedPass[int, int]()
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(sharing.answer, "all", [1], search)
+        search.begun.acquire()
+        others = [
+            threads.submit(sharing.answer, kind, [2], search) for kind in ("JPEG", "PNG", "JPEG")
+        ]
+        wait_for(sharing, 3)
+        search.may_go_on.set()
+        assert first.result() == [2]
+        assert [other.result() for other in others] == [[4], [4], [4]]
+    assert sorted(len(numbers) for numbers in search.passes) == [1, 1, 2]
+
+
+def test_an_error_reaches_everyone_of_the_pass_and_nobody_after_it(search: Doubling) -> None:
+    sharing = SharedPass[int, int]()
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(sharing.answer, "all", [1], search)
+        search.begun.acquire()
+        others = [threads.submit(sharing.answer, "all", [n], search) for n in (0, 5)]
+        wait_for(sharing, 2)
+        search.may_go_on.set()
+        assert first.result() == [2]
+        for other in others:
+            with pytest.raises(ZeroDivisionError):
+                other.result()
+    assert sharing.answer("all", [6], search) == [12]

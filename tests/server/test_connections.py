@@ -1,0 +1,504 @@
+"""connections: what a slow, greedy or broken client gets, and that others get their answer."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_app.config import Config, Limits, MiB
+from edge_app.guard.announce import addresses
+from tests.serving import Site, answering, echoing, parse_answer, serving
+
+UPLOAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Edge-Gallery: 1\r\n"
+FORM = UPLOAD + b"Content-Type: multipart/form-data; boundary=b\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def config(**limits: Any) -> Config:
+    return Config(port=0, limits=Limits(**limits))
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Has the server closed it? Waits for at most a second."""
+    connection.settimeout(1)
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
+@pytest.fixture
+def parked() -> Iterator[Callable[[Site, bytes], socket.socket]]:
+    """Connections that have sent something and stay open until the end of the test."""
+    with ExitStack() as stack:
+
+        def park(site: Site, data: bytes) -> socket.socket:
+            connection = stack.enter_context(site.connect())
+            connection.sendall(data)
+            return connection
+
+        yield park
+
+
+Park = Callable[[Site, bytes], socket.socket]
+
+
+class Gate:
+    """An app whose answers wait until the gate is opened."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.entered = threading.Semaphore(0)
+
+    def __call__(self, environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+        if environ["PATH_INFO"] not in ("/quick", "/thumbs/1"):
+            self.entered.release()
+            assert self.opened.wait(10)
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"done"]
+
+
+# --- sizes ---------------------------------------------------------------------------------------
+
+
+def test_a_body_over_its_limit_is_refused_by_its_announced_length(parked: Park) -> None:
+    limits = Limits()
+    with serving(echoing) as site:
+        for head, limit in ((UPLOAD, limits.body_bytes), (FORM, limits.upload_bytes)):
+            connection = parked(site, head + b"Content-Length: %d\r\n\r\n" % (limit + 1))
+            answer = parse_answer(connection)  # with not a byte of the body sent
+            assert (answer.status, answer.error) == (413, "too_large")
+            assert str(limit) in answer.json["error"]["message"]
+            assert is_closed(connection)
+
+
+def test_a_client_that_waits_for_100_continue_gets_the_refusal_instead(parked: Park) -> None:
+    with serving(echoing) as site:
+        expecting = b"Expect: 100-continue\r\nContent-Length: "
+        connection = parked(site, FORM + expecting + b"5\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b"hello")
+        assert parse_answer(connection).json["body_bytes"] == 5
+        connection = parked(site, FORM + expecting + b"999999999\r\n\r\n")
+        assert parse_answer(connection).status == 413
+
+
+def test_a_body_within_its_limit_arrives_whole() -> None:
+    with serving(echoing) as site:
+        ours = {"X-Edge-Gallery": "1", "Content-Type": "multipart/form-data; boundary=b"}
+        size = Limits().upload_bytes
+        assert site.ask("/", "POST", ours, b"x" * size).json["body_bytes"] == size
+
+
+def chunked(sizes: list[int]) -> bytes:
+    return b"".join(b"%x\r\n%b\r\n" % (size, b"x" * size) for size in sizes)
+
+
+def test_a_chunked_body_is_refused_where_it_passes_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where waitress would spool
+    with serving(echoing) as site, site.connect() as connection:
+        connection.sendall(FORM + b"Transfer-Encoding: chunked\r\n\r\n")
+        before, sent = resident_bytes(), 0
+        with pytest.raises(ConnectionError):
+            while sent < 1024 * MiB:
+                connection.sendall(chunked([MiB]))
+                sent += MiB
+        assert sent < 64 * MiB
+        assert parse_answer(connection).status == 413
+        assert resident_bytes() - before < 32 * MiB
+        assert site.ask().status == 200
+    assert list(tmp_path.iterdir()) == []
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
+def test_a_chunked_body_within_the_limit_arrives_whole() -> None:
+    with serving(echoing) as site:
+        body = chunked([1, 7, 65536, 0])
+        answer = site.send(FORM + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + body)
+    assert b'"body_bytes": 65544' in answer
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 20_000,
+        b"GET /" + b"a" * 20_000,
+        b"\r\n\r\nGET / HTTP/1.1\r\n" + b"A: b\r\n" * 4000,
+    ],
+)
+def test_headers_over_16_kib_are_refused(head: bytes, parked: Park) -> None:
+    with serving(echoing) as site:
+        answer = parse_answer(parked(site, head))
+    assert (answer.status, answer.error) == (431, "too_large")
+
+
+# --- malformed -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (UPLOAD + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (UPLOAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400),
+        (UPLOAD + b"Content-Length: -1\r\n\r\n", 400),
+        (UPLOAD + b"Content-Length: +1\r\n\r\na", 400),
+        (UPLOAD + b"Content-Length: 0x1\r\n\r\na", 400),
+        (UPLOAD + b"Transfer-Encoding: gzip\r\n\r\n", 501),
+        (UPLOAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (UPLOAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n", 400),
+        (UPLOAD + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"x" * 3000, 400),
+        (UPLOAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"T: x\r\n" * 9000, 400),
+        (UPLOAD.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (UPLOAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
+        (GET.replace(b"/", b"http://[/", 1), 400),
+        (GET.replace(b"HTTP/1.1", b"HTTP/2.0"), 505),
+        (GET.replace(b" HTTP/1.1", b""), 505),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),  # TLS
+        (b"get / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET  / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n folded\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: local\nhost\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\x00b\r\n\r\n", 400),
+    ],
+)
+def test_what_is_not_http_gets_an_error_and_a_closed_connection(
+    request_bytes: bytes, status: int, parked: Park
+) -> None:
+    with serving(echoing) as site:
+        connection = parked(site, request_bytes)
+        answer = parse_answer(connection)
+        assert answer.status == status
+        assert answer.error
+        assert answer.headers["connection"] == "close"
+        assert is_closed(connection)
+
+
+# --- deadlines -----------------------------------------------------------------------------------
+
+
+def drip(connection: socket.socket, interval_s: float) -> float:
+    """Send a byte at a time; how long the server puts up with it."""
+    began = time.monotonic()
+    connection.settimeout(interval_s)
+    while time.monotonic() - began < 10:
+        try:
+            connection.sendall(b"x")
+            if connection.recv(1):
+                break
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            break
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nX: ", FORM + b"Content-Length: 9999\r\n\r\n"])
+def test_a_dripping_request_has_one_deadline_for_all_its_bytes(head: bytes, parked: Park) -> None:
+    with serving(echoing, config(header_s=0.5)) as site:
+        assert 0.5 <= drip(parked(site, head), 0.05) < 5
+
+
+def test_a_request_that_stops_half_way_is_answered_408(parked: Park) -> None:
+    with serving(echoing, config(header_s=0.2)) as site:
+        answer = parse_answer(parked(site, GET[:-1]))
+    assert (answer.status, answer.error) == (408, "request_timeout")
+
+
+def test_idle_connections_are_closed(parked: Park) -> None:
+    with serving(answering(b"hello"), config(idle_s=0.2)) as site:
+        silent, alive = parked(site, b""), parked(site, GET)
+        assert parse_answer(alive).status == 200
+        time.sleep(0.3)
+        assert is_closed(silent) or is_closed(silent)
+        assert is_closed(alive)
+
+
+def test_a_client_that_reads_nothing_of_its_answer_is_cut_off(parked: Park) -> None:
+    with serving(answering(b"x" * 8 * MiB), config(send_s=0.3)) as site:
+        connection = parked(site, GET)
+        time.sleep(2)
+        taken = 0
+        connection.settimeout(2)
+        with pytest.raises(ConnectionError):
+            while data := connection.recv(MiB):
+                taken += len(data)
+            raise ConnectionError
+        assert taken < 8 * MiB
+
+
+# --- caps ----------------------------------------------------------------------------------------
+
+
+def test_when_full_the_newest_is_served_and_the_connection_doing_least_goes(parked: Park) -> None:
+    with serving(answering(b"hello"), config(connections=4)) as site:
+        used = parked(site, GET)
+        assert parse_answer(used).status == 200
+        idle = [parked(site, b"") for _ in range(2)]
+        dripping = parked(site, b"GET / HT")
+        time.sleep(0.4)  # they are no longer fresh
+        assert site.ask().status == 200
+        assert is_closed(idle[0])
+        assert not is_closed(dripping)
+        used.sendall(GET)
+        assert parse_answer(used).status == 200
+
+
+def test_many_more_idle_and_dripping_connections_than_places_stop_nobody(parked: Park) -> None:
+    with serving(answering(b"hello"), config(connections=32)) as site:
+        for number in range(300):
+            parked(site, b"GET / HTTP/1.1\r\nX: " if number % 3 else b"")
+            if number % 10 == 0:
+                assert site.ask().body == b"hello"
+
+
+def test_a_newcomer_is_told_503_when_all_are_at_work(parked: Park) -> None:
+    gate = Gate()
+    with serving(gate, config(connections=2, server_threads=1)) as site:
+        waiting = [parked(site, GET) for _ in range(2)]
+        assert gate.entered.acquire(timeout=5)
+        time.sleep(0.1)
+        answer = parse_answer(parked(site, b""))
+        assert (answer.status, answer.error) == (503, "busy")
+        assert answer.headers["retry-after"] == "1"
+        gate.opened.set()
+        assert [parse_answer(connection).body for connection in waiting] == [b"done"] * 2
+
+
+def test_over_the_queue_requests_are_told_503_though_all_threads_are_busy(parked: Park) -> None:
+    gate = Gate()
+    with serving(gate, config(server_threads=1, queued_requests=2)) as site:
+        served = [parked(site, GET)]
+        assert gate.entered.acquire(timeout=5)
+        served += [parked(site, GET) for _ in range(2)]
+        time.sleep(0.1)
+        late = parse_answer(parked(site, GET))
+        assert (late.status, late.error) == (503, "busy")
+        assert late.headers["retry-after"] == "1"
+        gate.opened.set()
+        assert [parse_answer(connection).body for connection in served] == [b"done"] * 3
+
+
+def test_thumbnails_come_though_all_threads_are_busy_and_the_queue_is_full(parked: Park) -> None:
+    gate = Gate()
+    with serving(gate, config(server_threads=2, queued_requests=1)) as site:
+        for _ in range(2):
+            parked(site, GET)
+            assert gate.entered.acquire(timeout=10)
+        parked(site, GET)
+        assert site.ask("/thumbs/1").body == b"done"
+        gate.opened.set()
+
+
+def test_a_client_that_asks_for_many_thumbnails_and_reads_none_holds_up_nobody(
+    parked: Park,
+) -> None:
+    body = b"x" * (3 * MiB)  # more than waitress holds for a client before it makes a thread wait
+    with serving(answering(body), config()) as site:
+        parked(site, GET.replace(b"GET /", b"GET /thumbs/1") * 50)
+        assert site.ask("/thumbs/1").body == body
+        parked(site, b"").sendall(GET.replace(b"GET /", b"GET /thumbs/1"))
+        assert site.ask("/").body == body
+
+
+def test_thumbnails_asked_for_together_come_in_their_order() -> None:
+    paths = ["/thumbs/1", "/api/status", "/thumbs/2", "/thumbs/3", "/last"]
+    asked = [f"GET {path} HTTP/1.1\r\nHost: localhost\r\n" for path in paths]
+    asked[-1] += "Connection: close\r\n"
+    with serving(echoing) as site, site.connect() as connection:
+        connection.sendall("".join(f"{request}\r\n" for request in asked).encode())
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert re.findall(r'"PATH_INFO": "(.*?)"', answers.decode()) == paths
+
+
+def test_uploads_at_one_time_are_counted(parked: Park) -> None:
+    with serving(echoing, config(uploads=2, drain_s=0.1)) as site:
+        begun = [parked(site, FORM + b"Content-Length: 9\r\n\r\nhalf") for _ in range(2)]
+        time.sleep(0.1)
+        third = parse_answer(parked(site, FORM + b"Content-Length: 9\r\n\r\n"))
+        assert (third.status, third.error) == (503, "busy")
+        assert site.ask().status == 200  # nothing else is refused
+        begun[0].sendall(b"whole")
+        assert parse_answer(begun[0]).json["body_bytes"] == 9
+        assert site.post("/", b"x", {"Content-Type": "multipart/form-data"}).status == 200
+
+
+def test_one_address_on_the_network_has_fewer_places_than_all_together(parked: Park) -> None:
+    """Loopback and a proxy stand for many clients; a neighbour has connections_per_address."""
+    if not addresses():
+        pytest.skip("this machine has no network address")
+    host = addresses()[0]
+    caps = Limits(
+        connections=8, connections_per_address=3, uploads=3, uploads_per_address=1, drain_s=0.1
+    )
+    with serving(echoing, Config(host=host, port=0, limits=caps)) as site:
+        idle = [parked(site, b"") for _ in range(4)]
+        assert is_closed(idle[0])
+        assert not is_closed(idle[3])
+        parked(site, FORM + b"Content-Length: 9\r\n\r\nhalf")
+        time.sleep(0.1)
+        assert parse_answer(parked(site, FORM + b"Content-Length: 9\r\n\r\n")).status == 503
+
+
+# --- requests sent ahead -------------------------------------------------------------------------
+
+
+def sized(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+    """An app whose answer has as many bytes as the path says."""
+    size = int(environ["PATH_INFO"][1:] or 5)
+    start_response("200 OK", [("Content-Length", str(size))])
+    return [b"x" * size]
+
+
+# More than the buffers of two sockets hold.
+BIG = b"GET /16000000 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_requests_sent_ahead_are_answered_in_turn() -> None:
+    sizes = [3, 100_000, 0, 2_000, 16_000_000, 1]
+    ahead = b"".join(b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % size for size in sizes)
+    with serving(sized) as site, site.connect() as connection:
+        connection.sendall(ahead)
+        with connection.makefile("rb") as stream:
+            for size in sizes:
+                head = b"".join(iter(stream.readline, b"\r\n"))
+                assert head.startswith(b"HTTP/1.1 200 ")
+                assert stream.read(size) == b"x" * size
+
+
+def test_who_sends_ahead_and_reads_nothing_holds_no_thread(parked: Park) -> None:
+    with serving(sized, config(server_threads=2)) as site:
+        for _ in range(4):
+            parked(site, BIG + BIG)
+        time.sleep(0.3)
+        assert site.ask("/5").body == b"xxxxx"
+        assert site.send(b"garbage\r\n\r\n").startswith(b"HTTP/1.0 400 ")
+
+
+def test_no_more_than_one_answer_waits_for_who_sends_ahead(parked: Park) -> None:
+    asked: list[str] = []
+
+    def app(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+        asked.append(environ["PATH_INFO"])
+        return sized(environ, start_response)
+
+    with serving(app) as site:
+        parked(site, BIG * 5)
+        time.sleep(0.3)
+        assert len(asked) == 1
+
+
+def test_who_sends_ahead_and_reads_nothing_makes_room_for_others(parked: Park) -> None:
+    with serving(sized, config(connections=2)) as site:
+        for _ in range(2):
+            parked(site, BIG + BIG)
+        time.sleep(0.3)
+        assert site.ask("/5").status == 200
+
+
+@pytest.mark.parametrize(
+    ("ahead", "limits"),
+    [
+        (b"", {}),
+        (BIG, {}),
+        (FORM + b"Content-Length: 9\r\n\r\nhalf", {"header_s": 0.5, "send_bytes_per_s": 1}),
+    ],
+    ids=["nothing", "another request", "half an upload"],
+)
+def test_an_answer_must_be_read_at_a_least_rate(
+    ahead: bytes, limits: dict[str, float], parked: Park
+) -> None:
+    """And not a little now and then, for ever; half an upload meanwhile holds others' place."""
+    with serving(sized, config(**{"send_bytes_per_s": 32_000_000, "send_s": 0.5} | limits)) as site:
+        connection = parked(site, BIG + ahead)
+        taken, until = 0, time.monotonic() + 2
+        while time.monotonic() < until:
+            taken += len(connection.recv(200_000))
+            time.sleep(0.05)
+        assert taken + drained(connection) < 16_000_000
+
+
+def drained(connection: socket.socket) -> int:
+    """How many bytes are still to be had before the connection is closed."""
+    taken = 0
+    with suppress(ConnectionError):
+        while data := connection.recv(MiB):
+            taken += len(data)
+    return taken
+
+
+def test_an_original_that_becomes_shorter_meanwhile_ends_the_connection(
+    tmp_path: Path, parked: Park
+) -> None:
+    path = tmp_path / "original"
+    path.write_bytes(bytes(16_000_000))
+
+    def app(environ: Any, start_response: Callable[..., Any]) -> Any:
+        start_response("200 OK", [("Content-Length", "16000000")])
+        return environ["wsgi.file_wrapper"](path.open("rb"))
+
+    with serving(app) as site:
+        connection = parked(site, GET)
+        time.sleep(0.2)
+        os.truncate(path, 1000)
+        assert 0 < drained(connection) < 16_000_000
+
+
+# --- the end -------------------------------------------------------------------------------------
+
+
+def test_stopping_finishes_what_is_under_way_and_nothing_else(parked: Park) -> None:
+    gate = Gate()
+    with serving(gate) as site:
+        working, idle, half = parked(site, GET), parked(site, b""), parked(site, GET[:-1])
+        assert gate.entered.acquire(timeout=5)
+        site.stop.set()
+        assert is_closed(idle)
+        assert is_closed(half)
+        with pytest.raises(ConnectionError):
+            site.connect()
+        gate.opened.set()
+        assert parse_answer(working).body == b"done"
+        site.thread.join(5)
+        assert not site.thread.is_alive()
+
+
+def test_stopping_does_not_wait_for_ever(parked: Park) -> None:
+    gate = Gate()
+    with serving(gate, config(drain_s=0.3)) as site:
+        parked(site, GET)
+        assert gate.entered.acquire(timeout=5)
+        site.stop.set()
+        site.thread.join(3)
+        assert not site.thread.is_alive()
+        gate.opened.set()
+
+
+def test_an_app_that_fails_is_answered_500_without_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def app(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+        raise RuntimeError("secret")
+
+    with serving(app) as site:
+        answer = site.ask()
+    assert (answer.status, answer.error) == (500, "failed")
+    assert b"secret" not in answer.body
+    assert "secret" in caplog.text
