@@ -32,6 +32,7 @@ lint: $(TEST)/ready
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/ruff format --check .
 	$(TEST)/bin/mypy # strict, as pyproject.toml says
+	$(TEST)/bin/lint-imports # which rooms may import which, as pyproject.toml says
 
 model: $(BUILD)/ready
 	$(BUILD)/bin/python convert_model.py
@@ -56,7 +57,7 @@ bench: $(EDGE)/ready $(MODEL)
 	$(EDGE)/bin/python -m edge_app bench serve
 
 screenshots: $(TEST)/ready $(MODEL)
-	$(TEST)/bin/python tools/screenshots.py
+	$(TEST)/bin/python -m tools.screenshots
 
 clean:
 	rm -rf .venv-* build *.egg-info .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

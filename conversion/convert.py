@@ -29,7 +29,7 @@ from conversion.weights import Weights, load_weights
 from edge_app.config import Config
 from edge_app.errors import ModelError, UsageError
 from edge_app.model.card import ModelCard
-from edge_app.photos.decode import PREPROCESS, WHOLE, Box
+from edge_app.photos.regions import PREPROCESS, WHOLE, Box
 
 # By --quantize: the card's dtype, and the cosine to Keras that every photo of the check must reach.
 DTYPE = {"none": "float32", "fp16": "float16", "int8": "int8"}

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from edge_app.model.card import ModelIdentity
-from edge_app.photos.decode import PREPROCESS
+from edge_app.photos.regions import PREPROCESS
 
 SIZE_PX = 32
 

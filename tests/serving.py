@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from edge_app.api.monitor import HEALTH
+from edge_app.api.thumbs import is_thumbnail
 from edge_app.config import Config
 from edge_app.guard import serve as guard
 
@@ -116,7 +118,7 @@ def serving(
 
     def run() -> None:
         try:
-            guard.serve(app, config, note, stop)
+            guard.serve(app, config, note, stop, {HEALTH}, is_thumbnail)
         except BaseException as error:
             failures.append(error)
             listening.set()

@@ -4,7 +4,7 @@
 
 A photo's label is its folder. Every photo is a query once against all others (leave-one-out): P@1
 and P@10 are how many of the first one and ten have its label, mAP how early all of them come. Then
-every photo is edited in six ways (benchmarks/finding/edits.py), and each result looks for its original:
+every photo is edited in six ways (edits.py), and each result looks for its original:
 R@1 and R@10 are how often that is the first, or among the first ten. ± is half the interval, 95 %,
 that other photos of the kind would give, by bootstrap; Δ mAP is against the first model, photo by
 photo. A model that learned from one of the photos is refused, by its card.

@@ -1,9 +1,9 @@
 """What dividing by the eigenvalues, and learning from crops too, does to a reduction.
 
-    .venv-build/bin/python -m benchmarks.finding.reductions --learn GENERAL --learn OTHERS --photos FLOWERS
+    python -m benchmarks.finding.reductions --learn GENERAL --learn OTHERS --photos FLOWERS
 
 Each reduction of the packaged MobileNetV2 is learned from one folder (--learn) and measured on
-another (--photos), whose sub-folders are labels: mAP and P@1 as in benchmarks/finding/quality.py, and how
+another (--photos), whose sub-folders are labels: mAP and P@1 as in quality.py, and how
 often the crop of a photo finds its original first. Runs where TensorFlow is.
 """
 

@@ -1,6 +1,6 @@
 """How true int8 is to Keras, by what stays in float32.
 
-    .venv-build/bin/python -m benchmarks.finding.rounding --calibrate SOME --photos OTHERS --photos MORE
+    python -m benchmarks.finding.rounding --calibrate SOME --photos OTHERS --photos MORE
 
 The cosine between the embeddings of TFLite and of Keras, over at most 150 photos of each folder, on
 none of which the model was calibrated. Runs where TensorFlow is.

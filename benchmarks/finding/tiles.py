@@ -22,8 +22,8 @@ from benchmarks.report import publish
 from edge_app.config import Limits
 from edge_app.library.scan import scan
 from edge_app.model.embed import Embedder
-from edge_app.photos.decode import WHOLE, Box, decode
-from edge_app.photos.regions import TILES
+from edge_app.photos.decode import decode
+from edge_app.photos.regions import TILES, WHOLE, Box
 
 Floats = NDArray[np.float32]
 

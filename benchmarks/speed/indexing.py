@@ -1,7 +1,7 @@
 """Indexing with each runtime beside the plain way, on the same photos in the same run.
 
     make model
-    python -m benchmarks.speed.indexing --photos ../shared/photos/flowers --write docs/performance.md
+    python -m benchmarks.speed.indexing --photos FOLDER --write docs/performance.md
 
 Needs both runtimes (tests/requirements.txt) and, for the plain way, an environment with TensorFlow.
 Rounds are run in turns and medians taken, so that a busy machine is one for all.

@@ -13,9 +13,10 @@ from bottle import HTTPResponse, request
 
 from edge_app import VERSION, memory
 from edge_app.errors import ModelError, StoreError
-from edge_app.guard.metrics import CONTENT_TYPE, Family, counter, gauge, text_of
+from edge_app.guard.metrics import CONTENT_TYPE, Family, Histogram, counter, gauge, text_of
 from edge_app.guard.traffic import ENVIRON, Traffic
-from edge_app.indexing.watch import IndexingStatus, Watcher
+from edge_app.indexing.process import IndexingStatus
+from edge_app.indexing.watch import Watcher
 from edge_app.model.card import ModelCard
 from edge_app.model.runtime import installed_runtime
 from edge_app.search.gallery import Gallery
@@ -25,7 +26,7 @@ STARTED_S = time.time()
 STATES = ("idle", "scanning", "indexing", "failed")
 
 
-def add_routes(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
+def add_routes(app: bottle.Bottle, gallery: Gallery, watcher: Watcher, searched: Histogram) -> None:
     """Both routes; the second is as private as the photos."""
 
     @app.get(HEALTH)
@@ -44,7 +45,7 @@ def add_routes(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
             *_about(gallery),
             *_index(gallery),
             *_indexing(watcher.status),
-            gallery.searches.family(),
+            searched.family(),
             *(traffic.families() if traffic else ()),
             *_process(),
         ]

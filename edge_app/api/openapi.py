@@ -6,7 +6,7 @@ from typing import Any
 
 from edge_app import VERSION
 from edge_app.config import Limits
-from edge_app.index.read.filters import ORIENTATIONS
+from edge_app.index.format.records import ORIENTATIONS
 from edge_app.index.read.listing import SORTS
 
 Schema = dict[str, Any]

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_app.errors import UsageError
 from edge_app.index.read.filters import Filter
-from edge_app.photos.decode import Box
+from edge_app.photos.regions import Box
 
 
 def integer(values: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_app.index.format.records import ImageRecord, RejectedRecord
-from edge_app.index.read.filters import ORIENTATIONS
+from edge_app.index.format.records import ORIENTATIONS, ImageRecord, RejectedRecord
 from edge_app.index.read.listing import Facets, Layout
 from edge_app.search.duplicates import Group
 from edge_app.search.exact import Match

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_app.api.monitor import HEALTH
 from edge_app.api.routes import make_app
+from edge_app.api.thumbs import is_thumbnail
 from edge_app.config import Config
 from edge_app.guard import serve as guard
 from edge_app.index.read.reader import Reader
@@ -39,7 +41,13 @@ def serve(index: Path) -> None:
     config = Config(index=index, host=HOST, port=0)
     gallery = Gallery(config)
     app = make_app(gallery, Watcher(config, watch=False), Review(gallery.reader, config.limits))
-    guard.serve(app, config, on_ready=lambda urls: _tell(urls[0].rstrip("/").split(":")[-1]))
+    guard.serve(
+        app,
+        config,
+        on_ready=lambda urls: _tell(urls[0].rstrip("/").split(":")[-1]),
+        open_paths={HEALTH},
+        is_quick=is_thumbnail,
+    )
 
 
 def scans_per_s(index: Path, k: int, seconds: float) -> float:

@@ -18,13 +18,13 @@ from edge_app.errors import DecodeError, EdgeAppError, LibraryError
 from edge_app.index.write.batch import Batch
 from edge_app.index.write.writer import Writer
 from edge_app.indexing.indexer import new_image, pixels_of
-from edge_app.indexing.watch import start_index
+from edge_app.indexing.process import start_index
 from edge_app.library.scan import FoundFile, scan
 from edge_app.memory import default_threads, default_workers
 from edge_app.model.embed import Embedder
 from edge_app.model.runtime import installed_runtime
-from edge_app.photos.decode import WHOLE, decode
-from edge_app.photos.regions import TILES
+from edge_app.photos.decode import decode
+from edge_app.photos.regions import TILES, WHOLE
 
 _SAMPLE = 64  # images, spread evenly over the library, that each stage alone is given
 _LOOK_S = 0.25  # between two looks at the memory; each takes the kernel 4 ms for 100 MB

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edge_app.errors import UsageError
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.exact import Floats, Way, similar
+from edge_app.search.exact import Way, similar
+from edge_app.search.kernels import Floats
 
 _BLOCK_ROWS = 1024  # of the brute force, in float64
 _TIE = 1e-12  # scores closer than this are equal but for the rounding of float64

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import signal
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Sequence
 from getpass import getpass
-from typing import Any, Self
 
 from tqdm import tqdm
 
 from edge_app.api import params
+from edge_app.api.monitor import HEALTH
 from edge_app.api.routes import make_app
-from edge_app.api.views import group_of, text_of
+from edge_app.api.thumbs import is_thumbnail
+from edge_app.api.views import group_of
 from edge_app.bench.subjects import SUBJECTS
 from edge_app.cli import logs
 from edge_app.cli.info import describe
+from edge_app.cli.printing import ProgressLine, print_answer, summary
 from edge_app.config import Config
 from edge_app.errors import LibraryError, StoreError, UsageError
 from edge_app.guard import serve as guard
@@ -29,23 +29,18 @@ from edge_app.index.read.reader import Reader
 from edge_app.index.repair import check as checking
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
-from edge_app.indexing.indexer import IndexReport, Progress
+from edge_app.indexing.plan import IndexReport
 from edge_app.indexing.takeover import take_over
 from edge_app.indexing.watch import Watcher
 from edge_app.library.scan import check_root
 from edge_app.memory import default_workers, go_first
 from edge_app.model.embed import Embedder
-from edge_app.photos.decode import WHOLE
 from edge_app.photos.pool import DecodePool
-from edge_app.photos.regions import TILES
-from edge_app.search.exact import Match
+from edge_app.photos.regions import TILES, WHOLE
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
 
 DAY_S = 24 * 3600
-COUNTED = (
-    "imported", "added", "updated", "moved", "removed", "offline", "rejected", "unchanged"
-)  # fmt: skip
 CHECKED = ("images", "rows", "thumbnails", "rejected")
 
 
@@ -64,7 +59,7 @@ def index(config: Config, options: Namespace) -> int:
     with (
         Writer(config.index, root.resolve(), embedder.identity, limits, tiles) as writer,
         DecodePool(root, size_px, limits, workers, nice=0) as pool,  # children inherit ours
-        _ProgressLine(as_json=options.json) as line,
+        ProgressLine(as_json=options.json) as line,
     ):
         imported = 0
         if options.donor is not None:
@@ -73,7 +68,7 @@ def index(config: Config, options: Namespace) -> int:
             root, writer, pool, embedder, limits, prune=options.prune, on_progress=line.show
         )
         report.imported = imported
-    print(json.dumps(report.as_json()) if options.json else _summary(report))
+    print(json.dumps(report.as_json()) if options.json else summary(report))
     _say_what_is_missing(config, options, report)
     return 0
 
@@ -103,7 +98,8 @@ def serve(config: Config, options: Namespace) -> int:
             for note in [*gallery.notes(), *guard.start_notes(config, urls)]:
                 print(note, flush=True)
 
-        guard.serve(make_app(gallery, watcher, review), config, on_ready=print_start)
+        app = make_app(gallery, watcher, review)
+        guard.serve(app, config, on_ready=print_start, open_paths={HEALTH}, is_quick=is_thumbnail)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut this short
         watcher.stop()
@@ -142,7 +138,7 @@ def search(config: Config, options: Namespace) -> int:
         if options.csv:
             print("query,rank,id,score,path")
         for query, matches in zip(names, answers, strict=True):
-            _print_answer(gallery, query, matches, options)
+            print_answer(gallery, query, matches, options)
     finally:
         gallery.close()
     return 0
@@ -251,69 +247,6 @@ def _say_what_is_missing(config: Config, options: Namespace, report: IndexReport
         )
     if kept:
         print(f"note: {kept}`index --prune` drops them", file=sys.stderr)
-
-
-def _summary(report: IndexReport) -> str:
-    counts = ", ".join(
-        f"{getattr(report, name)} {name}" for name in COUNTED if getattr(report, name)
-    )
-    rate = f", {report.images_per_s:.1f} images/s" if report.images_per_s else ""
-    return f"{counts or 'nothing to do'} in {report.seconds:.1f} s{rate}"
-
-
-class _ProgressLine:
-    """Shows an index run: JSON lines for a program, a bar on a terminal, else nothing."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-        self._bar: tqdm | None = None
-        self._shown = ""  # the state that the bar is of
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def show(self, progress: Progress) -> None:
-        if self._as_json:
-            print(json.dumps({"progress": progress.as_json()}), flush=True)
-        elif progress.state != "scanning" and progress.total:
-            if self._bar is None or self._shown != progress.state:
-                self.__exit__()
-                self._bar = tqdm(
-                    desc=progress.state, total=progress.total, unit="image", disable=None
-                )
-                self._shown = progress.state
-            self._bar.update(progress.done - self._bar.n)
-
-
-def _print_answer(
-    gallery: Gallery, query: Sequence[str], matches: Sequence[Match], options: Namespace
-) -> None:
-    named = query[0] if len(query) == 1 else list(query)
-    rows = [_row(gallery, match, options.collapse) for match in matches]
-    if options.json:
-        print(json.dumps({"query": named, "matches": rows}))
-    elif options.csv:
-        writer = csv.writer(sys.stdout)
-        for rank, row in enumerate(rows, 1):
-            writer.writerow([" ".join(query), rank, row["id"], row["score"], row["path"]])
-    else:
-        print(f"{' '.join(query)}:")
-        for row in rows:
-            more = f"  (+{len(row['folded'])})" if row.get("folded") else ""
-            print(f"  {row['score']:.4f}  {row['path']}{more}")
-
-
-def _row(gallery: Gallery, match: Match, collapse: bool) -> dict[str, Any]:
-    row = {
-        "id": match.id,
-        "path": text_of(gallery.reader.image(match.id).path),
-        "score": round(match.score, 7),
-    }
-    return row | ({"folded": list(match.folded)} if collapse else {})
 
 
 def _exit(*_: object) -> None:

@@ -12,9 +12,9 @@ import PIL
 from edge_app import VERSION, memory
 from edge_app.config import Config, MiB
 from edge_app.errors import EdgeAppError
-from edge_app.index.format.generation import comparable
 from edge_app.index.read.reader import Reader
 from edge_app.memory import default_workers
+from edge_app.model.card import comparable
 from edge_app.model.describe import describe_model
 from edge_app.search import exact as search
 

@@ -12,20 +12,19 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from edge_app import memory
-from edge_app.api.monitor import HEALTH
-from edge_app.api.thumbs import is_thumbnail
 from edge_app.config import Config
 from edge_app.errors import ServeError
-from edge_app.guard import announce
+from edge_app.guard import addresses, announce
 from edge_app.guard.compress import Compress
-from edge_app.guard.passcode import LOGIN, Passcode, read_hash
+from edge_app.guard.passcode import read_hash
 from edge_app.guard.policy import Policy
+from edge_app.guard.signin import LOGIN, Passcode
 from edge_app.guard.traffic import Traffic, Watched
 from edge_app.server.connections import Server
 
@@ -45,15 +44,18 @@ def serve(
     config: Config,
     on_ready: Callable[[list[str]], None] | None = None,
     stop: threading.Event | None = None,
+    open_paths: Collection[str] = (),
+    is_quick: Callable[[str], bool] = lambda path: False,
 ) -> None:
     """Serve `app` until SIGTERM, SIGINT or `stop`; answers under way are finished first.
 
     `on_ready` gets the URLs that work, addresses before names, once the socket listens.
+    `open_paths` need no passcode; paths that are quick are answered in the event loop.
     """
     memory.return_large_blocks()
     stop = stop or threading.Event()
     traffic = Traffic()
-    guarded = Watched(protect(app, config), traffic, log=config.access_log)
+    guarded = Watched(protect(app, config, open_paths), traffic, log=config.access_log)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is answered 503
     with ExitStack() as stack:
         listener = stack.enter_context(listen(config))
@@ -63,7 +65,7 @@ def serve(
             config.limits,
             config.trusted_proxy,
             traffic.refused,
-            lambda path: is_thumbnail(path.removeprefix(config.base_path)),
+            lambda path: is_quick(path.removeprefix(config.base_path)),
         )
         traffic.connections = lambda: len(server.active_channels)
         stack.enter_context(stopped_by_signals(server))
@@ -73,18 +75,20 @@ def serve(
             name = stack.enter_context(announce.local_name(port, hosts))
             hosts += [name] if name else []
         if on_ready is not None:
-            on_ready([announce.url(host, port, config.base_path) for host in hosts])
+            on_ready([addresses.url(host, port, config.base_path) for host in hosts])
         server.run_until(stop)
 
 
-def protect(app: WSGIApplication, config: Config) -> WSGIApplication:
+def protect(
+    app: WSGIApplication, config: Config, open_paths: Collection[str] = ()
+) -> WSGIApplication:
     """`app` behind everything of this package that is WSGI middleware."""
     app = Compress(app, config.limits.compressed_bytes)
     form_paths = []
     if config.passcode_file is not None:
-        app = Passcode(app, read_hash(config.passcode_file), config.limits, {HEALTH})
+        app = Passcode(app, read_hash(config.passcode_file), config.limits, open_paths)
         form_paths = [LOGIN]
-    names = [*announce.own_names(), config.host, *config.allowed_hosts]
+    names = [*addresses.own_names(), config.host, *config.allowed_hosts]
     return Policy(app, names, config.base_path, form_paths)
 
 
@@ -101,7 +105,7 @@ def start_notes(config: Config, urls: list[str]) -> list[str]:
         code = announce.qr_code(urls[0]) if urls else None
         notes.append(code or "For a QR code here: pip install segno")
         if not announce.HAS_MDNS:
-            notes.append(f"To be found as {announce.host_name()}.local: pip install zeroconf")
+            notes.append(f"To be found as {addresses.host_name()}.local: pip install zeroconf")
     return notes
 
 
@@ -116,14 +120,14 @@ def is_reachable(host: str) -> bool:
 def reachable_hosts(config: Config) -> list[str]:
     """The hosts by which the listening socket is reached, for URLs."""
     if config.lan:
-        return announce.addresses()
+        return addresses.reachable()
     try:
         everywhere = ip_address(config.host).is_unspecified
     except ValueError:
         everywhere = False
     if not everywhere:
         return [config.host]
-    return [host for host in announce.addresses() if (":" in host) == (":" in config.host)]
+    return [host for host in addresses.reachable() if (":" in host) == (":" in config.host)]
 
 
 def listen(config: Config) -> socket.socket:

@@ -1,0 +1,1 @@
+"""Everything known of the photos, on disk: docs/index-format.md."""

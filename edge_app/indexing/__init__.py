@@ -1,0 +1,1 @@
+"""Keeps the index up to date with the library."""

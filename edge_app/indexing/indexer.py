@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +22,11 @@ from edge_app.index.format.records import Known, RejectedRecord
 from edge_app.index.write.batch import Batch, Moved, NewImage
 from edge_app.index.write.writer import Writer
 from edge_app.indexing.bounded import Ahead
+from edge_app.indexing.plan import IndexReport, Plan, Progress, plan
 from edge_app.library.scan import FoundFile, Scan, scan
-from edge_app.photos.decode import WHOLE, Decoded
+from edge_app.photos.decode import Decoded
 from edge_app.photos.pool import DecodePool, Job, Outcome, Same
-from edge_app.photos.regions import TILES
+from edge_app.photos.regions import TILES, WHOLE
 
 FIRST_BATCH_S = 1.0
 NEVER_NS = -(2**63)
@@ -39,84 +39,6 @@ class Embeds(Protocol):
 
     def embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(n, s, s, 3) uint8 RGB → (n, dim) float32, unit rows."""
-
-
-@dataclass(slots=True)
-class IndexReport:
-    """What one run did, in files; `added + updated + moved + rejected + unchanged` is all found."""
-
-    added: int = 0
-    updated: int = 0
-    moved: int = 0  # same content under another name or time: the row was kept
-    removed: int = 0
-    offline: int = 0  # in the index, not found, and kept
-    rejected: int = 0  # can't be used, found so now or in an earlier run
-    unchanged: int = 0
-    imported: int = 0  # of the unchanged: their rows were taken over from another index before
-    seconds: float = 0.0
-    images_per_s: float = 0.0
-
-    @property
-    def found(self) -> int:
-        """Image files seen below the library root."""
-        return self.added + self.updated + self.moved + self.rejected + self.unchanged
-
-    def as_json(self) -> dict[str, float]:
-        """The object `index --json` ends with."""
-        return {key: round(value, 3) for key, value in asdict(self).items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is; `done` counts committed files only."""
-
-    state: str  # "scanning", "importing" or "indexing"
-    done: int = 0
-    total: int = 0
-    images_per_s: float = 0.0
-
-    @property
-    def eta_s(self) -> float | None:
-        """Seconds left at the present rate, None while there is none."""
-        return (self.total - self.done) / self.images_per_s if self.images_per_s else None
-
-    def as_json(self) -> dict[str, Any]:
-        """The object `progress` of `index --json`, and `indexing` of /api/status."""
-        return asdict(self) | {"eta_s": self.eta_s}
-
-
-@dataclass(slots=True)
-class Plan:
-    """What differs between a library root and its index."""
-
-    to_read: list[FoundFile] = field(default_factory=list)  # new or changed
-    missing: dict[str, Known] = field(default_factory=dict)  # by path: in the index, not found
-    back_online: list[int] = field(default_factory=list)  # ids, found unchanged again
-    forgotten: list[str] = field(default_factory=list)  # rejected once, not found
-    unchanged: int = 0
-    still_rejected: int = 0
-
-
-def plan(found: Scan, known: dict[str, Known], rejected: dict[str, RejectedRecord]) -> Plan:
-    """Compare what was found with what the index knows. Size and time are compared for difference,
-    never for order: clocks jump."""
-    result = Plan()
-    for file in found.files:
-        old = known.get(file.path) or rejected.get(file.path)
-        if old is None or (old.size_bytes, old.mtime_ns) != (file.size_bytes, file.mtime_ns):
-            result.to_read.append(file)
-        elif isinstance(old, RejectedRecord):
-            result.still_rejected += 1
-        elif not old.embedded:
-            result.to_read.append(file)
-        else:
-            result.unchanged += 1
-            if old.offline:
-                result.back_online.append(old.id)
-    paths = {file.path for file in found.files}
-    result.missing = {path: old for path, old in known.items() if path not in paths}
-    result.forgotten = [path for path in rejected if path not in paths and not found.hides(path)]
-    return result
 
 
 def index(

@@ -17,21 +17,16 @@ import numpy as np
 
 from edge_app.errors import EdgeAppError, StoreError, UsageError
 from edge_app.index.format.appendfile import AppendFile
-from edge_app.index.format.catalog import CATALOG, SCHEMA_VERSION
-from edge_app.index.format.generation import (
-    columns,
-    comparable,
-    identity_of,
-    thumbs_header,
-    thumbs_name,
-)
+from edge_app.index.format.generation import columns, identity_of, thumbs_header, thumbs_name
 from edge_app.index.format.readonly import open_for_reading
+from edge_app.index.format.schema import CATALOG, SCHEMA_VERSION
+from edge_app.index.write import known
 from edge_app.index.write.batch import Batch, NewImage
 from edge_app.index.write.writer import Writer
-from edge_app.indexing.indexer import Progress, plan
+from edge_app.indexing.plan import Progress, plan
 from edge_app.library.originals import fingerprint_at
 from edge_app.library.scan import FoundFile, scan
-from edge_app.model.card import ModelIdentity
+from edge_app.model.card import ModelIdentity, comparable
 
 
 def take_over(
@@ -112,7 +107,7 @@ class _Donor:
             header.kind: self._opened.enter_context(closing(AppendFile.open(index / name, header)))
             for name, header in [*headers, (thumbs_name(number), thumbs_header(number))]
         }
-        embedded = self._catalog.embedded(self._generation)
+        embedded = known.embedded(self._catalog, self._generation)
         self.sizes = {size_bytes for size_bytes, _, _ in embedded}
         self._ids = {content: id for _, content, id in embedded}
 
@@ -132,10 +127,10 @@ class _Donor:
 
     def _image(self, file: FoundFile, id: int) -> NewImage | None:
         """The image as this library has it; None if a bit of what is known of it has flipped."""
-        known = self._catalog.verified(id, self._generation)
-        if known is None:
+        found = known.verified(self._catalog, id, self._generation)
+        if found is None:
             return None
-        image, row = known
+        image, row = found
         crcs = {"vectors": row.vector_crc, "tiles": row.tiles_crc}
         arrays = {}
         for column in self._columns:

@@ -6,24 +6,20 @@ memory given back when it ends, and killed safely at any moment.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from edge_app.config import Config, changes_of
+from edge_app.config import Config
+from edge_app.indexing.process import IndexingStatus, ending, progress_in, start_index
 
 log = logging.getLogger(__name__)
 
@@ -34,22 +30,6 @@ CHANGES = frozenset({"created", "modified", "moved", "deleted", "closed"})
 EVENTLESS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs"})
 
 LOCKED_EXIT = 75
-
-
-@dataclass(frozen=True, slots=True)
-class IndexingStatus:
-    """What the indexing process is doing, as /api/status shows it."""
-
-    state: str = "idle"  # idle, scanning, indexing or failed
-    done: int = 0
-    total: int = 0
-    images_per_s: float = 0.0
-    eta_s: float | None = None
-    message: str | None = None  # why it failed
-
-    def as_json(self) -> dict[str, object]:
-        """The object `indexing` of /api/status."""
-        return asdict(self)
 
 
 class Watcher:
@@ -145,7 +125,7 @@ class Watcher:
                     self._process.terminate()
                 assert self._process.stdout
                 for line in self._process.stdout:
-                    if progress := _progress_in(line):
+                    if progress := progress_in(line):
                         self.status = IndexingStatus(**progress)
                     elif not line.startswith("{"):
                         said = line.strip() or said
@@ -153,53 +133,13 @@ class Watcher:
         except OSError as error:  # there is no memory for it, or no process more
             code, said = 1, f"the indexing process can't be started: {error.strerror}"
         if code and not self._stop.is_set():
-            message = said.removeprefix("error: ") if said and code > 0 else _ending(code)
+            message = said.removeprefix("error: ") if said and code > 0 else ending(code)
             if message != self.status.message:
                 log.warning("indexing: %s", message)
             self.status = IndexingStatus("failed", message=message)
         else:
             self.status = IndexingStatus()
         return code
-
-
-def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
-    """An `index` run with these settings in a process of its own; its output is lines of JSON."""
-    command = [sys.executable, "-m", "edge_app", "index", "--json"]
-    for name in ("gallery", "index", "model", "workers", "threads", "runtime", "delegate"):
-        value = getattr(config, name)
-        if value is not None:
-            command += [f"--{name}", str(value)]
-    command += ["--tiles"] * config.tiles + ["--delegate-optional"] * config.delegate_optional
-    for change in changes_of(config.limits):
-        command += ["--limit", change]
-    return subprocess.Popen(
-        command,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        text=True,
-        errors="replace",
-    )
-
-
-def _progress_in(line: str) -> dict[str, Any] | None:
-    """What a line of an index run says of its progress; others speak of other things."""
-    try:
-        told = json.loads(line)
-    except ValueError:
-        return None
-    return told.get("progress") if isinstance(told, dict) else None
-
-
-def _ending(code: int) -> str:
-    """What happened to a process that could not say so itself."""
-    if code == -signal.SIGKILL:
-        return (
-            "the indexing process was killed, likely for want of memory: give the service more, "
-            "or make the index on another machine (docs/workstation.md)"
-        )
-    return f"the indexing process ended with {code}"
 
 
 class _Handler(FileSystemEventHandler):

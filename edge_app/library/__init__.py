@@ -1,0 +1,1 @@
+"""Where photos are: which files there are, and the bytes of one."""

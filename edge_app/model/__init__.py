@@ -1,0 +1,1 @@
+"""A .tflite file and its card turn pixels into unit vectors."""

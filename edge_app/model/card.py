@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from edge_app.errors import ModelError
-from edge_app.photos.decode import PREPROCESS
+from edge_app.photos.regions import PREPROCESS
 
 Triple = tuple[float, float, float]
 
@@ -162,3 +162,8 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "dict[str, str] | None": (_is_labels, "an object with the texts file and sha256"),
     "Triple": (_is_triple, "a number or a list of three"),
 }
+
+
+def comparable(one: ModelIdentity, other: ModelIdentity) -> bool:
+    """Whether embeddings of both may be compared; a renamed model file is the same model."""
+    return replace(one, name=other.name) == other

@@ -21,7 +21,8 @@ from typing import Any, BinaryIO, NamedTuple
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError, EdgeAppError, UnreadableError
 from edge_app.library.originals import fingerprint, open_original
-from edge_app.photos.decode import Box, Decoded
+from edge_app.photos.decode import Decoded
+from edge_app.photos.regions import Box
 
 EXIT_MEMORY = 12  # ENOMEM; nothing Python itself exits with
 Decode = Callable[[bytes, int, Limits, Sequence[Box]], Decoded]

@@ -22,8 +22,7 @@ from edge_app.config import Limits
 from edge_app.errors import DecodeError
 from edge_app.library.originals import fingerprint
 from edge_app.photos import exif
-
-PREPROCESS = "upright-rgb-stretch-1"  # named in the model card and in the index
+from edge_app.photos.regions import WHOLE, Box
 
 # The formats Pillow may try, and how a file of each begins. It knows more of them, among those
 # PostScript, for which it starts Ghostscript.
@@ -50,18 +49,6 @@ TURNS = {  # EXIF orientation → what makes the stored image upright
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
-
-
-class Box(NamedTuple):
-    """A region, as fractions of the upright image."""
-
-    x: float
-    y: float
-    w: float
-    h: float
-
-
-WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from typing import Self
 from edge_app.config import Limits
 from edge_app.errors import BusyError
 from edge_app.photos.child import Settings
-from edge_app.photos.decode import WHOLE, Box, Decoded
+from edge_app.photos.decode import Decoded
 from edge_app.photos.process import DecodeProcess, Job, Outcome, Same, ready
+from edge_app.photos.regions import WHOLE, Box
 
 __all__ = ["DecodePool", "Job", "Outcome", "Same"]
 

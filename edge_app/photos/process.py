@@ -27,7 +27,8 @@ from edge_app.errors import (
 )
 from edge_app.photos import child as decodechild
 from edge_app.photos.child import EXIT_MEMORY, LENGTHS, Settings, message, unpack
-from edge_app.photos.decode import WHOLE, Box, Decoded
+from edge_app.photos.decode import Decoded
+from edge_app.photos.regions import WHOLE, Box
 
 PACKAGE = Path(__file__).parents[1]
 START_S = 30.0  # from starting a process to its greeting

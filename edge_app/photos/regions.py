@@ -1,8 +1,23 @@
-"""The fixed regions of each image that are embedded too when tiles are on."""
+"""Regions of an image, as fractions of it; the fixed ones that are embedded too with tiles on."""
 
 from itertools import product
+from typing import NamedTuple
 
-from edge_app.photos.decode import Box
+# How a region becomes the model's pixels: upright, RGB, stretched to the square. Named in the model
+# card and in the index; another way is another name.
+PREPROCESS = "upright-rgb-stretch-1"
+
+
+class Box(NamedTuple):
+    """A region, as fractions of the upright image."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 # Three by three, each 40 % of a side, the neighbours overlapping by a quarter. Of 150 photos pasted
 # into another at 0.4 of its size, this finds 59 % among the first ten; without tiles it is 9 %,

@@ -1,0 +1,1 @@
+"""Exact answers: the most similar images, near-duplicates, words."""

@@ -21,18 +21,19 @@ from edge_app.errors import UsageError
 from edge_app.index.format import codes
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.snapshot import BAR, Snapshot, bars_of
+from edge_app.search.kernels import (
+    FLOOR,
+    Floats,
+    cosines,
+    fold_groups,
+    largest_places,
+    rounding_bound,
+)
 
 Way = Literal["memory", "codes"]
-Floats = NDArray[np.float32]
 Ranking = tuple[NDArray[np.intp], NDArray[np.float64]]  # rows and their scores, best first
 
 _DEFAULTS = Limits()
-_FLOOR = -2.0  # below any score; a row that is barred (Snapshot.bars) is bounded below it
-# BLAS copies a matrix before it multiplies it by another, which pays from a dozen queries on. Fewer
-# take turns at blocks of rows that stay in the cache: 8 queries 69 ms, at once 91, one by one 170
-# (100,000 × 1280, 2 cores).
-_FEW = 12
-_BLOCK_BYTES = 4 * MiB
 _PASS_BYTES = 64 * MiB  # what the products of all queries of one pass may take
 _RESCORE_BYTES = 16 * MiB  # what one block of rows may take as float64
 
@@ -149,7 +150,7 @@ def similar_many(
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """One query over rows whose scores are bounded; a row bounded below _FLOOR is not asked for."""
+    """One query over rows whose scores are bounded; a row bounded below FLOOR is not asked for."""
 
     snapshot: Snapshot
     query: Floats
@@ -170,7 +171,7 @@ class _Search:
         depth = 2 * (offset + k)
         while True:
             rows, scores = self.best(depth)
-            groups = _fold(self.whole(rows), offset + k + 1, threshold)
+            groups = fold_groups(self.whole(rows), offset + k + 1, threshold)
             if len(groups) > offset + k or len(rows) < depth or depth >= depth_max:
                 break
             depth = min(4 * depth, depth_max)
@@ -182,8 +183,8 @@ class _Search:
 
     def best(self, depth: int) -> Ranking:
         """The `depth` best rows, or all there are."""
-        floor = _FLOOR if self.min_score is None else self.min_score
-        rows = _largest(self.bounds, depth)
+        floor = FLOOR if self.min_score is None else self.min_score
+        rows = largest_places(self.bounds, depth)
         scores = self.scores(rows)
         if len(rows) == depth:
             floor = max(floor, scores.min())
@@ -224,85 +225,18 @@ def _upper_bounds(
     snapshot: Snapshot, queries: Floats, parts: Floats | None, way: Way
 ) -> tuple[Floats, float]:
     """(n, rows) float32, and a slack: no row's score is above its bound by more than that."""
-    slack = 0.0 if way == "codes" else _rounding(queries.shape[1])
+    slack = 0.0 if way == "codes" else rounding_bound(queries.shape[1])
     if way == "codes":
         bounds = codes.upper_bounds(snapshot.codes, queries)
     else:
-        bounds = _products(queries, snapshot.vectors)
+        bounds = cosines(queries, snapshot.vectors)
     if parts is not None:
         rows, count, dim = parts.shape
-        products = _products(queries, parts.reshape(rows * count, dim))
+        products = cosines(queries, parts.reshape(rows * count, dim))
         best = products.reshape(len(queries), rows, count).max(axis=2)
         np.maximum(bounds, best, out=bounds)
-        slack = _rounding(dim)
+        slack = rounding_bound(dim)
     return bounds, slack
-
-
-def _rounding(dim: int) -> float:
-    """By how much a cosine in float32 may be off.
-
-    A sum of dim products is off by at most dim * 2**-24 in whatever order it is taken (Higham,
-    Accuracy and Stability of Numerical Algorithms, 3.1); lengths and later roundings by a bit.
-    """
-    return (dim + 16) * 2.0**-24
-
-
-def _products(queries: Floats, vectors: Floats) -> Floats:
-    """(n, dim), (rows, dim) unit rows -> (n, rows) float32: cosines."""
-    vectors = np.asarray(vectors)  # off the memmap class, whose results are memmaps again
-    products: Floats = np.empty((len(queries), len(vectors)), np.float32)
-    done = _few_products(queries, vectors, products) if 1 < len(queries) <= _FEW else 0
-    np.matmul(queries, vectors[done:].T, out=products[:, done:])
-    return products
-
-
-def _few_products(queries: Floats, vectors: Floats, products: Floats) -> int:
-    """Fill the first columns of (n, rows) `products`, for whole blocks of rows; how many columns.
-
-    One call of matmul: in a loop of Python's, other threads would take turns at the interpreter.
-    """
-    count, (rows, dim) = len(queries), vectors.shape
-    step = max(1, _BLOCK_BYTES // (4 * dim))
-    blocks = rows // step
-    done = blocks * step
-    # In this order each block meets all queries before the next one is read.
-    found = np.empty((blocks, count, step, 1), np.float32)
-    np.matmul(vectors[:done].reshape(blocks, 1, step, dim), queries[:, :, np.newaxis], out=found)
-    products[:, :done] = found[..., 0].transpose(1, 0, 2).reshape(count, done)
-    return done
-
-
-def _largest(values: Floats, count: int) -> NDArray[np.intp]:
-    """(<= count,) places of the largest values from _FLOOR up, in no order.
-
-    The count-th largest peak of many groups is below `count` values at least and few more, so two
-    fast passes leave little to partition: 0.1 ms in place of 1.7 ms for 100,000 values.
-    """
-    lowest = np.float32(_FLOOR)
-    width = max(16 * count, 1024)
-    if len(values) >= 4 * width:
-        peaks = values[: len(values) // width * width].reshape(-1, width).max(axis=0)
-        lowest = max(lowest, np.partition(peaks, -count)[-count])
-    places = np.flatnonzero(values >= lowest)
-    if len(places) > count:
-        places = places[np.argpartition(values[places], -count)[-count:]]
-    return places
-
-
-def _fold(vectors: Floats, groups_max: int, threshold: float) -> list[list[int]]:
-    """(n, dim) float32 unit rows, best first -> groups of row numbers, each led by its best."""
-    groups: list[list[int]] = []
-    leaders = np.empty((groups_max, vectors.shape[1]), np.float32)
-    for number, vector in enumerate(vectors):
-        close = np.flatnonzero(leaders[: len(groups)] @ vector >= threshold)
-        if len(close):
-            groups[close[0]].append(number)
-        else:
-            leaders[len(groups)] = vector
-            groups.append([number])
-            if len(groups) == groups_max:
-                break
-    return groups
 
 
 def _check(

@@ -24,19 +24,19 @@ from edge_app.errors import (
     StoreError,
     UsageError,
 )
-from edge_app.guard.metrics import Histogram
-from edge_app.index.format.generation import comparable
 from edge_app.index.format.records import ImageRecord
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.model.card import ModelCard, ModelIdentity
+from edge_app.model.card import ModelCard, ModelIdentity, comparable
 from edge_app.model.embed import Embedder
 from edge_app.model.words import Words
-from edge_app.photos.decode import WHOLE, Box, Decoded
+from edge_app.photos.decode import Decoded
 from edge_app.photos.pool import DecodePool
+from edge_app.photos.regions import WHOLE, Box
 from edge_app.search import exact as search
-from edge_app.search.exact import Floats, Match, Way
+from edge_app.search.exact import Match, Way
+from edge_app.search.kernels import Floats
 from edge_app.search.sharedpass import SharedPass
 
 _MEMORY_S = 1.0  # how long an answer of the kernel's holds; asking takes 0.7 ms
@@ -58,9 +58,6 @@ class Gallery:
         self.config = config
         self.reader = Reader(config.index)
         self.thumbnails = Reader(config.index)  # of their own: the other may be held by a listing
-        self.searches = Histogram(
-            "edge_app_search_duration_seconds", "Searches of the index, embedding not included."
-        )
         self._memory_bytes, self._memory_asked = 0, -math.inf
         self._loading = threading.Lock()
         self._passes = SharedPass[Query, list[Match]]()
@@ -150,10 +147,7 @@ class Gallery:
             )
 
         kind = (id(snapshot), k, offset, filter, collapse, tiles)
-        began = time.perf_counter()
-        matches = self._passes.answer(kind, queries, search_all)
-        self.searches.observe(time.perf_counter() - began)
-        return matches
+        return self._passes.answer(kind, queries, search_all)
 
     def query_of_id(self, snapshot: Snapshot, id: int, box: Box = WHOLE) -> Query:
         """An indexed image, or a region of it, which is embedded from the original."""

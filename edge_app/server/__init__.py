@@ -1,0 +1,1 @@
+"""waitress, with the deadlines and caps that it lacks."""

@@ -14,7 +14,8 @@ from edge_app.cli.logs import JsonLines
 from edge_app.config import Config, limits_from
 from edge_app.index.format.records import RejectedRecord
 from edge_app.index.write.batch import Batch
-from edge_app.indexing.watch import IndexingStatus, Watcher
+from edge_app.indexing.process import IndexingStatus
+from edge_app.indexing.watch import Watcher
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
 from tests.indexes import new_image, writer_of

@@ -19,7 +19,8 @@ from PIL import Image
 from edge_app.api.routes import make_app
 from edge_app.cli.arguments import main
 from edge_app.config import Config
-from edge_app.indexing.watch import IndexingStatus, Watcher
+from edge_app.indexing.process import IndexingStatus
+from edge_app.indexing.watch import Watcher
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
 from tests.fakes import picture, save

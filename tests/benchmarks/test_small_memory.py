@@ -1,6 +1,6 @@
 """The server in a memory limit that its vectors don't fit in: it answers, and nothing is killed.
 
-A scaled-down run of benchmarks/load/small_memory.py, which has the figures: 20,000 images under 112 MiB
+A scaled-down run of benchmarks/load/small_memory.py: 20,000 images under 112 MiB
 here, 100,000 under 256 MiB there. Page cache is counted, and there is no swap.
 """
 

@@ -1,6 +1,6 @@
 """A card is written as little as can be: once for what is new, and for nothing else.
 
-benchmarks/load/wear.py counts the same at a block device, and has the figures (docs/small-devices.md).
+benchmarks/load/wear.py counts the same at a block device (docs/small-devices.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""100,000 images: the page stays small and asks for little. `benchmarks.speed.page` has the times."""
+"""100,000 images: the page stays small and asks for little. Times: `benchmarks.speed.page`."""
 
 from __future__ import annotations
 

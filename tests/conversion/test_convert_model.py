@@ -18,7 +18,7 @@ import convert_model
 from conversion.photos import all_views, photos
 from edge_app.model.card import ModelCard
 from edge_app.model.embed import Embedder
-from edge_app.photos.decode import PREPROCESS
+from edge_app.photos.regions import PREPROCESS
 from tests.fakes import save
 from tests.model.test_embed import installed
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from edge_app.index.format.appendfile import HEADER_BYTES
-from edge_app.index.format.catalog import CATALOG, Catalog
+from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import columns
 from edge_app.index.format.records import RejectedRecord
+from edge_app.index.format.schema import CATALOG
 from edge_app.index.repair.check import check
 from edge_app.index.write.batch import Batch
 from tests.indexes import new_image, writer_of

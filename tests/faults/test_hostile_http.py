@@ -26,7 +26,8 @@ from edge_app.api import page
 from edge_app.api.routes import make_app
 from edge_app.cli.arguments import main
 from edge_app.config import Config, MiB
-from edge_app.indexing.watch import IndexingStatus, Watcher
+from edge_app.indexing.process import IndexingStatus
+from edge_app.indexing.watch import Watcher
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
 from tests import hostile

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.index.format.catalog import CATALOG
+from edge_app.index.format.schema import CATALOG
 from edge_app.index.repair.check import check, repair
 from edge_app.index.write.batch import Batch
 from edge_app.model.card import ModelIdentity

@@ -7,11 +7,11 @@ from ipaddress import ip_address
 
 import pytest
 
-from edge_app.guard import announce
+from edge_app.guard import addresses, announce
 
 
 def test_addresses_are_this_device_s_and_reach_neighbours() -> None:
-    for address in announce.addresses():
+    for address in addresses.reachable():
         parsed = ip_address(address)
         assert not parsed.is_loopback
         assert not parsed.is_link_local
@@ -27,12 +27,12 @@ def test_own_names_are_known_without_asking_anybody(monkeypatch: pytest.MonkeyPa
     for lookup in ("getaddrinfo", "gethostbyname", "getfqdn", "gethostbyaddr"):
         monkeypatch.setattr(socket, lookup, forbidden)
     monkeypatch.setattr(socket, "gethostname", lambda: "Pi.home.arpa")
-    assert announce.own_names() == ["localhost", "pi.home.arpa", "pi", "pi.local"]
+    assert addresses.own_names() == ["localhost", "pi.home.arpa", "pi", "pi.local"]
 
 
 def test_urls_are_what_people_type() -> None:
-    assert announce.url("192.0.2.1", 80) == "http://192.0.2.1/"
-    assert announce.url("fd00::2", 5000, "/photos") == "http://[fd00::2]:5000/photos/"
+    assert addresses.url("192.0.2.1", 80) == "http://192.0.2.1/"
+    assert addresses.url("fd00::2", 5000, "/photos") == "http://[fd00::2]:5000/photos/"
 
 
 def test_the_qr_code_is_drawn_for_the_terminal() -> None:
@@ -46,15 +46,15 @@ def test_the_qr_code_is_drawn_for_the_terminal() -> None:
 
 def test_the_local_name_is_answered_for_while_serving() -> None:
     zeroconf = pytest.importorskip("zeroconf", reason="the .local name is an extra")
-    at = announce.addresses()
+    at = addresses.reachable()
     if not at:
         pytest.skip("this machine has no network address")
     with announce.local_name(5000, at) as name:
-        assert name == f"{announce.host_name()}.local"
+        assert name == f"{addresses.host_name()}.local"
         asker = zeroconf.Zeroconf(interfaces=[one for one in at if ":" not in one])
         try:
             info = asker.get_service_info(
-                "_http._tcp.local.", f"Edge Gallery on {announce.host_name()}._http._tcp.local."
+                "_http._tcp.local.", f"Edge Gallery on {addresses.host_name()}._http._tcp.local."
             )
         finally:
             asker.close()

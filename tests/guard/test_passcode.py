@@ -15,15 +15,8 @@ from edge_app.cli.arguments import main
 from edge_app.config import Config, Limits
 from edge_app.errors import ServeError, UsageError
 from edge_app.guard import passcode
-from edge_app.guard.passcode import (
-    Attempts,
-    Passcode,
-    hash_passcode,
-    make_token,
-    matches,
-    read_hash,
-    write_passcode,
-)
+from edge_app.guard.passcode import hash_passcode, make_token, matches, read_hash, write_passcode
+from edge_app.guard.signin import Attempts, Passcode
 from tests.serving import Answer, Site, answering, serving
 
 LIMITS = Limits()

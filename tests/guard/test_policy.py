@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from edge_app.config import Config
-from edge_app.guard.announce import host_name
+from edge_app.guard.addresses import host_name
 from edge_app.guard.policy import is_own_host
 from tests.serving import Site, answering, echoing, serving
 

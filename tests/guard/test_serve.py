@@ -16,7 +16,7 @@ import pytest
 
 from edge_app.config import Config
 from edge_app.errors import ServeError
-from edge_app.guard import announce
+from edge_app.guard import addresses, announce
 from edge_app.guard import serve as guard
 from edge_app.guard.passcode import write_passcode
 from tests.serving import answering, serving
@@ -30,18 +30,18 @@ def test_serves_on_loopback_unless_told_otherwise() -> None:
     with serving(APP, on_ready=ready.extend) as site:
         assert ready == [f"http://127.0.0.1:{site.port}/"]
         assert site.ask().body == b"hello"
-        for address in announce.addresses():
+        for address in addresses.reachable():
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection((address, site.port), timeout=2)
 
 
 def test_on_the_lan_every_address_that_is_shown_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(announce, "HAS_MDNS", False)
-    if not announce.addresses():
+    if not addresses.reachable():
         pytest.skip("this machine has no network address")
     urls: list[str] = []
     with serving(APP, Config(port=0, lan=True, base_path="/photos"), on_ready=urls.extend) as site:
-        assert len(urls) == len(announce.addresses())
+        assert len(urls) == len(addresses.reachable())
         for url in [*urls, f"http://127.0.0.1:{site.port}/photos/"]:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 assert answer.read() == b"hello"

@@ -13,7 +13,7 @@ from edge_app.errors import LibraryError, UnreadableError
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
-from edge_app.indexing.indexer import IndexReport, Progress
+from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.photos.pool import DecodePool, Job, Outcome
 from edge_app.photos.regions import TILES
 from tests.fakes import SIZE_PX, FakeEmbedder, save

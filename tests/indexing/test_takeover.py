@@ -17,7 +17,7 @@ from edge_app.index.read.reader import Reader
 from edge_app.index.repair.check import check
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
-from edge_app.indexing.indexer import IndexReport, Progress
+from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.indexing.takeover import take_over
 from edge_app.photos.pool import DecodePool
 from edge_app.photos.regions import TILES

@@ -20,7 +20,8 @@ from edge_app.bench.indexing import family
 from edge_app.config import Config, Limits
 from edge_app.index.read.reader import Reader
 from edge_app.indexing import watch
-from edge_app.indexing.watch import IndexingStatus, Watcher
+from edge_app.indexing.process import IndexingStatus
+from edge_app.indexing.watch import Watcher
 from tests.fakes import save
 
 pytestmark = pytest.mark.model

@@ -10,7 +10,7 @@ import pytest
 
 from edge_app.errors import ModelError
 from edge_app.model.card import ModelCard
-from edge_app.photos.decode import PREPROCESS
+from edge_app.photos.regions import PREPROCESS
 
 NEEDED = {"name": "m", "input_size_px": 96, "dim": 8, "dtype": "float32", "sha256": "a" * 64}
 

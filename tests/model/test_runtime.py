@@ -14,7 +14,7 @@ import pytest
 from edge_app.cli.info import describe
 from edge_app.config import Config
 from edge_app.errors import DelegateError, UsageError
-from edge_app.indexing.watch import start_index
+from edge_app.indexing.process import start_index
 from edge_app.model.embed import Embedder
 from edge_app.model.runtime import Delegate
 from tests.fakes import save

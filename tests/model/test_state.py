@@ -10,7 +10,7 @@ import pytest
 
 from edge_app.config import Config
 from edge_app.model.card import ModelCard
-from edge_app.model.state import model_state
+from edge_app.model.describe import model_state
 
 CARD = {"name": "new", "input_size_px": 96, "dim": 8, "dtype": "float32", "sha256": "a" * 64}
 

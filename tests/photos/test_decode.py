@@ -17,7 +17,8 @@ from PIL import Image, ImageCms, PngImagePlugin, features
 
 from edge_app.config import Limits
 from edge_app.errors import DecodeError
-from edge_app.photos.decode import TURNS, WHOLE, Box, Decoded, decode
+from edge_app.photos.decode import TURNS, Decoded, decode
+from edge_app.photos.regions import WHOLE, Box
 
 LIMITS = Limits()
 SIZE_PX = 32

@@ -20,8 +20,9 @@ from PIL import Image
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError, EdgeAppError, LibraryError, NotFoundError, UnreadableError
 from edge_app.library.originals import fingerprint
-from edge_app.photos.decode import WHOLE, Box, Decoded
+from edge_app.photos.decode import Decoded
 from edge_app.photos.pool import DecodePool, Job, Outcome, Same
+from edge_app.photos.regions import WHOLE, Box
 
 ROOT = Path(__file__).parents[2]
 MISBEHAVING = "tests.misbehaving"

@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 
 STATIC = ROOT / "static"
 MESSAGES = set(re.findall(r"^  '(\S+)':", (STATIC / "messages/en.js").read_text("utf-8"), re.M))
-SCRIPTS = "\n".join(file.read_text("utf-8") for file in sorted((STATIC / "js").glob("*.js")))
+SCRIPTS = "\n".join(file.read_text("utf-8") for file in sorted((STATIC / "js").rglob("*.js")))
 ASKED_FOR = set(re.findall(r"\bt\('([^']+)'", SCRIPTS))
 FAMILIES = tuple(re.findall(r"\bt\(`([^`$]+)\$\{", SCRIPTS))  # t(`sort.${each}`)
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.model
 # Runs in a process of its own: index, search, serve and a visitor, one after the other.
 WHOLE_LIFE = """
 import http.client, os, socket, sys, threading, time
-from edge_app.cli.arguments import arguments as cli
+from edge_app.cli import arguments as cli
 where = sys.argv[1:]
 assert cli.main(["index", *where]) == 0
 assert cli.main(["search", sys.argv[2] + "/0.png", *where]) == 0

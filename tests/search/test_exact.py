@@ -14,7 +14,8 @@ from edge_app.config import Limits
 from edge_app.errors import UsageError
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.exact import Floats, Match, Way, choose_way, combine, similar, similar_many
+from edge_app.search.exact import Match, Way, choose_way, combine, similar, similar_many
+from edge_app.search.kernels import Floats
 from tests.columns import Columns
 
 WAYS: tuple[Way, ...] = ("memory", "codes")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from edge_app.config import Config, Limits, MiB
-from edge_app.guard.announce import addresses
+from edge_app.guard import addresses
 from tests.serving import Site, answering, echoing, parse_answer, serving
 
 UPLOAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Edge-Gallery: 1\r\n"
@@ -342,9 +342,9 @@ def test_uploads_at_one_time_are_counted(parked: Park) -> None:
 
 def test_one_address_on_the_network_has_fewer_places_than_all_together(parked: Park) -> None:
     """Loopback and a proxy stand for many clients; a neighbour has connections_per_address."""
-    if not addresses():
+    if not addresses.reachable():
         pytest.skip("this machine has no network address")
-    host = addresses()[0]
+    host = addresses.reachable()[0]
     caps = Limits(
         connections=8, connections_per_address=3, uploads=3, uploads_per_address=1, drain_s=0.1
     )

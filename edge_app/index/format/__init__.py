@@ -1,0 +1,1 @@
+"""What lies in the index folder, byte by byte."""

@@ -14,119 +14,25 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from edge_app.config import MiB
 from edge_app.index.format.records import (
     GenerationRecord,
     ImageRecord,
-    Known,
-    RejectedRecord,
     RowRecord,
     State,
     ThumbPlace,
     image_record,
-    join_path,
     record_crc,
-    rejected_record,
-    storable,
     stored,
 )
-
-CATALOG = "catalog.db"  # its name in the index folder
-SCHEMA_VERSION = 1
-LARGEST = 2**63 - 1  # integer that SQLite can hold, or be asked for
-
-# A commit logs every page it touches, and the orders of listings are touched in as many places as
-# it has images. With SQLite's own 4,096 and 1,000 pages a run writes 1.5 times what it must, with
-# these 1.3 times (docs/small-devices.md); listings take 5 % longer.
-_PAGE_BYTES = 1024
-_LOG_BYTES = 64 * MiB  # of log, before it is written into the catalogue
-
-SCHEMA = """
-CREATE TABLE state (               -- one record
-    root BLOB NOT NULL,            -- library root when last opened for writing, absolute
-    generation INTEGER NOT NULL,   -- the one readers answer from
-    last_generation INTEGER NOT NULL, -- neither of these numbers is ever used twice
-    last_image INTEGER NOT NULL,
-    thumbs_generation INTEGER NOT NULL,
-    thumbs_bytes INTEGER NOT NULL, -- committed length of thumbs-<thumbs_generation>.bin
-    openings INTEGER NOT NULL,     -- counted so that each opening commits something, see session.py
-    crc INTEGER NOT NULL
-);
-CREATE TABLE generations (
-    generation INTEGER PRIMARY KEY,
-    model TEXT NOT NULL,           -- embed.ModelIdentity as JSON
-    tiles INTEGER NOT NULL,        -- vectors per row in tiles-<generation>.f32; 0: no such file
-    rows INTEGER NOT NULL,         -- committed rows, dead ones included
-    live INTEGER NOT NULL,
-    crc INTEGER NOT NULL
-);
-CREATE TABLE folders (id INTEGER PRIMARY KEY, folder BLOB NOT NULL UNIQUE);
-CREATE TABLE formats (id INTEGER PRIMARY KEY, format TEXT NOT NULL UNIQUE);
-CREATE TABLE images (
-    id INTEGER PRIMARY KEY,        -- never reused: state.last_image counts
-    folder_id INTEGER NOT NULL REFERENCES folders,
-    format_id INTEGER NOT NULL REFERENCES formats,
-    name BLOB NOT NULL,
-    name_key BLOB NOT NULL,        -- sorts as people read: case folded, numbers by value
-    size_bytes INTEGER NOT NULL,
-    mtime_ns NOT NULL,             -- text from the year 2262 on, where integers end
-    content BLOB NOT NULL,         -- BLAKE2b-128 of the file
-    twin INTEGER NOT NULL,         -- first 8 bytes of content as a signed integer
-    width_px INTEGER NOT NULL,
-    height_px INTEGER NOT NULL,
-    orientation INTEGER NOT NULL,  -- 0 landscape, 1 portrait, 2 square
-    ratio INTEGER NOT NULL,        -- width_px * 100 / height_px, rounded
-    taken_at INTEGER NOT NULL,
-    taken_from TEXT NOT NULL,
-    camera TEXT,
-    offline INTEGER NOT NULL,
-    thumb_offset INTEGER NOT NULL,
-    thumb_bytes INTEGER NOT NULL,  -- 0: no thumbnail, the next run makes one
-    thumb_crc INTEGER NOT NULL,
-    crc INTEGER NOT NULL,
-    UNIQUE (folder_id, name)
-);
--- Each order of a listing has an index that also answers every filter without touching images.
-CREATE INDEX images_by_date ON images
-    (taken_at, id, folder_id, format_id, orientation, ratio);
-CREATE INDEX images_by_name ON images
-    (name_key, id, folder_id, format_id, orientation, ratio, taken_at);
-CREATE INDEX images_by_folder ON images
-    (folder_id, name_key, id, format_id, orientation, ratio, taken_at);
-CREATE INDEX images_offline ON images (id) WHERE offline;
-CREATE TABLE rows (                -- live rows only: a row without a record is dead
-    generation INTEGER NOT NULL,
-    row INTEGER NOT NULL,
-    image_id INTEGER NOT NULL,
-    vector_crc INTEGER NOT NULL,
-    code_crc INTEGER NOT NULL,
-    tiles_crc INTEGER NOT NULL,    -- 0 where the generation has no tiles
-    crc INTEGER NOT NULL,
-    PRIMARY KEY (generation, row)
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX rows_by_image ON rows (image_id, generation);
-CREATE TABLE rejected (
-    path BLOB PRIMARY KEY,
-    size_bytes INTEGER NOT NULL,
-    mtime_ns NOT NULL,             -- text from the year 2262 on, where integers end
-    reason TEXT NOT NULL,
-    crc INTEGER NOT NULL
-) WITHOUT ROWID;
-"""
-
-
-STORED_COLUMNS = """
-    images.id, folder, format, name, name_key, size_bytes, mtime_ns, content, twin, width_px,
-    height_px, orientation, ratio, taken_at, taken_from, camera, offline, thumb_offset,
-    thumb_bytes, thumb_crc
-"""
-IMAGE_COLUMNS = """
-    images.id, folder, name, size_bytes, mtime_ns, content, width_px, height_px, format,
-    taken_at, taken_from, camera, offline, thumb_offset, thumb_bytes, thumb_crc
-"""
-IMAGE_TABLES = """
-    images LEFT JOIN folders ON folders.id = folder_id LEFT JOIN formats ON formats.id = format_id
-"""
+from edge_app.index.format.schema import (
+    IMAGE_COLUMNS,
+    IMAGE_TABLES,
+    LARGEST,
+    LOG_BYTES,
+    PAGE_BYTES,
+    SCHEMA,
+    SCHEMA_VERSION,
+)
 
 
 class Catalog:
@@ -154,7 +60,7 @@ class Catalog:
         catalog = cls(connection)
         try:
             connection.execute("PRAGMA synchronous = FULL")
-            log_pages = _LOG_BYTES // catalog._value("PRAGMA page_size")
+            log_pages = LOG_BYTES // catalog.value("PRAGMA page_size")
             connection.execute(f"PRAGMA wal_autocheckpoint = {log_pages}")
             catalog.schema_version()
         except BaseException:
@@ -166,7 +72,7 @@ class Catalog:
     def create(cls, path: Path) -> None:
         """Make a new file that holds an empty catalogue, complete without its log."""
         with closing(cls.connect(path, "mode=rwc")) as catalog:
-            catalog.connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+            catalog.connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             catalog._lay_out()
             # Last: what is in a log would be lost if this file alone got its final name.
             catalog.connection.execute("PRAGMA journal_mode = WAL")
@@ -197,7 +103,7 @@ class Catalog:
 
     def schema_version(self) -> int:
         """Of the file that is open."""
-        return int(self._value("PRAGMA user_version"))
+        return int(self.value("PRAGMA user_version"))
 
     def schema(self) -> set[tuple[str, str, str | None]]:
         """Every table and index, with the SQL that made it."""
@@ -205,7 +111,7 @@ class Catalog:
 
     def data_version(self) -> int:
         """Changes when another connection has committed."""
-        return int(self._value("PRAGMA data_version"))
+        return int(self.value("PRAGMA data_version"))
 
     # --- what readers and the writer ask -------------------------------------------------------
 
@@ -255,17 +161,6 @@ class Catalog:
         )
         return [image_record(row) for row in rows]
 
-    def sample(self, count: int) -> list[tuple[str, int, bytes]]:
-        """Path, size in bytes and fingerprint of about `count` images, spread over the index."""
-        step = max(1, self._value("SELECT count(*) FROM images") // count)
-        rows = self.connection.execute(
-            """SELECT folder, name, size_bytes, content
-               FROM images JOIN folders ON folders.id = folder_id
-               WHERE images.id % ? = 0 LIMIT ?""",
-            (step, count),
-        )
-        return [(join_path(folder, name), size, content) for folder, name, size, content in rows]
-
     def columns(self, generation: int) -> Iterator[tuple[int, int, int, int, int]]:
         """(row, image id, taken_at, folder << 16 | format << 8 | orientation, twin) of live rows.
 
@@ -286,66 +181,14 @@ class Catalog:
     def formats(self) -> dict[int, str]:
         return dict(self.connection.execute("SELECT id, format FROM formats ORDER BY id"))
 
-    def known(self, generation: int) -> dict[str, Known]:
-        """Every image by path, as the indexer sees it when writing `generation`."""
-        rows = self.connection.execute(
-            """SELECT folder, name, images.id, size_bytes, mtime_ns, content, offline,
-                      rows.row IS NOT NULL AND thumb_bytes > 0
-               FROM images JOIN folders ON folders.id = folder_id
-               LEFT JOIN rows ON rows.image_id = images.id AND rows.generation = ?""",
-            (generation,),
-        )
-        return {
-            join_path(folder, name): Known(
-                id, size_bytes, int(mtime_ns), content, bool(offline), bool(embedded)
-            )
-            for folder, name, id, size_bytes, mtime_ns, content, offline, embedded in rows
-        }
-
-    def rejected(self) -> dict[str, RejectedRecord]:
-        rows = self.connection.execute("SELECT path, size_bytes, mtime_ns, reason FROM rejected")
-        records = map(rejected_record, rows)
-        return {record.path: record for record in records}
-
-    def embedded(self, generation: int) -> list[tuple[int, bytes, int]]:
-        """(size in bytes, fingerprint, id) of every image with a row and a thumbnail."""
-        return self.connection.execute(
-            """SELECT size_bytes, content, images.id
-               FROM rows JOIN images ON images.id = image_id
-               WHERE generation = ? AND thumb_bytes > 0""",
-            (generation,),
-        ).fetchall()
-
-    def verified(self, id: int, generation: int) -> tuple[ImageRecord, RowRecord] | None:
-        """An image and its row; None if a record of them is missing or differs from its CRC."""
-        image = self.connection.execute(
-            f"SELECT {STORED_COLUMNS}, images.crc FROM {IMAGE_TABLES} WHERE images.id = ?", (id,)
-        ).fetchone()
-        row = self.connection.execute(
-            "SELECT * FROM rows WHERE image_id = ? AND generation = ?", (id, generation)
-        ).fetchone()
-        for record in (image, row):
-            if record is None or record_crc(record[:-1]) != record[-1]:
-                return None
-        found = self.image(id)
-        return (found, RowRecord(*row[:-1])) if found else None
-
-    def count_rows(self, generation: int) -> int:
-        """Live rows of a generation, counted."""
-        sql = "SELECT count(*) FROM rows WHERE generation = ?"
-        return int(self.connection.execute(sql, (generation,)).fetchone()[0])
-
-    def live_thumb_bytes(self) -> int:
-        return int(self._value("SELECT coalesce(sum(thumb_bytes), 0) FROM images"))
-
     # --- what only the writer does, inside a transaction ---------------------------------------
 
     def set_state(self, state: State) -> None:
         self.connection.execute("DELETE FROM state")
-        self._insert("state", astuple(state))
+        self.insert("state", astuple(state))
 
     def put_generation(self, record: GenerationRecord) -> None:
-        self._insert("generations", astuple(record))
+        self.insert("generations", astuple(record))
 
     def drop_generation(self, generation: int) -> None:
         self.connection.execute("DELETE FROM rows WHERE generation = ?", (generation,))
@@ -358,32 +201,14 @@ class Catalog:
         folder_id = self._id_of("folders", "folder", folder)
         format_id = self._id_of("formats", "format", format)
         self.drop_image(id)
-        self._insert("images", (id, folder_id, format_id, *facts), crc=record_crc(values))
+        self.insert("images", (id, folder_id, format_id, *facts), crc=record_crc(values))
 
     def drop_image(self, id: int) -> None:
-        """Forget an image; its rows are `drop_rows`'s business."""
+        """Forget an image; its rows are the business of `write.known.drop_rows`."""
         self.connection.execute("DELETE FROM images WHERE id = ?", (id,))
 
     def put_row(self, record: RowRecord) -> None:
-        self._insert("rows", astuple(record))
-
-    def drop_rows(self, image_id: int, generation: int | None = None) -> list[int]:
-        """Make an image's rows dead, in all generations or one; the generations that held one."""
-        rows = self.connection.execute(
-            """DELETE FROM rows WHERE image_id = ?1 AND (?2 IS NULL OR generation = ?2)
-               RETURNING generation""",
-            (image_id, generation),
-        )
-        return [number for (number,) in rows]
-
-    def put_rejected(self, record: RejectedRecord) -> None:
-        # A reason may quote a name that is not UTF-8, which SQLite can't hold as text.
-        reason = record.reason.encode(errors="replace").decode()
-        blob = os.fsencode(record.path)
-        self._insert("rejected", (blob, record.size_bytes, storable(record.mtime_ns), reason))
-
-    def drop_rejected(self, path: str) -> None:
-        self.connection.execute("DELETE FROM rejected WHERE path = ?", (os.fsencode(path),))
+        self.insert("rows", astuple(record))
 
     # --- small change ---------------------------------------------------------------------------
 
@@ -392,9 +217,10 @@ class Catalog:
             for statement in SCHEMA.split(";\n"):
                 self.connection.execute(statement)
             self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            self._insert("state", astuple(State(b"", 0, 0, 0, 0, 0, 0)))
+            self.insert("state", astuple(State(b"", 0, 0, 0, 0, 0, 0)))
 
-    def _insert(self, table: str, values: Iterable[Any], crc: int | None = None) -> None:
+    def insert(self, table: str, values: Iterable[Any], crc: int | None = None) -> None:
+        """A record and its CRC, over `values` unless `crc` is given."""
         values = tuple(values)
         crc = record_crc(values) if crc is None else crc
         marks = ",".join("?" * (len(values) + 1))
@@ -421,5 +247,6 @@ class Catalog:
             raise sqlite3.DatabaseError(f"no answer to {sql!r}")
         return row
 
-    def _value(self, sql: str) -> Any:
+    def value(self, sql: str) -> Any:
+        """The first value of the first row."""
         return self._row(sql)[0]

@@ -6,7 +6,7 @@ Row i of every per-row file of a generation belongs to the same image.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from math import prod
 
 from edge_app.errors import StoreError
@@ -39,11 +39,6 @@ def identity_of(record: GenerationRecord) -> ModelIdentity:
             f"the catalogue's record of generation {record.generation} is damaged; "
             "`check --repair` settles it"
         ) from None
-
-
-def comparable(one: ModelIdentity, other: ModelIdentity) -> bool:
-    """Whether embeddings of both may be compared; a renamed model file is the same model."""
-    return replace(one, name=other.name) == other
 
 
 def columns(record: GenerationRecord) -> list[Column]:

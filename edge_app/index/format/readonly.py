@@ -11,7 +11,8 @@ from pathlib import Path
 
 from edge_app.config import MiB
 from edge_app.errors import StoreError
-from edge_app.index.format.catalog import CATALOG, Catalog
+from edge_app.index.format.catalog import Catalog
+from edge_app.index.format.schema import CATALOG
 
 _COPY_BYTES = 256 * MiB  # of catalogue, at most, copied off read-only media: a million images
 

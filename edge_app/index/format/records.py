@@ -176,3 +176,6 @@ def rejected_record(columns: tuple[Any, ...]) -> RejectedRecord:
     """A RejectedRecord from a selection of all its columns."""
     path, size_bytes, mtime_ns, reason = columns
     return RejectedRecord(os.fsdecode(path), size_bytes, int(mtime_ns), reason)
+
+
+ORIENTATIONS = ("landscape", "portrait", "square")  # a name's place is its code in a snapshot

@@ -1,0 +1,1 @@
+"""One consistent view of the index while others write."""

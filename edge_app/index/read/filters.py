@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.errors import UsageError
+from edge_app.index.format.records import ORIENTATIONS
 
 if TYPE_CHECKING:
     from edge_app.index.read.snapshot import Snapshot
-
-ORIENTATIONS = ("landscape", "portrait", "square")  # a name's place is its code in a snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.errors import UsageError
-from edge_app.index.format.catalog import LARGEST, Catalog
-from edge_app.index.format.records import ImageRecord, RejectedRecord, name_key, rejected_record
-from edge_app.index.read.filters import ORIENTATIONS, Filter
+from edge_app.index.format.catalog import Catalog
+from edge_app.index.format.records import (
+    ORIENTATIONS,
+    ImageRecord,
+    RejectedRecord,
+    name_key,
+    rejected_record,
+)
+from edge_app.index.format.schema import LARGEST
+from edge_app.index.read.filters import Filter
 
 T = TypeVar("T")
 SORTS = ("date", "name", "folder")  # each also with a "-" before it: the other way round

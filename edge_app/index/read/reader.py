@@ -15,15 +15,16 @@ from typing import Any, TypeVar
 
 from edge_app.errors import NotFoundError, StoreError
 from edge_app.index.format.appendfile import AppendFile
-from edge_app.index.format.catalog import CATALOG, SCHEMA_VERSION, Catalog
+from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import thumbs_header, thumbs_name
 from edge_app.index.format.readonly import open_for_reading, signature
+from edge_app.index.format.recognise import recognise
 from edge_app.index.format.records import ImageRecord, RejectedRecord
+from edge_app.index.format.schema import CATALOG, SCHEMA_VERSION
 from edge_app.index.read import listing
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.listing import Counts, Facets, Layout, Page
 from edge_app.index.read.snapshot import Snapshot, load_snapshot
-from edge_app.index.write.session import recognise
 
 T = TypeVar("T")
 _COUNTS = 100  # kept until the index changes, so that a filter a visitor makes up costs little

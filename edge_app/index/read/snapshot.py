@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from edge_app.errors import NotFoundError, StoreError
 from edge_app.index.format.appendfile import HEADER_BYTES, AppendFile
-from edge_app.index.format.catalog import LARGEST, Catalog
+from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import Column, columns, identity_of
+from edge_app.index.format.schema import LARGEST
 from edge_app.model.card import ModelIdentity
 
 BAR = 4.0  # taken off a cosine it leaves less than any cosine is

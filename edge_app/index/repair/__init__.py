@@ -1,0 +1,1 @@
+"""Finds damage in an index and clears it away."""

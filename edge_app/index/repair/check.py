@@ -18,17 +18,12 @@ from typing import Any
 
 from edge_app.errors import StoreError
 from edge_app.index.format.appendfile import AppendFile, Header
-from edge_app.index.format.catalog import (
-    CATALOG,
-    IMAGE_TABLES,
-    SCHEMA_VERSION,
-    STORED_COLUMNS,
-    Catalog,
-)
+from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import columns, thumbs_header, thumbs_name
 from edge_app.index.format.locking import errors_translated, lock
 from edge_app.index.format.readonly import open_for_reading
 from edge_app.index.format.records import GenerationRecord, join_path, record_crc
+from edge_app.index.format.schema import CATALOG, IMAGE_TABLES, SCHEMA_VERSION, STORED_COLUMNS
 from edge_app.index.repair import clear as cures
 from edge_app.index.write.session import open_catalog
 

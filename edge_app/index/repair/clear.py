@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge_app.index.format.appendfile import AppendFile, Header, sync_folder
-from edge_app.index.format.catalog import CATALOG, Catalog
+from edge_app.index.format.catalog import Catalog
+from edge_app.index.format.schema import CATALOG
+from edge_app.index.write import known
 
 Cure = Callable[[Catalog], object]
 
@@ -19,12 +21,14 @@ def apply(catalog: Catalog, cures: Iterable[Cure]) -> None:
         for cure in cures:
             cure(catalog)
         for record in catalog.generations().values():
-            catalog.put_generation(replace(record, live=catalog.count_rows(record.generation)))
+            catalog.put_generation(
+                replace(record, live=known.count_rows(catalog, record.generation))
+            )
 
 
 def forget_image(catalog: Catalog, id: int) -> None:
     """The next run finds the file and takes it for a new one."""
-    catalog.drop_rows(id)
+    known.drop_rows(catalog, id)
     catalog.drop_image(id)
 
 

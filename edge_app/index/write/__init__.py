@@ -1,0 +1,1 @@
+"""Everything that a commit returned for survives a power cut."""

@@ -13,6 +13,7 @@ from edge_app.index.format import codes
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import columns
 from edge_app.index.format.records import ImageRecord, RejectedRecord, RowRecord
+from edge_app.index.write import known
 from edge_app.index.write.batch import Batch, Moved, NewImage
 from edge_app.index.write.session import OpenIndex
 
@@ -35,7 +36,7 @@ def commit(index: OpenIndex, batch: Batch) -> list[int]:
             change.remove(id)
         change.move(batch.moved)
         for path in batch.forgotten:
-            index.catalog.drop_rejected(path)
+            known.drop_rejected(index.catalog, path)
         for record in batch.rejected:
             change.reject(record)
         for id in batch.offline:
@@ -109,7 +110,7 @@ class _Change:
         if offset is None:
             offset = self.state.thumbs_bytes
             self.state = replace(self.state, thumbs_bytes=offset + thumb.size_bytes)
-        self._catalog.drop_rejected(image.path)
+        known.drop_rejected(self._catalog, image.path)
         self._catalog.put_image(
             ImageRecord(
                 id=id,
@@ -145,7 +146,7 @@ class _Change:
         image = self._catalog.image_at(record.path)
         if image:
             self.remove(image.id)
-        self._catalog.put_rejected(record)
+        known.put_rejected(self._catalog, record)
 
     def move(self, moved: list[Moved]) -> None:
         """All at once, as two images may have changed places."""
@@ -158,7 +159,7 @@ class _Change:
             overwritten = self._catalog.image_at(move.path)
             if overwritten:
                 self.remove(overwritten.id)
-            self._catalog.drop_rejected(move.path)
+            known.drop_rejected(self._catalog, move.path)
             from_file = image.taken_from == "file"
             self._catalog.put_image(
                 replace(
@@ -186,7 +187,7 @@ class _Change:
         self._catalog.set_state(self.state)
 
     def _drop_rows(self, id: int, generation: int | None = None) -> None:
-        self._live.subtract(self._catalog.drop_rows(id, generation))
+        self._live.subtract(known.drop_rows(self._catalog, id, generation))
 
 
 def _seconds(mtime_ns: int) -> int:

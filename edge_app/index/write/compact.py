@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from edge_app.index.format.generation import columns, thumbs_header, thumbs_name
 from edge_app.index.format.records import ImageRecord, RowRecord
+from edge_app.index.write import known
 from edge_app.index.write.session import OpenIndex
 
 _RECORDS = 1024  # fetched at a time
@@ -20,7 +21,7 @@ def compact(index: OpenIndex, dead_fraction: float) -> None:
     """Rewrite rows, thumbnails or both where more than `dead_fraction` of the file is dead."""
     if index.record.rows - index.record.live > dead_fraction * index.record.rows:
         _compact_rows(index)
-    live_bytes = index.catalog.live_thumb_bytes()
+    live_bytes = known.live_thumb_bytes(index.catalog)
     if index.state.thumbs_bytes - live_bytes > dead_fraction * index.state.thumbs_bytes:
         _compact_thumbs(index, live_bytes)
 

@@ -12,12 +12,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from edge_app.errors import EdgeAppError, StoreError
+from edge_app.errors import StoreError
 from edge_app.index.format.appendfile import AppendFile, Header, sync_folder
-from edge_app.index.format.catalog import CATALOG, SCHEMA_VERSION, Catalog
+from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import (
     columns,
-    comparable,
     file_names,
     identity_of,
     is_generation_file,
@@ -25,12 +24,10 @@ from edge_app.index.format.generation import (
     thumbs_header,
     thumbs_name,
 )
+from edge_app.index.format.recognise import recognise
 from edge_app.index.format.records import GenerationRecord, State
-from edge_app.library.originals import fingerprint_at
-from edge_app.model.card import ModelIdentity
-
-_SAMPLE_FILES = 64  # looked up to recognise a library that has been moved ...
-_SAMPLE_CONTENTS = 8  # ... and of those so many are read
+from edge_app.index.format.schema import CATALOG, SCHEMA_VERSION
+from edge_app.model.card import ModelIdentity, comparable
 
 
 def open_catalog(index: Path) -> Catalog:
@@ -217,43 +214,3 @@ class OpenIndex:
                 raise StoreError(
                     f"{file.path} is shorter than the catalogue says; `check --repair` settles it"
                 )
-
-
-def recognise(index: Path, catalog: Catalog, root: Path) -> None:
-    """Refuse the index of another library; accept the same one at another place, or on another
-    machine, where times may differ.
-
-    StoreError says what differs and which option settles it.
-    """
-    indexed = catalog.state().root
-    if indexed == os.fsencode(root):
-        return
-    sample = catalog.sample(_SAMPLE_FILES)
-    there = [(path, content) for path, size, content in sample if _has_size(root / path, size)]
-    settled = "choose another folder with --index, or remove this one"
-    if len(there) * 2 < len(sample):
-        raise StoreError(
-            f"{index} is the index of {os.fsdecode(indexed)}: of {len(sample)} files looked up in "
-            f"{root}, {len(there)} are the same; {settled}"
-        )
-    read = there[:: max(1, len(there) // _SAMPLE_CONTENTS)]
-    equal = sum(_has_content(root, path, content) for path, content in read)
-    if equal * 2 < len(read):
-        raise StoreError(
-            f"{index} is the index of {os.fsdecode(indexed)}: files in {root} have the same names "
-            f"and sizes, but of {len(read)} that were read, {equal} hold the same; {settled}"
-        )
-
-
-def _has_size(path: Path, size_bytes: int) -> bool:
-    try:
-        return path.lstat().st_size == size_bytes
-    except OSError:
-        return False
-
-
-def _has_content(root: Path, path: str, content: bytes) -> bool:
-    try:
-        return fingerprint_at(root, path) == content
-    except EdgeAppError:
-        return False

@@ -18,6 +18,7 @@ from edge_app.errors import DiskFullError, StoreError
 from edge_app.index.format.appendfile import make_folder
 from edge_app.index.format.locking import errors_translated, lock
 from edge_app.index.format.records import Known, RejectedRecord
+from edge_app.index.write import known
 from edge_app.index.write.batch import Batch
 from edge_app.index.write.commit import commit, need_bytes
 from edge_app.index.write.compact import compact
@@ -82,12 +83,12 @@ class Writer:
     def known(self) -> dict[str, Known]:
         """Every image in the catalogue, by path."""
         with self._using() as index:
-            return index.catalog.known(index.record.generation)
+            return known.known(index.catalog, index.record.generation)
 
     def rejected(self) -> dict[str, RejectedRecord]:
         """Every rejected file, by path."""
         with self._using() as index:
-            return index.catalog.rejected()
+            return known.rejected(index.catalog)
 
     def commit(self, batch: Batch) -> list[int]:
         """Make a batch part of the index, durably; the ids of `batch.images` in their order.

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.records import ImageRecord, RejectedRecord, RowRecord, name_key
+from edge_app.index.write import known
 
 IMAGE = ImageRecord(
     id=1,
@@ -68,7 +69,7 @@ def test_any_name_round_trips_as_bytes(folders: list[str], name: str) -> None:
     with closing(Catalog.empty()) as catalog:
         put(catalog, image)
         assert catalog.image_at(image.path) == image
-        assert [*catalog.known(1)] == [image.path]
+        assert [*known.known(catalog, 1)] == [image.path]
 
 
 def test_putting_an_image_again_replaces_it(catalog: Catalog) -> None:
@@ -96,7 +97,7 @@ def test_known_says_whether_an_image_is_embedded_in_a_generation(catalog: Catalo
         catalog.put_row(RowRecord(5, 0, 1, 11, 12, 0))
         catalog.put_row(RowRecord(6, 0, 2, 21, 22, 0))
         catalog.put_row(RowRecord(5, 1, 3, 31, 32, 0))
-    embedded = {path for path, known in catalog.known(5).items() if known.embedded}
+    embedded = {path for path, file in known.known(catalog, 5).items() if file.embedded}
     assert embedded == {IMAGE.path}, "no row in generation 5, or no thumbnail"
 
 
@@ -105,16 +106,16 @@ def test_dropping_rows_names_the_generations_that_had_one(catalog: Catalog) -> N
     with catalog.transaction():
         catalog.put_row(RowRecord(5, 0, 1, 11, 12, 0))
         catalog.put_row(RowRecord(6, 0, 1, 11, 12, 0))
-        assert catalog.drop_rows(1, 6) == [6]
-        assert catalog.drop_rows(1) == [5]
-        assert catalog.drop_rows(1) == []
+        assert known.drop_rows(catalog, 1, 6) == [6]
+        assert known.drop_rows(catalog, 1) == [5]
+        assert known.drop_rows(catalog, 1) == []
 
 
 def test_a_reason_may_quote_a_name_that_is_not_text(catalog: Catalog) -> None:
     path = os.fsdecode(b"bad\xff.jpg")
     with catalog.transaction():
-        catalog.put_rejected(RejectedRecord(path, 1, 2, f"can't read {path}"))
-    assert catalog.rejected() == {path: RejectedRecord(path, 1, 2, "can't read bad?.jpg")}
+        known.put_rejected(catalog, RejectedRecord(path, 1, 2, f"can't read {path}"))
+    assert known.rejected(catalog) == {path: RejectedRecord(path, 1, 2, "can't read bad?.jpg")}
 
 
 def test_a_failed_transaction_leaves_nothing(catalog: Catalog) -> None:

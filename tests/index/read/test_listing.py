@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from edge_app.errors import UsageError
-from edge_app.index.format.records import ImageRecord, RejectedRecord, name_key
-from edge_app.index.read.filters import ORIENTATIONS, Filter
+from edge_app.index.format.records import ORIENTATIONS, ImageRecord, RejectedRecord, name_key
+from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.batch import Batch
 from tests.indexes import new_image, writer_of

@@ -11,8 +11,8 @@ import pytest
 
 from edge_app.errors import LockedError, StoreError
 from edge_app.index.format.appendfile import HEADER_BYTES
-from edge_app.index.format.catalog import CATALOG
 from edge_app.index.format.records import RejectedRecord
+from edge_app.index.format.schema import CATALOG
 from edge_app.index.read.reader import Reader
 from edge_app.index.repair.check import check, repair
 from edge_app.index.write.batch import Batch

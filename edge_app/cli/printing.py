@@ -1,0 +1,84 @@
+"""How commands print: progress, a summary, matches."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any, Self
+
+from tqdm import tqdm
+
+from edge_app.api.views import text_of
+from edge_app.indexing.plan import IndexReport, Progress
+from edge_app.search.exact import Match
+from edge_app.search.gallery import Gallery
+
+COUNTED = (
+    "imported", "added", "updated", "moved", "removed", "offline", "rejected", "unchanged"
+)  # fmt: skip
+
+
+def summary(report: IndexReport) -> str:
+    counts = ", ".join(
+        f"{getattr(report, name)} {name}" for name in COUNTED if getattr(report, name)
+    )
+    rate = f", {report.images_per_s:.1f} images/s" if report.images_per_s else ""
+    return f"{counts or 'nothing to do'} in {report.seconds:.1f} s{rate}"
+
+
+class ProgressLine:
+    """Shows an index run: JSON lines for a program, a bar on a terminal, else nothing."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._bar: tqdm | None = None
+        self._shown = ""  # the state that the bar is of
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, progress: Progress) -> None:
+        if self._as_json:
+            print(json.dumps({"progress": progress.as_json()}), flush=True)
+        elif progress.state != "scanning" and progress.total:
+            if self._bar is None or self._shown != progress.state:
+                self.__exit__()
+                self._bar = tqdm(
+                    desc=progress.state, total=progress.total, unit="image", disable=None
+                )
+                self._shown = progress.state
+            self._bar.update(progress.done - self._bar.n)
+
+
+def print_answer(
+    gallery: Gallery, query: Sequence[str], matches: Sequence[Match], options: Namespace
+) -> None:
+    named = query[0] if len(query) == 1 else list(query)
+    rows = [_row(gallery, match, options.collapse) for match in matches]
+    if options.json:
+        print(json.dumps({"query": named, "matches": rows}))
+    elif options.csv:
+        writer = csv.writer(sys.stdout)
+        for rank, row in enumerate(rows, 1):
+            writer.writerow([" ".join(query), rank, row["id"], row["score"], row["path"]])
+    else:
+        print(f"{' '.join(query)}:")
+        for row in rows:
+            more = f"  (+{len(row['folded'])})" if row.get("folded") else ""
+            print(f"  {row['score']:.4f}  {row['path']}{more}")
+
+
+def _row(gallery: Gallery, match: Match, collapse: bool) -> dict[str, Any]:
+    row = {
+        "id": match.id,
+        "path": text_of(gallery.reader.image(match.id).path),
+        "score": round(match.score, 7),
+    }
+    return row | ({"folded": list(match.folded)} if collapse else {})

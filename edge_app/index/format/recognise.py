@@ -1,0 +1,68 @@
+"""Tells the index of this library from that of another, by its photos."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edge_app.errors import EdgeAppError, StoreError
+from edge_app.index.format.catalog import Catalog
+from edge_app.index.format.records import join_path
+from edge_app.library.originals import fingerprint_at
+
+_SAMPLE_FILES = 64  # looked up to recognise a library that has been moved ...
+
+
+_SAMPLE_CONTENTS = 8  # ... and of those so many are read
+
+
+def recognise(index: Path, catalog: Catalog, root: Path) -> None:
+    """Refuse the index of another library; accept the same one at another place, or on another
+    machine, where times may differ.
+
+    StoreError says what differs and which option settles it.
+    """
+    indexed = catalog.state().root
+    if indexed == os.fsencode(root):
+        return
+    sample = _sample(catalog, _SAMPLE_FILES)
+    there = [(path, content) for path, size, content in sample if _has_size(root / path, size)]
+    settled = "choose another folder with --index, or remove this one"
+    if len(there) * 2 < len(sample):
+        raise StoreError(
+            f"{index} is the index of {os.fsdecode(indexed)}: of {len(sample)} files looked up in "
+            f"{root}, {len(there)} are the same; {settled}"
+        )
+    read = there[:: max(1, len(there) // _SAMPLE_CONTENTS)]
+    equal = sum(_has_content(root, path, content) for path, content in read)
+    if equal * 2 < len(read):
+        raise StoreError(
+            f"{index} is the index of {os.fsdecode(indexed)}: files in {root} have the same names "
+            f"and sizes, but of {len(read)} that were read, {equal} hold the same; {settled}"
+        )
+
+
+def _has_size(path: Path, size_bytes: int) -> bool:
+    try:
+        return path.lstat().st_size == size_bytes
+    except OSError:
+        return False
+
+
+def _has_content(root: Path, path: str, content: bytes) -> bool:
+    try:
+        return fingerprint_at(root, path) == content
+    except EdgeAppError:
+        return False
+
+
+def _sample(catalog: Catalog, count: int) -> list[tuple[str, int, bytes]]:
+    """Path, size in bytes and fingerprint of about `count` images, spread over the index."""
+    step = max(1, catalog.value("SELECT count(*) FROM images") // count)
+    rows = catalog.connection.execute(
+        """SELECT folder, name, size_bytes, content
+           FROM images JOIN folders ON folders.id = folder_id
+           WHERE images.id % ? = 0 LIMIT ?""",
+        (step, count),
+    )
+    return [(join_path(folder, name), size, content) for folder, name, size, content in rows]

@@ -1,0 +1,97 @@
+"""What the catalogue knows of files: asked and told by whoever brings the index up to date."""
+
+from __future__ import annotations
+
+import os
+
+from edge_app.index.format.catalog import Catalog
+from edge_app.index.format.records import (
+    ImageRecord,
+    Known,
+    RejectedRecord,
+    RowRecord,
+    join_path,
+    record_crc,
+    rejected_record,
+    storable,
+)
+from edge_app.index.format.schema import IMAGE_TABLES, STORED_COLUMNS
+
+
+def known(catalog: Catalog, generation: int) -> dict[str, Known]:
+    """Every image by path, as the indexer sees it when writing `generation`."""
+    rows = catalog.connection.execute(
+        """SELECT folder, name, images.id, size_bytes, mtime_ns, content, offline,
+                  rows.row IS NOT NULL AND thumb_bytes > 0
+           FROM images JOIN folders ON folders.id = folder_id
+           LEFT JOIN rows ON rows.image_id = images.id AND rows.generation = ?""",
+        (generation,),
+    )
+    return {
+        join_path(folder, name): Known(
+            id, size_bytes, int(mtime_ns), content, bool(offline), bool(embedded)
+        )
+        for folder, name, id, size_bytes, mtime_ns, content, offline, embedded in rows
+    }
+
+
+def rejected(catalog: Catalog) -> dict[str, RejectedRecord]:
+    rows = catalog.connection.execute("SELECT path, size_bytes, mtime_ns, reason FROM rejected")
+    records = map(rejected_record, rows)
+    return {record.path: record for record in records}
+
+
+def embedded(catalog: Catalog, generation: int) -> list[tuple[int, bytes, int]]:
+    """(size in bytes, fingerprint, id) of every image with a row and a thumbnail."""
+    return catalog.connection.execute(
+        """SELECT size_bytes, content, images.id
+           FROM rows JOIN images ON images.id = image_id
+           WHERE generation = ? AND thumb_bytes > 0""",
+        (generation,),
+    ).fetchall()
+
+
+def verified(catalog: Catalog, id: int, generation: int) -> tuple[ImageRecord, RowRecord] | None:
+    """An image and its row; None if a record of them is missing or differs from its CRC."""
+    image = catalog.connection.execute(
+        f"SELECT {STORED_COLUMNS}, images.crc FROM {IMAGE_TABLES} WHERE images.id = ?", (id,)
+    ).fetchone()
+    row = catalog.connection.execute(
+        "SELECT * FROM rows WHERE image_id = ? AND generation = ?", (id, generation)
+    ).fetchone()
+    for record in (image, row):
+        if record is None or record_crc(record[:-1]) != record[-1]:
+            return None
+    found = catalog.image(id)
+    return (found, RowRecord(*row[:-1])) if found else None
+
+
+def count_rows(catalog: Catalog, generation: int) -> int:
+    """Live rows of a generation, counted."""
+    sql = "SELECT count(*) FROM rows WHERE generation = ?"
+    return int(catalog.connection.execute(sql, (generation,)).fetchone()[0])
+
+
+def live_thumb_bytes(catalog: Catalog) -> int:
+    return int(catalog.value("SELECT coalesce(sum(thumb_bytes), 0) FROM images"))
+
+
+def drop_rows(catalog: Catalog, image_id: int, generation: int | None = None) -> list[int]:
+    """Make an image's rows dead, in all generations or one; the generations that held one."""
+    rows = catalog.connection.execute(
+        """DELETE FROM rows WHERE image_id = ?1 AND (?2 IS NULL OR generation = ?2)
+           RETURNING generation""",
+        (image_id, generation),
+    )
+    return [number for (number,) in rows]
+
+
+def put_rejected(catalog: Catalog, record: RejectedRecord) -> None:
+    # A reason may quote a name that is not UTF-8, which SQLite can't hold as text.
+    reason = record.reason.encode(errors="replace").decode()
+    blob = os.fsencode(record.path)
+    catalog.insert("rejected", (blob, record.size_bytes, storable(record.mtime_ns), reason))
+
+
+def drop_rejected(catalog: Catalog, path: str) -> None:
+    catalog.connection.execute("DELETE FROM rejected WHERE path = ?", (os.fsencode(path),))

@@ -1,0 +1,87 @@
+"""What a run has to do, how far it is, and what it did."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from edge_app.index.format.records import Known, RejectedRecord
+from edge_app.library.scan import FoundFile, Scan
+
+
+@dataclass(slots=True)
+class IndexReport:
+    """What one run did, in files; `added + updated + moved + rejected + unchanged` is all found."""
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0  # same content under another name or time: the row was kept
+    removed: int = 0
+    offline: int = 0  # in the index, not found, and kept
+    rejected: int = 0  # can't be used, found so now or in an earlier run
+    unchanged: int = 0
+    imported: int = 0  # of the unchanged: their rows were taken over from another index before
+    seconds: float = 0.0
+    images_per_s: float = 0.0
+
+    @property
+    def found(self) -> int:
+        """Image files seen below the library root."""
+        return self.added + self.updated + self.moved + self.rejected + self.unchanged
+
+    def as_json(self) -> dict[str, float]:
+        """The object `index --json` ends with."""
+        return {key: round(value, 3) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is; `done` counts committed files only."""
+
+    state: str  # "scanning", "importing" or "indexing"
+    done: int = 0
+    total: int = 0
+    images_per_s: float = 0.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left at the present rate, None while there is none."""
+        return (self.total - self.done) / self.images_per_s if self.images_per_s else None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object `progress` of `index --json`, and `indexing` of /api/status."""
+        return asdict(self) | {"eta_s": self.eta_s}
+
+
+@dataclass(slots=True)
+class Plan:
+    """What differs between a library root and its index."""
+
+    to_read: list[FoundFile] = field(default_factory=list)  # new or changed
+    missing: dict[str, Known] = field(default_factory=dict)  # by path: in the index, not found
+    back_online: list[int] = field(default_factory=list)  # ids, found unchanged again
+    forgotten: list[str] = field(default_factory=list)  # rejected once, not found
+    unchanged: int = 0
+    still_rejected: int = 0
+
+
+def plan(found: Scan, known: dict[str, Known], rejected: dict[str, RejectedRecord]) -> Plan:
+    """Compare what was found with what the index knows. Size and time are compared for difference,
+    never for order: clocks jump."""
+    result = Plan()
+    for file in found.files:
+        old = known.get(file.path) or rejected.get(file.path)
+        if old is None or (old.size_bytes, old.mtime_ns) != (file.size_bytes, file.mtime_ns):
+            result.to_read.append(file)
+        elif isinstance(old, RejectedRecord):
+            result.still_rejected += 1
+        elif not old.embedded:
+            result.to_read.append(file)
+        else:
+            result.unchanged += 1
+            if old.offline:
+                result.back_online.append(old.id)
+    paths = {file.path for file in found.files}
+    result.missing = {path: old for path, old in known.items() if path not in paths}
+    result.forgotten = [path for path in rejected if path not in paths and not found.hides(path)]
+    return result

@@ -1,0 +1,70 @@
+"""One `index` run as a process of its own, and what it says of itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_app.config import Config, changes_of
+
+
+@dataclass(frozen=True, slots=True)
+class IndexingStatus:
+    """What the indexing process is doing, as /api/status shows it."""
+
+    state: str = "idle"  # idle, scanning, indexing or failed
+    done: int = 0
+    total: int = 0
+    images_per_s: float = 0.0
+    eta_s: float | None = None
+    message: str | None = None  # why it failed
+
+    def as_json(self) -> dict[str, object]:
+        """The object `indexing` of /api/status."""
+        return asdict(self)
+
+
+def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    """An `index` run with these settings in a process of its own; its output is lines of JSON."""
+    command = [sys.executable, "-m", "edge_app", "index", "--json"]
+    for name in ("gallery", "index", "model", "workers", "threads", "runtime", "delegate"):
+        value = getattr(config, name)
+        if value is not None:
+            command += [f"--{name}", str(value)]
+    command += ["--tiles"] * config.tiles + ["--delegate-optional"] * config.delegate_optional
+    for change in changes_of(config.limits):
+        command += ["--limit", change]
+    return subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        errors="replace",
+    )
+
+
+def progress_in(line: str) -> dict[str, Any] | None:
+    """What a line of an index run says of its progress; others speak of other things."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    return told.get("progress") if isinstance(told, dict) else None
+
+
+def ending(code: int) -> str:
+    """What happened to a process that could not say so itself."""
+    if code == -signal.SIGKILL:
+        return (
+            "the indexing process was killed, likely for want of memory: give the service more, "
+            "or make the index on another machine (docs/workstation.md)"
+        )
+    return f"the indexing process ended with {code}"
