@@ -45,7 +45,7 @@ faults: $(TEST)/ready $(MODEL)
 	FAULTS=long $(TEST)/bin/python -m pytest tests/faults
 
 # On emulated 64-bit ARM, as root; needs debootstrap and qemu-user-static. The system is made once.
-ARM64_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/edge-gallery-arm64
+ARM64_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lookalike-arm64
 
 test-arm64: $(TEST)/ready $(MODEL)
 	$(TEST)/bin/python -m tests.arm64 --cache '$(ARM64_CACHE)' $(addprefix --suite=,$(SUITE)) $(addprefix --mirror=,$(MIRROR))
@@ -60,7 +60,7 @@ screenshots: $(TEST)/ready $(MODEL)
 	$(TEST)/bin/python -m tools.screenshots
 
 clean:
-	rm -rf .venv-* build *.egg-info .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv-* build dist *.egg-info .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(MODEL): | $(BUILD)/ready
 	$(BUILD)/bin/python convert_model.py

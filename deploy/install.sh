@@ -3,8 +3,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-home=/opt/edge-gallery
-unit=/etc/systemd/system/edge-gallery.service
+home=/opt/lookalike
+unit=/etc/systemd/system/lookalike.service
 
 die() {
     echo "error: $*" >&2
@@ -29,9 +29,9 @@ cp -R pyproject.toml README.md LICENSE requirements-edge.txt edge_app static "$s
 python3 -m venv "$home"
 "$home/bin/pip" install --quiet --disable-pip-version-check "${source}[heif,qr,mdns]"
 install -D -m 644 -t "$home/models" models/mobilenet_v2.tflite models/mobilenet_v2.json
-ln -sf "$home/bin/edge-app" /usr/local/bin/edge-app
+ln -sf "$home/bin/lookalike" /usr/local/bin/lookalike
 
-install -m 644 deploy/edge-gallery.service "$unit"
+install -m 644 deploy/lookalike.service "$unit"
 mkdir -p "$unit.d"
 cat > "$unit.d/library.conf" <<EOF
 [Service]
@@ -39,6 +39,6 @@ Environment="GALLERY=$photos" "OPTIONS=$*"
 ReadOnlyPaths="-$photos"
 EOF
 systemctl daemon-reload
-systemctl enable --quiet edge-gallery
-systemctl restart edge-gallery
-echo "$("$home/bin/edge-app" --version) serves $photos; journalctl -u edge-gallery says how it fares"
+systemctl enable --quiet lookalike
+systemctl restart lookalike
+echo "$("$home/bin/lookalike" --version) serves $photos; journalctl -u lookalike says how it fares"

@@ -6,10 +6,10 @@ set -eu
     echo "error: only root may remove a service: sudo $0 $*" >&2
     exit 1
 }
-systemctl disable --quiet --now edge-gallery
-rm -rf /etc/systemd/system/edge-gallery.service /etc/systemd/system/edge-gallery.service.d
+systemctl disable --quiet --now lookalike
+rm -rf /etc/systemd/system/lookalike.service /etc/systemd/system/lookalike.service.d
 systemctl daemon-reload
-rm -rf /opt/edge-gallery /usr/local/bin/edge-app
+rm -rf /opt/lookalike /usr/local/bin/lookalike
 if [ "${1:-}" = --index ]; then
-    rm -rf /var/lib/private/edge-gallery /var/lib/edge-gallery
+    rm -rf /var/lib/private/lookalike /var/lib/lookalike
 fi

@@ -1,4 +1,4 @@
-"""`python -m edge_app`, and the installed command `edge-app`: see `cli`."""
+"""`python -m edge_app`, and the installed command `lookalike`: see `cli`."""
 
 import os
 import sys

@@ -70,7 +70,7 @@ class Site:
         self, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:
         """A POST as our page sends it."""
-        ours = {"X-Edge-Gallery": "1", "Content-Type": "application/json"}
+        ours = {"X-Lookalike": "1", "Content-Type": "application/json"}
         return self.ask(path, "POST", ours | dict(headers or {}), body)
 
     def connect(self) -> socket.socket:

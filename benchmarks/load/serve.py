@@ -360,7 +360,7 @@ def upload(home: Path, model: Path) -> str:
         sent, chunk = 0, b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
             connection.sendall(
-                b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nX-Edge-Gallery: 1\r\n"
+                b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nX-Lookalike: 1\r\n"
                 b"Content-Type: multipart/form-data; boundary=b\r\n"
                 b"Transfer-Encoding: chunked\r\n\r\n"
             )

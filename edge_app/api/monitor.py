@@ -57,27 +57,29 @@ def _about(gallery: Gallery) -> Iterator[Family]:
     with suppress(ModelError):
         labels |= {"model": ModelCard.load(gallery.config.model).name}
         labels |= {"runtime": installed_runtime(gallery.config.runtime)}
-    yield gauge("edge_app_build_info", "What runs here; the value says nothing.", 1, **labels)
+    yield gauge("lookalike_build_info", "What runs here; the value says nothing.", 1, **labels)
 
 
 def _index(gallery: Gallery) -> Iterator[Family]:
     try:
         counts, snapshot = gallery.reader.counts(), gallery.reader.snapshot()
     except StoreError:
-        yield gauge("edge_app_index_readable", "1 if the index can be read.", 0)
+        yield gauge("lookalike_index_readable", "1 if the index can be read.", 0)
         return
     live = int(snapshot.live.sum())
-    yield gauge("edge_app_index_readable", "1 if the index can be read.", 1)
-    yield gauge("edge_app_index_images", "Images in the index.", counts.images)
-    yield gauge("edge_app_index_rejected_files", "Files that can't be used.", counts.rejected)
-    yield gauge("edge_app_index_offline_images", "Images out of reach at present.", counts.offline)
-    yield gauge("edge_app_index_live_rows", "Rows that a search can find.", live)
-    yield gauge("edge_app_index_dead_rows", "Rows until compaction.", snapshot.rows - live)
+    yield gauge("lookalike_index_readable", "1 if the index can be read.", 1)
+    yield gauge("lookalike_index_images", "Images in the index.", counts.images)
+    yield gauge("lookalike_index_rejected_files", "Files that can't be used.", counts.rejected)
+    yield gauge("lookalike_index_offline_images", "Images out of reach at present.", counts.offline)
+    yield gauge("lookalike_index_live_rows", "Rows that a search can find.", live)
+    yield gauge("lookalike_index_dead_rows", "Rows until compaction.", snapshot.rows - live)
     yield gauge(
-        "edge_app_index_size_bytes", "Bytes of the index folder.", _size_bytes(gallery.config.index)
+        "lookalike_index_size_bytes",
+        "Bytes of the index folder.",
+        _size_bytes(gallery.config.index),
     )
     yield gauge(
-        "edge_app_library_online", "1 if the library root can be reached.", int(gallery.online)
+        "lookalike_library_online", "1 if the library root can be reached.", int(gallery.online)
     )
 
 
@@ -92,14 +94,14 @@ def _size_bytes(folder: Path) -> int:
 
 def _indexing(status: IndexingStatus) -> Iterator[Family]:
     states = tuple(("", (("state", state),), float(status.state == state)) for state in STATES)
-    yield Family("edge_app_indexing_state", "gauge", "1 for the state indexing is in.", states)
-    yield gauge("edge_app_indexing_files", "Files of this run to be read.", status.total)
-    yield gauge("edge_app_indexing_done_files", "Those of them that are done.", status.done)
+    yield Family("lookalike_indexing_state", "gauge", "1 for the state indexing is in.", states)
+    yield gauge("lookalike_indexing_files", "Files of this run to be read.", status.total)
+    yield gauge("lookalike_indexing_done_files", "Those of them that are done.", status.done)
 
 
 def _process() -> Iterator[Family]:
     yield gauge(
-        "edge_app_memory_available_bytes",
+        "lookalike_memory_available_bytes",
         "Memory that can be had without swapping, cgroup limits counted in.",
         memory.available_bytes(),
     )

@@ -109,7 +109,7 @@ def description(limits: Limits) -> Schema:
     }
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Edge gallery", "version": VERSION},
+        "info": {"title": "Lookalike", "version": VERSION},
         "paths": {path: _with_id(path, item) for path, item in paths.items()},
         "components": {"schemas": _schemas()},
     }
@@ -194,7 +194,7 @@ def _get(summary: str, answer: str, parameters: dict[str, Schema] | None = None)
 
 def _post(summary: str, answer: str, body: Schema) -> Schema:
     header = {
-        "name": "X-Edge-Gallery",
+        "name": "X-Lookalike",
         "in": "header",
         "required": True,
         "schema": {"type": "string", "enum": ["1"]},

@@ -36,7 +36,7 @@ def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplicat
     """The WSGI application: the page, the JSON API, thumbnails, originals, and figures."""
     app = bottle.Bottle()
     searched = Histogram(
-        "edge_app_search_duration_seconds", "Searches of the index, embedding not included."
+        "lookalike_search_duration_seconds", "Searches of the index, embedding not included."
     )
     app.router.add_filter("id", lambda _: ("[0-9]{1,18}", int, str))  # what SQLite can hold
     app.install(answer_errors)

@@ -66,7 +66,7 @@ def text(figures: Figures) -> str:
         "board": f"{board.name}{emulated}",
         "cores, memory": f"{board.cores}, {board.memory_bytes / 1e9:.1f} GB",
         "system": board.system,
-        "software": f"edge-app {figures.version}, Python {figures.python}, {index.runtime}, "
+        "software": f"lookalike {figures.version}, Python {figures.python}, {index.runtime}, "
         f"NumPy {figures.numpy}, Pillow {figures.pillow}",
         "model": figures.model,
         "photos": f"{index.images}, {kind}, {index.image_bytes / 1e6:.1f} MB in the mean",

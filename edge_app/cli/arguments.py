@@ -49,10 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> Parser:
     """All commands and their options."""
     parser = Parser(
-        prog="edge-app" if Path(sys.argv[0]).name == "edge-app" else "python -m edge_app",
+        prog="lookalike" if Path(sys.argv[0]).name == "lookalike" else "python -m edge_app",
         description="Exact image-similarity search for one small device.",
     )
-    parser.add_argument("--version", action="version", version=f"edge-app {VERSION}")
+    parser.add_argument("--version", action="version", version=f"lookalike {VERSION}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(

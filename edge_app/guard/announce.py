@@ -57,7 +57,7 @@ def local_name(port: int, at: list[str]) -> Iterator[str | None]:
             responder.register_service(
                 zeroconf.ServiceInfo(
                     "_http._tcp.local.",
-                    f"Edge Gallery on {host_name()}._http._tcp.local.",
+                    f"Lookalike on {host_name()}._http._tcp.local.",
                     port=port,
                     server=f"{name}.",
                     parsed_addresses=at,

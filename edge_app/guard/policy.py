@@ -117,8 +117,8 @@ def cross_site_fault(environ: WSGIEnvironment, headerless: bool = False) -> str 
     our header."""
     method = environ["REQUEST_METHOD"]
     if method not in SAFE_METHODS:
-        if environ.get("HTTP_X_EDGE_GALLERY") != "1" and not headerless:
-            return "Requests that change or compute something need the header X-Edge-Gallery: 1."
+        if environ.get("HTTP_X_LOOKALIKE") != "1" and not headerless:
+            return "Requests that change or compute something need the header X-Lookalike: 1."
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and origin.partition("://")[2] != environ["HTTP_HOST"]:
             return "The Origin is another site."

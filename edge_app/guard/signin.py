@@ -24,7 +24,7 @@ from edge_app.server.refusal import refuse
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-COOKIE = "edge_gallery"
+COOKIE = "lookalike"
 TOKEN = r"(([0-9]{1,12})\.[0-9a-f]{64})"
 IN_COOKIES = re.compile(rf"(?:^|;\s*){COOKIE}={TOKEN}(?:;|$)")
 BEARER = re.compile(rf"Bearer {TOKEN}", re.IGNORECASE)  # RFC 6750, 2.1

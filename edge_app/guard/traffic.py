@@ -25,14 +25,14 @@ class Traffic:
     def __init__(self) -> None:
         self.connections: Callable[[], int] = lambda: 0  # open now
         self.answers = Counter(
-            "edge_app_http_requests_total", "Requests answered, by method and status."
+            "lookalike_http_requests_total", "Requests answered, by method and status."
         )
         self.refusals = Counter(
-            "edge_app_http_refused_total",
+            "lookalike_http_refused_total",
             "Requests and connections refused before the app saw them, by status.",
         )
         self.seconds = Histogram(
-            "edge_app_http_request_duration_seconds",
+            "lookalike_http_request_duration_seconds",
             "From the app being called to the first of its answer.",
         )
 
@@ -51,7 +51,7 @@ class Traffic:
             self.answers.family(),
             self.refusals.family(),
             self.seconds.family(),
-            gauge("edge_app_http_connections", "Connections open now.", self.connections()),
+            gauge("lookalike_http_connections", "Connections open now.", self.connections()),
         ]
 
 

@@ -75,54 +75,54 @@ def test_every_line_is_of_the_format_and_every_name_says_its_unit(site: Site) ->
     assert len(families) == len(set(families))
     unitless = [name for name in families if not name.endswith(UNITS)]
     assert unitless == [
-        "edge_app_index_readable", "edge_app_library_online", "edge_app_http_connections",
+        "lookalike_index_readable", "lookalike_library_online", "lookalike_http_connections",
     ]  # fmt: skip
 
 
 def test_the_index_and_its_indexing_are_told(site: Site, config: Config) -> None:
     told = figures(site)
-    assert told["edge_app_index_readable"] == told["edge_app_library_online"] == 1
-    assert told["edge_app_index_images"] == told["edge_app_index_live_rows"] == 3
-    assert told["edge_app_index_rejected_files"] == 1
-    assert told["edge_app_index_offline_images"] == told["edge_app_index_dead_rows"] == 0
+    assert told["lookalike_index_readable"] == told["lookalike_library_online"] == 1
+    assert told["lookalike_index_images"] == told["lookalike_index_live_rows"] == 3
+    assert told["lookalike_index_rejected_files"] == 1
+    assert told["lookalike_index_offline_images"] == told["lookalike_index_dead_rows"] == 0
     sizes = [path.stat().st_size for path in config.index.iterdir()]
-    assert told["edge_app_index_size_bytes"] == sum(sizes)
-    assert told['edge_app_indexing_state{state="indexing"}'] == 1
-    assert told['edge_app_indexing_state{state="idle"}'] == 0
-    assert (told["edge_app_indexing_done_files"], told["edge_app_indexing_files"]) == (2, 5)
+    assert told["lookalike_index_size_bytes"] == sum(sizes)
+    assert told['lookalike_indexing_state{state="indexing"}'] == 1
+    assert told['lookalike_indexing_state{state="idle"}'] == 0
+    assert (told["lookalike_indexing_done_files"], told["lookalike_indexing_files"]) == (2, 5)
 
 
 def test_searches_are_counted_and_timed(site: Site) -> None:
-    before = figures(site)["edge_app_search_duration_seconds_count"]
+    before = figures(site)["lookalike_search_duration_seconds_count"]
     for _ in range(3):
         assert site.ask("/api/images/1/similar?k=2").status == 200
     told = figures(site)
-    assert told["edge_app_search_duration_seconds_count"] - before == 3
-    assert told['edge_app_search_duration_seconds_bucket{le="+Inf"}'] == 3
+    assert told["lookalike_search_duration_seconds_count"] - before == 3
+    assert told['lookalike_search_duration_seconds_bucket{le="+Inf"}'] == 3
 
 
 def test_answers_and_refusals_are_counted_by_status(site: Site) -> None:
     for path in ("/api/status", "/api/status", "/nothing", "/api/images?limit=x"):
         site.ask(path)
     site.ask("/", headers={"Host": "evil.example"})
-    site.ask("/", "BREW", {"X-Edge-Gallery": "1"})
+    site.ask("/", "BREW", {"X-Lookalike": "1"})
     site.send(b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n")
     told = figures(site)
 
     def count(method: str, code: int) -> float:
-        return told[f'edge_app_http_requests_total{{method="{method}",code="{code}"}}']
+        return told[f'lookalike_http_requests_total{{method="{method}",code="{code}"}}']
 
     assert (count("GET", 200), count("GET", 404), count("GET", 400)) == (2, 1, 1)
     assert (count("GET", 421), count("other", 405)) == (1, 1)
-    assert told['edge_app_http_refused_total{code="505"}'] == 1
-    assert told["edge_app_http_request_duration_seconds_count"] == 6
-    assert told["edge_app_http_connections"] == 1  # ours
+    assert told['lookalike_http_refused_total{code="505"}'] == 1
+    assert told["lookalike_http_request_duration_seconds_count"] == 6
+    assert told["lookalike_http_connections"] == 1  # ours
 
 
 def test_memory_and_time_of_the_process_are_told(site: Site) -> None:
     told = figures(site)
     assert told["process_resident_memory_bytes"] > 20e6  # Python and NumPy alone
-    assert told["edge_app_memory_available_bytes"] > 0
+    assert told["lookalike_memory_available_bytes"] > 0
     assert told["process_cpu_seconds_total"] > 0
     assert told["process_open_fds"] > 3
     assert told["process_start_time_seconds"] > 1.6e9
@@ -136,7 +136,7 @@ def test_a_server_is_well_while_its_index_can_be_read(site: Site, config: Config
     assert (answer.status, answer.error) == (503, "index_unavailable")
     assert str(config.index.parent) not in answer.body.decode()
     told = figures(site)  # what can be told still is
-    assert told["edge_app_index_readable"] == 0
+    assert told["lookalike_index_readable"] == 0
     assert told["process_open_fds"] > 3
 
 
@@ -149,7 +149,7 @@ def test_before_the_first_index_run_it_is_well_and_empty(tmp_path: Path) -> None
         assert site.ask("/healthz").status == 200
         told = figures(site)
     gallery.close()
-    assert told["edge_app_index_images"] == told["edge_app_library_online"] == 0
+    assert told["lookalike_index_images"] == told["lookalike_library_online"] == 0
 
 
 def test_a_full_server_says_what_it_refused(config: Config, gallery: Gallery) -> None:
@@ -157,7 +157,7 @@ def test_a_full_server_says_what_it_refused(config: Config, gallery: Gallery) ->
     app = make_app(gallery, Watcher(full, watch=False), Review(gallery.reader, full.limits))
     with serving(app, full) as site:
         assert site.ask("/", headers={"X-Long": "x" * 500}).status == 431
-        assert figures(site)['edge_app_http_refused_total{code="431"}'] == 1
+        assert figures(site)['lookalike_http_refused_total{code="431"}'] == 1
 
 
 def test_the_access_log_has_fields_for_programs(caplog: pytest.LogCaptureFixture) -> None:

@@ -249,7 +249,7 @@ def test_it_can_be_installed(page: Page, site: Site) -> None:
         assert page.request.get(icon["src"]).ok
 
 
-def test_the_whole_app_is_under_60_kilobytes(site: Site) -> None:
+def test_the_whole_app_is_under_90_kilobytes(site: Site) -> None:
     files = [STATIC / "index.html", STATIC / "manifest.webmanifest", STATIC / "icons/icon.svg"]
     for folder in ("js", "css", "messages"):
         files += (path for path in (STATIC / folder).rglob("*") if path.is_file())
@@ -261,4 +261,4 @@ def test_the_whole_app_is_under_60_kilobytes(site: Site) -> None:
         with urlopen(request) as answer:
             sizes[path] = len(answer.read())
     print(f"{sum(sizes.values())} bytes in {len(sizes)} files")
-    assert sum(sizes.values()) < 60_000
+    assert sum(sizes.values()) < 90_000

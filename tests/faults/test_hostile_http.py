@@ -143,7 +143,7 @@ def cross_site_requests() -> list[tuple[str, str, dict[str, str]]]:
         for headers in (
             {"Origin": "http://evil.example"},
             {"Origin": "null"},
-            {"Origin": "http://evil.example", "X-Edge-Gallery": "1"},
+            {"Origin": "http://evil.example", "X-Lookalike": "1"},
             {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
         )
     ]
@@ -258,7 +258,7 @@ def test_20_polyglots_are_images_or_rejected(site: Site) -> None:
 
 # --- how it is asked -----------------------------------------------------------------------------
 
-OURS = {"X-Edge-Gallery": "1"}
+OURS = {"X-Lookalike": "1"}
 PART = b'--edge\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
 
 
@@ -352,11 +352,11 @@ REQUESTS = [
     b"GET /originals/2 HTTP/1.1\r\nHost: localhost\r\nRange: bytes=0-9\r\n\r\n",
     b"HEAD /originals/2 HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n",
     b"GET /api/images/3/similar?k=5&box=0,0,1,1 HTTP/1.1\r\nHost: [::1]:5000\r\n\r\n",
-    b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nX-Edge-Gallery: 1\r\nContent-Length: 27\r\n"
+    b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nX-Lookalike: 1\r\nContent-Length: 27\r\n"
     b'Content-Type: application/json\r\n\r\n{"like":[1],"unlike":[2,3]}',
-    b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nX-Edge-Gallery: 1\r\n"
+    b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nX-Lookalike: 1\r\n"
     b"Transfer-Encoding: chunked\r\n\r\na\r\n{\"like\":[1\r\n2\r\n]}\r\n0\r\n\r\n",
-    b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nX-Edge-Gallery: 1\r\nContent-Length: 190\r\n"
+    b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nX-Lookalike: 1\r\nContent-Length: 190\r\n"
     b"Content-Type: multipart/form-data; boundary=edge\r\n\r\n"
     + (PART + b"\xff\xd8\xff\xe0" + b"x" * 70 + b"\r\n--edge--\r\n"),
 ]  # fmt: skip

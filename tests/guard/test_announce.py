@@ -54,7 +54,7 @@ def test_the_local_name_is_answered_for_while_serving() -> None:
         asker = zeroconf.Zeroconf(interfaces=[one for one in at if ":" not in one])
         try:
             info = asker.get_service_info(
-                "_http._tcp.local.", f"Edge Gallery on {addresses.host_name()}._http._tcp.local."
+                "_http._tcp.local.", f"Lookalike on {addresses.host_name()}._http._tcp.local."
             )
         finally:
             asker.close()

@@ -164,7 +164,7 @@ def test_no_other_token_opens_a_session(config: Config, site: Site) -> None:
     guard = Passcode(answering(b""), line, LIMITS)
     good = make_token(line, 9_999_999_999)
     expiry, signature = good.split(".")
-    assert guard.is_signed_in({"HTTP_COOKIE": f"edge_gallery={good}"})
+    assert guard.is_signed_in({"HTTP_COOKIE": f"lookalike={good}"})
     assert guard.is_signed_in({"HTTP_AUTHORIZATION": f"Bearer {good}"})
     for bad in (
         "",
@@ -179,11 +179,11 @@ def test_no_other_token_opens_a_session(config: Config, site: Site) -> None:
         f"-{expiry}.{signature}",
         f"٣{expiry}.{signature}",
     ):
-        assert not guard.is_signed_in({"HTTP_COOKIE": f"edge_gallery={bad}"}), bad
+        assert not guard.is_signed_in({"HTTP_COOKIE": f"lookalike={bad}"}), bad
         assert not guard.is_signed_in({"HTTP_AUTHORIZATION": f"Bearer {bad}"}), bad
-    assert not guard.is_signed_in({"HTTP_COOKIE": f"not_edge_gallery={good}"})
+    assert not guard.is_signed_in({"HTTP_COOKIE": f"not_lookalike={good}"})
     assert not guard.is_signed_in({"HTTP_AUTHORIZATION": f"Basic {good}"})
-    assert site.ask(headers={"Cookie": f"edge_gallery={expiry}.{'0' * 64}"}).status == 401
+    assert site.ask(headers={"Cookie": f"lookalike={expiry}.{'0' * 64}"}).status == 401
 
 
 def test_a_program_gets_in_with_a_token_of_the_command_line(

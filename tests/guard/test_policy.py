@@ -101,7 +101,7 @@ def test_configured_names_are_compared_without_case() -> None:
     assert is_own_host("Gallery.Home:8080", frozenset({"gallery.home"}))
 
 
-OURS = {"X-Edge-Gallery": "1"}
+OURS = {"X-Lookalike": "1"}
 
 
 def test_our_page_may_post(site: Site) -> None:
@@ -129,8 +129,8 @@ CROSS_SITE = [
     for method in ("POST", "PUT", "DELETE", "PATCH", "PROPFIND")
     for headers in (
         {},
-        {"X-Edge-Gallery": ""},
-        {"X-Edge-Gallery": "0"},
+        {"X-Lookalike": ""},
+        {"X-Lookalike": "0"},
         OURS | {"Origin": "http://evil.example"},
         OURS | {"Origin": "null"},
         OURS | {"Sec-Fetch-Site": "cross-site"},

@@ -19,7 +19,7 @@ from tests.serving import ANSWER_S, Answer, echoing, parse_answer, serving
 
 RECIPE = Path(__file__).parents[2] / "docs/reverse-proxy.md"
 HEADERS = {
-    "X-Edge-Gallery": "1",
+    "X-Lookalike": "1",
     "Origin": "https://photos.home.arpa",
     "X-Forwarded-For": "203.0.113.1",
 }

@@ -45,7 +45,7 @@ def commands(home: Path) -> Iterator[list[str]]:
     for words in command_lines(RECIPE):
         text = shlex.join(words)
         text = text.replace("/mnt/nas", f"{home}/mnt/nas").replace("/srv", f"{home}/srv")
-        text = text.replace("photos.local:edge-gallery", f"{home}/device")
+        text = text.replace("photos.local:lookalike", f"{home}/device")
         yield shlex.split(re.sub(r"^scp", "cp", text).replace("--lan", "--port 0"))
 
 

@@ -27,7 +27,7 @@ from tests.conftest import ROOT
 from tests.serving import Site, serving
 
 DEPLOY = ROOT / "deploy"
-UNIT = DEPLOY / "edge-gallery.service"
+UNIT = DEPLOY / "lookalike.service"
 README = (DEPLOY / "README.md").read_text()
 
 
@@ -67,13 +67,13 @@ def unit_values() -> dict[str, str]:
 def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path) -> None:
     systemd = tool("systemd-analyze")
     copy = tmp_path / UNIT.name  # it also looks whether the program is there
-    copy.write_text(UNIT.read_text().replace("/opt/edge-gallery/bin/edge-app", sys.executable))
+    copy.write_text(UNIT.read_text().replace("/opt/lookalike/bin/lookalike", sys.executable))
     assert said_by(systemd, "verify", copy) == ""
 
 
 def test_the_unit_is_as_confined_as_the_readme_says() -> None:
     said = said_by(tool("systemd-analyze"), "security", "--offline=true", "--no-pager", UNIT)
-    score = re.search(r"exposure level for edge-gallery.service: ([\d.]+)", said)
+    score = re.search(r"exposure level for lookalike.service: ([\d.]+)", said)
     stated = re.search(r"exposure level is ([\d.]+)", README)
     assert score and stated
     assert score[1] == stated[1]
@@ -152,7 +152,7 @@ def test_everything_the_image_is_made_of_is_sent_to_the_builder() -> None:
 
 
 def test_the_image_runs_a_command_that_exists_as_nobody_in_particular() -> None:
-    assert json.loads(last("ENTRYPOINT")) == ["/opt/edge-gallery/bin/edge-app"]
+    assert json.loads(last("ENTRYPOINT")) == ["/opt/lookalike/bin/lookalike"]
     parsed = make_parser().parse_args(json.loads(last("CMD")))
     assert (parsed.host, parsed.port, str(parsed.index)) == ("0.0.0.0", 5000, last("VOLUME"))
     assert last("USER") == "10001:10001"

@@ -42,14 +42,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`edge-app` in a fresh environment that borrows the dependencies of this one."""
+    """`lookalike` in a fresh environment that borrows the dependencies of this one."""
     environment = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin/python")]
     subprocess.run([*pip, "install", "--quiet", "--no-deps", str(wheel)], check=True, timeout=120)
     (packages,) = environment.glob("lib/python*/site-packages")
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
-    return environment / "bin/edge-app"
+    return environment / "bin/lookalike"
 
 
 def test_the_wheel_holds_the_whole_page_and_no_photo(wheel: Path) -> None:
@@ -92,8 +92,8 @@ def test_the_command_says_its_name_and_version(command: Path, tmp_path: Path) ->
     def said(*arguments: str) -> str:
         return subprocess.check_output([command, *arguments], cwd=tmp_path, text=True)
 
-    assert said("--version") == f"edge-app {VERSION}\n"
-    assert said("--help").startswith("usage: edge-app ")
+    assert said("--version") == f"lookalike {VERSION}\n"
+    assert said("--help").startswith("usage: lookalike ")
 
 
 @pytest.mark.model

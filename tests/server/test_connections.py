@@ -18,7 +18,7 @@ from edge_app.config import Config, Limits, MiB
 from edge_app.guard import addresses
 from tests.serving import Site, answering, echoing, parse_answer, serving
 
-UPLOAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Edge-Gallery: 1\r\n"
+UPLOAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Lookalike: 1\r\n"
 FORM = UPLOAD + b"Content-Type: multipart/form-data; boundary=b\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -96,7 +96,7 @@ def test_a_client_that_waits_for_100_continue_gets_the_refusal_instead(parked: P
 
 def test_a_body_within_its_limit_arrives_whole() -> None:
     with serving(echoing) as site:
-        ours = {"X-Edge-Gallery": "1", "Content-Type": "multipart/form-data; boundary=b"}
+        ours = {"X-Lookalike": "1", "Content-Type": "multipart/form-data; boundary=b"}
         size = Limits().upload_bytes
         assert site.ask("/", "POST", ours, b"x" * size).json["body_bytes"] == size
 

@@ -28,7 +28,7 @@ export const get = (path, params = {}, signal) => request(`${path}${queryOf(para
 
 export const post = (path, body, signal) => {
   const form = body instanceof FormData;
-  const headers = { 'X-Edge-Gallery': '1' };
+  const headers = { 'X-Lookalike': '1' };
   if (!form) headers['Content-Type'] = 'application/json';
   return request(path, { method: 'POST', headers, body: form ? body : JSON.stringify(body), signal });
 };
