@@ -5,6 +5,7 @@ PYTHON  ?= python3
 GALLERY ?= static/images
 HOST    ?= 127.0.0.1
 PORT    ?= 5000
+ARCH    ?= mobilenet_v2
 # Each gallery has an index of its own.
 INDEX   ?= $(if $(filter static/images,$(GALLERY)),index,index-$(notdir $(abspath $(GALLERY))))
 
@@ -35,7 +36,7 @@ lint: $(TEST)/ready
 	$(TEST)/bin/lint-imports # which rooms may import which, as pyproject.toml says
 
 model: $(BUILD)/ready
-	$(BUILD)/bin/python convert_model.py
+	$(BUILD)/bin/python convert_model.py --arch $(ARCH)
 
 # Fills the default gallery, and only when it is the one asked for and empty.
 samples: $(EDGE)/ready

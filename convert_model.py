@@ -17,7 +17,6 @@ from pathlib import Path
 from conversion.architectures import ARCHITECTURES
 from conversion.convert import DTYPE, Say, convert
 from conversion.wrap import Range, wrap
-from edge_app.config import Config
 from edge_app.errors import EdgeAppError
 
 
@@ -73,9 +72,8 @@ def make_parser() -> argparse.ArgumentParser:
     add(
         "--input-size",
         type=_number(int, 32, 1024),
-        default=224,
         metavar="PX",
-        help="side of the square the model looks at (default: %(default)s)",
+        help="side of the square the model looks at (default: what the network was trained on)",
     )
     add(
         "--weights",
@@ -94,9 +92,8 @@ def make_parser() -> argparse.ArgumentParser:
     add(
         "--output",
         type=Path,
-        default=Config().model,
         metavar="models/NAME.tflite",
-        help="the card goes beside it, as NAME.json (default: %(default)s)",
+        help="the card is written beside it, as NAME.json (default: the name of the network)",
     )
     foreign = parser.add_argument_group("instead, the card of a model that somebody else made")
     add = foreign.add_argument

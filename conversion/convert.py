@@ -57,8 +57,10 @@ class Material(NamedTuple):
 
 def convert(options: argparse.Namespace, say: Say) -> None:
     """Build, export, check and write one model; what doesn't pass the check is not written."""
-    check_output(options.output)
     architecture = ARCHITECTURES[options.arch]
+    options.input_size = options.input_size or architecture.size_px
+    options.output = options.output or Config().model.with_name(f"{options.arch}.tflite")
+    check_output(options.output)
     if options.alpha != 1.0 and not architecture.has_alpha:
         raise UsageError(f"--alpha: {architecture.title} has one width only")
     material = _read_photos(options)

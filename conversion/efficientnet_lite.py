@@ -1,11 +1,12 @@
-"""EfficientNet-Lite0 in Keras, which has none, and the names its published tensors have there.
+"""EfficientNet-Lite in Keras, which has none, and the names its published tensors have there.
 
-After the reference implementation, efficientnet/lite in github.com/tensorflow/tpu: B0 without
-squeeze-and-excitation, and with ReLU6 for swish, both for the sake of small devices.
+After the reference implementation, efficientnet/lite in github.com/tensorflow/tpu: EfficientNet
+without squeeze-and-excitation, and with ReLU6 in place of swish, both for small devices.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -24,11 +25,15 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
+FILTER_STEP = 8  # filters of a stage are rounded to a multiple of it
 EPSILON = 1e-3
 
 
-def make_efficientnet_lite0(size_px: int) -> Any:
-    """(n, size, size, 3) scaled pixels → (n, size / 32, size / 32, 1280) activations; untrained."""
+def make_efficientnet_lite(number: int, width: float, depth: float, size_px: int) -> Any:
+    """(n, size, size, 3) scaled pixels → (n, size / 32, size / 32, 1280) activations; untrained.
+
+    width: of each stage's filters; depth: of how often the stages but the first and last repeat.
+    """
     import keras
 
     layers = keras.layers
@@ -56,13 +61,21 @@ def make_efficientnet_lite0(size_px: int) -> Any:
     pixels = keras.Input((size_px, size_px, 3))
     stem = layers.Conv2D(STEM_FILTERS, 3, 2, "same", use_bias=False, name="conv_stem")
     x = layers.ReLU(6.0)(convolved(pixels, stem, "bn0"))
-    number = 0
-    for blocks, kernel, first_stride, expansion, filters in STAGES:
-        for place in range(blocks):
-            x = block(x, number, kernel, 1 if place else first_stride, expansion, filters)
-            number += 1
+    blocks_made = 0
+    for stage, (blocks, kernel, first_stride, expansion, filters) in enumerate(STAGES):
+        inner = 0 < stage < len(STAGES) - 1
+        for place in range(math.ceil(blocks * depth) if inner else blocks):
+            stride = 1 if place else first_stride
+            x = block(x, blocks_made, kernel, stride, expansion, _rounded(filters * width))
+            blocks_made += 1
     x = layers.ReLU(6.0)(pointwise(x, HEAD_FILTERS, "conv_head", "bn1"))
-    return keras.Model(pixels, x, name="efficientnet_lite0")
+    return keras.Model(pixels, x, name=f"efficientnet_lite{number}")
+
+
+def _rounded(filters: float) -> int:
+    """The nearest multiple of FILTER_STEP, never less than nine tenths."""
+    nearest = max(FILTER_STEP, int(filters + FILTER_STEP / 2) // FILTER_STEP * FILTER_STEP)
+    return nearest + FILTER_STEP if nearest < 0.9 * filters else nearest
 
 
 def keras_tensors(

@@ -52,6 +52,7 @@ def models(tf: Any) -> dict[str, tuple[list[Any], Function]]:
             lambda x: embed(tf.cast(x, tf.float32)),
         ),
         "classifier": (rgb, lambda x: (embed(x)[:, :3], embed(x))),
+        "probabilities": (rgb, lambda x: tf.nn.softmax(embed(x)[:, :4] / 500)),
         # What can't be used.
         "gray": (image(1, SIZE_PX, SIZE_PX, 1), lambda x: embed(tf.repeat(x, 3, axis=3))),
         "oblong": (image(1, SIZE_PX, 24, 3), lambda x: embed(x[:, :, :SIZE_PX])),

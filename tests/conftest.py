@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,3 +50,12 @@ def build_python() -> str:
             "no build environment; `make model` makes .venv-build, or set EDGE_BUILD_PYTHON"
         )
     return python
+
+
+@pytest.fixture(scope="session")
+def odd_models(build_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the models of build_odd_models.py."""
+    folder = tmp_path_factory.mktemp("odd")
+    script = ROOT / "tests/build_odd_models.py"
+    subprocess.run([build_python, script, folder], stderr=subprocess.DEVNULL, check=True)
+    return folder

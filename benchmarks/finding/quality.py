@@ -1,13 +1,14 @@
-"""How well models find what is alike, measured on a folder of labelled photos.
+"""How well models find what is alike, measured on folders of labelled photos.
 
-    python -m benchmarks.finding.quality models/*.tflite --photos ../shared/photos/flowers
+    python -m benchmarks.finding.quality models/*.tflite --photos FLOWERS --photos ROOMS
 
 A photo's label is its folder. Every photo is a query once against all others (leave-one-out): P@1
 and P@10 are how many of the first one and ten have its label, mAP how early all of them come. Then
 every photo is edited in six ways (edits.py), and each result looks for its original:
 R@1 and R@10 are how often that is the first, or among the first ten. ± is half the interval, 95 %,
 that other photos of the kind would give, by bootstrap; Δ mAP is against the first model, photo by
-photo. A model that learned from one of the photos is refused, by its card.
+photo. What holds on one set need not hold on another: give several, each is a table of its own.
+A model that learned from one of the photos is refused, by its card.
 """
 
 from __future__ import annotations
@@ -97,6 +98,13 @@ def measure(model: Path, photos: Photos) -> Quality:
     return Quality(*leave_one_out(vectors, photos.labels), found)
 
 
+def report(models: Sequence[Path], sets: Sequence[Photos]) -> str:
+    """The tables of each set of photos."""
+    if len(sets) == 1:
+        return table(models, sets[0])
+    return "\n\n".join(f"**{photos.folder.name}**\n\n{table(models, photos)}" for photos in sets)
+
+
 def table(models: Sequence[Path], photos: Photos) -> str:
     """The two tables, and what they rest on."""
     measured = {model.stem: measure(model, photos) for model in models}
@@ -141,11 +149,11 @@ def main() -> None:
         prog="python -m benchmarks.finding.quality", description=__doc__
     )
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL")
-    parser.add_argument("--photos", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--photos", type=Path, action="append", required=True, metavar="DIR")
     parser.add_argument("--write", type=Path, metavar="DOCUMENT")
     parser.add_argument("--as", dest="name", default="quality", help="of the place in DOCUMENT")
     options = parser.parse_args()
-    publish(options.name, table(options.models, Photos(options.photos)), options.write)
+    publish(options.name, report(options.models, list(map(Photos, options.photos))), options.write)
 
 
 if __name__ == "__main__":

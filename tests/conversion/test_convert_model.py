@@ -182,6 +182,9 @@ def made(build_python: str, gallery: Path, tmp_path_factory: pytest.TempPathFact
         "float32": ["--quantize", "none"],  # --weights auto, without a network
         "lite0": ["--arch", "efficientnet_lite0"],
         "lite0 int8": [*packaged, "--arch", "efficientnet_lite0", "--quantize", "int8"],
+        "lite1": ["--arch", "efficientnet_lite1"],
+        "lite2": ["--arch", "efficientnet_lite2"],
+        "lite1 int8": [*packaged, "--arch", "efficientnet_lite1", "--quantize", "int8"],
         "float16": [*packaged, "--quantize", "fp16"],
         "int8": [*packaged, "--quantize", "int8"],
         "reduced": [*packaged, "--reduce", "32"],
@@ -220,6 +223,9 @@ def card_of(made: Made, name: str) -> dict[str, Any]:
         ("cached", {"dtype": "float32", "alpha": 0.35, "dim": 1280}),
         ("lite0", {"dtype": "float32", "architecture": "efficientnet_lite0", "dim": 1280}),
         ("lite0 int8", {"dtype": "int8", "architecture": "efficientnet_lite0", "dim": 1280}),
+        ("lite1", {"dtype": "float32", "architecture": "efficientnet_lite1", "dim": 1280}),
+        ("lite2", {"dtype": "float32", "architecture": "efficientnet_lite2", "dim": 1280}),
+        ("lite1 int8", {"dtype": "int8", "architecture": "efficientnet_lite1", "dim": 1280}),
     ],
 )
 def test_the_card_says_what_the_model_is(made: Made, name: str, says: dict[str, object]) -> None:
@@ -338,17 +344,37 @@ def test_the_card_records_what_was_learned_and_from_which_photos(made: Made, gal
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_a_word_finds_the_photos_that_show_it(made: Made, flowers: Path) -> None:
+@pytest.mark.parametrize("name", ["lite0", "lite1", "lite2"])
+def test_a_word_finds_the_photos_that_show_it(made: Made, flowers: Path, name: str) -> None:
     """Daisy is one of ImageNet's classes; the other four flowers are none. A word without meaning
     would put 6 daisies or more among the best 10 once in 250 times."""
-    card = card_of(made, "lite0")
-    model = made.outputs["lite0"]
+    card = card_of(made, name)
+    model = made.outputs[name]
     with np.load(model.with_name(card["labels"]["file"]), allow_pickle=False) as labels:
         (daisy,) = labels["vectors"][labels["words"] == "daisy"]
     kinds = {kind: all_views(photos(flowers / kind, SIZE_PX, 20)) for kind in FLOWERS}
     scores = {kind: Embedder(model).embed(pixels) @ daisy for kind, pixels in kinds.items()}
     best = sorted(((score, kind) for kind in FLOWERS for score in scores[kind]), reverse=True)
     assert [kind for _, kind in best[:10]].count("daisy") >= 6
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_network_is_made_at_its_own_size_and_named_after_itself(
+    build_python: str, flowers: Path, tmp_path: Path
+) -> None:
+    """Another model that stands in models/ is not overwritten."""
+    command = [build_python, str(ROOT / "convert_model.py"), "--arch", "efficientnet_lite2"]
+    command += ["--quantize", "int8", "--photos", str(flowers), "--weights", "packaged"]
+    (tmp_path / "models").mkdir()
+    other = tmp_path / "models/mobilenet_v2.tflite"
+    other.write_bytes(b"another model")
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    made = tmp_path / "models/efficientnet_lite2.tflite"
+    card = ModelCard.load(made)
+    assert (card.name, card.input_size_px, card.dtype) == ("efficientnet_lite2", 260, "int8")
+    assert card.labels is not None
+    assert other.read_bytes() == b"another model"
 
 
 @pytest.mark.model

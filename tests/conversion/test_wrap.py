@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import convert_model
+from conversion.inner import with_output
+from edge_app.errors import ModelError
 from edge_app.model.card import ModelCard
 from edge_app.model.embed import Embedder
 from tests.fakes import picture
@@ -57,7 +59,7 @@ def test_an_output_can_be_named(foreign: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "wants pixels to be can't be read from it; say so with --input-range"),
+        ([], "does not say what range its pixels have; give it with --input-range"),
         (["--input-range=0,255", "--output-tensor", "none"], "--output-tensor none: "),
         (["--input-range=0,0.001"], "gives the same embedding for different pictures"),
     ],
@@ -76,7 +78,7 @@ def test_a_card_that_is_there_is_kept(foreign: Path, capfd: pytest.CaptureFixtur
     path = foreign.with_suffix(".json")
     path.write_text(json.dumps({"name": "by hand"}))
     assert convert_model.main(["--wrap", str(foreign), "--input-range=0,255"]) == 2
-    assert f"{path} is there already" in capfd.readouterr().err
+    assert f"{path} exists already" in capfd.readouterr().err
     assert json.loads(path.read_text()) == {"name": "by hand"}
 
 
@@ -86,3 +88,32 @@ def test_a_range_has_two_ends(text: str, capsys: pytest.CaptureFixture[str]) -> 
         convert_model.main(["--wrap", "m.tflite", f"--input-range={text}"])
     assert exit.value.code == 2
     assert f"{text!r} is not LOW,HIGH" in capsys.readouterr().err
+
+
+def test_a_softmax_is_warned_of_and_the_layer_before_it_can_be_taken(
+    odd_models: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = Path(shutil.copy(odd_models / "probabilities.tflite", tmp_path / "classes.tflite"))
+    assert convert_model.main(["--wrap", str(model), "--input-range=0,255"]) == 0
+    warning = capfd.readouterr().err.splitlines()[-1]
+    assert "gives the probabilities of classes" in warning
+    named = warning.partition("one of ")[2].split(", ")
+    assert ModelCard.load(model).dim == 4
+
+    model.with_suffix(".json").unlink()
+    (widest,) = [name for name in named if "MatMul" in name][:1]
+    arguments = ["--wrap", str(model), "--input-range=0,255", "--output-tensor", widest]
+    assert convert_model.main(arguments) == 0
+    assert "probabilities" not in capfd.readouterr().err
+    inner = tmp_path / "classes.embedding.tflite"
+    assert not model.with_suffix(".json").exists(), "the card is the copy's"
+    plain = Path(shutil.copy(odd_models / "plain.tflite", tmp_path / "plain.tflite"))
+    assert convert_model.main(["--wrap", str(plain), "--input-range=0,255"]) == 0
+    pixels = np.asarray(picture(1, 16, 16))[np.newaxis]
+    assert np.allclose(Embedder(inner).embed(pixels), Embedder(plain).embed(pixels), atol=1e-6)
+
+
+@pytest.mark.parametrize("kept", [0, 3, 8, 40, 200, 1000])
+def test_a_damaged_file_has_no_inner_tensors(model: Path, kept: int) -> None:
+    with pytest.raises(ModelError, match="is no TFLite model"):
+        with_output(model.read_bytes()[:kept], 5)

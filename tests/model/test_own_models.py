@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,15 +32,6 @@ LEAST = 0.97  # cosine of a model that has 8 bits for what it gives
 TORCH: dict[str, Any] = {"mean": list(MEAN), "std": list(STD)}
 
 With = Callable[..., Path]
-
-
-@pytest.fixture(scope="session")
-def odd_models(build_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the models of build_odd_models.py."""
-    folder = tmp_path_factory.mktemp("odd")
-    script = ROOT / "tests/build_odd_models.py"
-    subprocess.run([build_python, script, folder], stderr=subprocess.DEVNULL, check=True)
-    return folder
 
 
 @pytest.fixture
