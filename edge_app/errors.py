@@ -66,7 +66,14 @@ class DelegateError(EdgeAppError):
 
 
 class DecodeError(EdgeAppError):
-    """These bytes are not an image we can use; `str(error)` is the reason that is recorded."""
+    """These bytes are not an image we can use; `str(error)` is the reason that is recorded.
+
+    lacks: what it would take, a text of `photos.lacks`; "" for another version of the decoders.
+    """
+
+    def __init__(self, reason: str, lacks: str = "") -> None:
+        super().__init__(reason)
+        self.lacks = lacks
 
     exit_code = 2
     status = 422

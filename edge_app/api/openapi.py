@@ -137,6 +137,14 @@ def _schemas() -> dict[str, Schema]:
     )
     match = {"allOf": [_ref("Image"), _object({"score": NUMBER}, ["score"])]}
     rejected = _object({"path": TEXT, "bytes": COUNT, "reason": TEXT})
+    rejections = _object(
+        {
+            "reason": TEXT,
+            "advice": {"type": ["string", "null"]},
+            "count": COUNT,
+            "files": _list(TEXT),
+        }
+    )
     error = _object({"code": TEXT, "message": TEXT})
     return {
         "Image": image,
@@ -144,7 +152,7 @@ def _schemas() -> dict[str, Schema]:
         "Error": _object({"error": error}),
         "Health": _object({"status": {"type": "string", "enum": ["ok"]}}),
         "Page": _page(_ref("Image")),
-        "Rejected": _page(rejected),
+        "Rejected": _object(_page(rejected)["properties"] | {"groups": _list(rejections)}),
         "Answer": _object({"query": {"type": "object"}, "items": _list(_ref("Match"))}),
         "Layout": _object({"total": COUNT, "ids": IDS, "ratios": _list(COUNT), "days": _list({})}),
         "Folders": _object({"folders": _list(_object({"folder": TEXT, "images": COUNT}))}),

@@ -19,6 +19,7 @@ from edge_app.api.views import (
     image_of,
     layout_of,
     rejected_of,
+    rejections_of,
     text_of,
 )
 from edge_app.guard.metrics import Histogram
@@ -122,7 +123,8 @@ def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
     def rejected() -> dict[str, Any]:
         page = reader.rejected(params.text(asked(), "cursor"), page_size())
         items = [rejected_of(file) for file in page.items]
-        return {"items": items, "next": page.next, "total": page.total}
+        groups = [rejections_of(group) for group in reader.rejections()]
+        return {"items": items, "next": page.next, "total": page.total, "groups": groups}
 
     @app.get("/api/images/<id:id>")
     def image(id: int) -> dict[str, Any]:

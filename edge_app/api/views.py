@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_app.index.format.records import ORIENTATIONS, ImageRecord, RejectedRecord
 from edge_app.index.read.listing import Facets, Layout
+from edge_app.index.read.rejections import Rejections
 from edge_app.search.duplicates import Group
 from edge_app.search.exact import Match
 
@@ -74,6 +75,16 @@ def group_of(group: Group, images: Iterable[ImageRecord]) -> dict[str, Any]:
             }
             for image in images
         ],
+    }
+
+
+def rejections_of(group: Rejections) -> dict[str, Any]:
+    """Files that can't be used for one reason."""
+    return {
+        "reason": group.reason,
+        "advice": group.advice,
+        "count": group.count,
+        "files": list(map(text_of, group.paths)),
     }
 
 

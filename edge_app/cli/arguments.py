@@ -136,6 +136,8 @@ def _index(parser: Parser) -> None:
     add = parser.add_argument
     add("--prune", action="store_true",
         help="drop images whose files are gone, even where most of them are")  # fmt: skip
+    add("--retry", action="store_true",
+        help="try again every file that could not be used, changed or not")  # fmt: skip
     add("--import", type=Path, dest="donor", metavar="DIR",
         help="first take over from another index of the same model what it knows of these photos,"
         " by their content")  # fmt: skip

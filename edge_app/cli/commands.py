@@ -16,17 +16,19 @@ from edge_app.api import params
 from edge_app.api.monitor import HEALTH
 from edge_app.api.routes import make_app
 from edge_app.api.thumbs import is_thumbnail
-from edge_app.api.views import group_of
+from edge_app.api.views import group_of, rejections_of
 from edge_app.bench.subjects import SUBJECTS
 from edge_app.cli import logs
 from edge_app.cli.info import describe
-from edge_app.cli.printing import ProgressLine, print_answer, summary
+from edge_app.cli.printing import ProgressLine, print_answer, print_rejections, summary
 from edge_app.config import Config
 from edge_app.errors import LibraryError, StoreError, UsageError
 from edge_app.guard import serve as guard
 from edge_app.guard.passcode import make_token, read_hash, write_passcode
 from edge_app.index.read.reader import Reader
+from edge_app.index.read.rejections import NAMED, Rejections
 from edge_app.index.repair import check as checking
+from edge_app.index.write.upgrade import bring_up_to_date
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.indexing.plan import IndexReport
@@ -65,10 +67,23 @@ def index(config: Config, options: Namespace) -> int:
         if options.donor is not None:
             imported = take_over(options.donor, root, writer, limits.batch_images, line.show)
         report = indexer.index(
-            root, writer, pool, embedder, limits, prune=options.prune, on_progress=line.show
+            root,
+            writer,
+            pool,
+            embedder,
+            limits,
+            prune=options.prune,
+            retry=options.retry,
+            on_progress=line.show,
         )
         report.imported = imported
-    print(json.dumps(report.as_json()) if options.json else summary(report))
+    with Reader(config.index) as reader:
+        if options.json:
+            groups = [rejections_of(group) for group in reader.rejections(sys.maxsize)]
+            print(json.dumps(report.as_json() | {"rejections": groups}))
+        else:
+            print(summary(report))
+            print_rejections(reader.rejections())
     _say_what_is_missing(config, options, report)
     return 0
 
@@ -146,6 +161,7 @@ def search(config: Config, options: Namespace) -> int:
 
 def duplicates(config: Config, options: Namespace) -> int:
     """Print groups of near-duplicates, the largest first."""
+    bring_up_to_date(config.index)
     with Reader(config.index) as reader, tqdm(total=100, unit="%", disable=None) as bar:
         if reader.snapshot().identity is None:
             raise StoreError(f"{config.index} holds no index yet; make one with `index`")
@@ -168,16 +184,20 @@ def duplicates(config: Config, options: Namespace) -> int:
 
 def check(config: Config, options: Namespace) -> int:
     """Print what is wrong with the index; 1 while something is."""
+    bring_up_to_date(config.index)
     report = checking.repair(config.index) if options.repair else checking.check(config.index)
     problems = [str(problem) for problem in report.problems]
     if options.json:
         counts = {name: getattr(report, name) for name in CHECKED}
         set_aside = report.set_aside and str(report.set_aside)
-        print(json.dumps(counts | {"problems": problems, "set_aside": set_aside}))
+        groups = _rejections(config, sys.maxsize)
+        said = {"problems": problems, "set_aside": set_aside}
+        print(json.dumps(counts | said | {"rejections": list(map(rejections_of, groups))}))
     else:
         for problem in problems:
             print(problem)
         print(", ".join(f"{getattr(report, name)} {name}" for name in CHECKED) + " checked")
+        print_rejections(_rejections(config))
     if not problems:
         return 0
     if options.repair:
@@ -226,6 +246,15 @@ def passcode(config: Config, options: Namespace) -> int:
     write_passcode(options.file, text, config.limits)
     print(f"{options.file} written; use it with: serve --passcode-file {options.file}")
     return 0
+
+
+def _rejections(config: Config, named_max: int = NAMED) -> list[Rejections]:
+    """The groups of rejected files; none where the catalogue can't be read, which `check` says."""
+    try:
+        with Reader(config.index) as reader:
+            return reader.rejections(named_max)
+    except StoreError:
+        return []
 
 
 def _refuse_index_inside_library(config: Config) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy
@@ -11,8 +12,9 @@ import PIL
 
 from edge_app import VERSION, memory
 from edge_app.config import Config, MiB
-from edge_app.errors import EdgeAppError
+from edge_app.errors import EdgeAppError, StoreError
 from edge_app.index.read.reader import Reader
+from edge_app.index.write.upgrade import bring_up_to_date
 from edge_app.memory import default_workers
 from edge_app.model.card import comparable
 from edge_app.model.describe import describe_model
@@ -21,6 +23,8 @@ from edge_app.search import exact as search
 
 def describe(config: Config) -> dict[str, Any]:
     """Facts by group; `to fix` is a list of lines, each naming the setting or command."""
+    with suppress(StoreError):  # said below
+        bring_up_to_date(config.index)
     available_bytes = memory.available_bytes()
     program: dict[str, Any] = {
         "version": VERSION,
@@ -41,6 +45,7 @@ def describe(config: Config) -> dict[str, Any]:
         with Reader(config.index) as reader:
             snapshot = reader.snapshot()
             counts = reader.counts()
+            rejections = reader.rejections()
         index |= {
             "generation": snapshot.generation,
             "images": counts.images,
@@ -52,6 +57,9 @@ def describe(config: Config) -> dict[str, Any]:
             "tiles": 0 if snapshot.tiles is None else snapshot.tiles.shape[1],
             "search way": search.choose_way(snapshot, available_bytes),
         }
+        problems += [
+            f"{group.count} {group.reason}: {group.advice}" for group in rejections if group.advice
+        ]
         if snapshot.identity is None:
             problems.append(f"{config.index} holds no index yet; make one with `index`")
         elif identity and not comparable(identity, snapshot.identity):

@@ -6,12 +6,13 @@ import csv
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from tqdm import tqdm
 
 from edge_app.api.views import text_of
+from edge_app.index.read.rejections import Rejections
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.search.exact import Match
 from edge_app.search.gallery import Gallery
@@ -27,6 +28,16 @@ def summary(report: IndexReport) -> str:
     )
     rate = f", {report.images_per_s:.1f} images/s" if report.images_per_s else ""
     return f"{counts or 'nothing to do'} in {report.seconds:.1f} s{rate}"
+
+
+def print_rejections(groups: Iterable[Rejections]) -> None:
+    """What could not be used, why, and what to do about it."""
+    for group in groups:
+        print(f"{group.count} not usable: {group.reason}{f': {group.advice}' * bool(group.advice)}")
+        for path in group.paths:
+            print(f"  {text_of(path)}")
+        if group.count > len(group.paths):
+            print(f"  and {group.count - len(group.paths)} more (--json lists all)")
 
 
 class ProgressLine:

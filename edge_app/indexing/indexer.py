@@ -25,6 +25,7 @@ from edge_app.indexing.bounded import Ahead
 from edge_app.indexing.plan import IndexReport, Plan, Progress, plan
 from edge_app.library.scan import FoundFile, Scan, scan
 from edge_app.photos.decode import Decoded
+from edge_app.photos.lacks import is_worth_a_try, lacks_version
 from edge_app.photos.pool import DecodePool, Job, Outcome, Same
 from edge_app.photos.regions import TILES, WHOLE
 
@@ -49,12 +50,14 @@ def index(
     limits: Limits,
     *,
     prune: bool = False,
+    retry: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> IndexReport:
     """Index what is new or changed below `root`, mark or drop what is gone, commit in batches.
 
     Files that vanish are dropped, unless the library is empty or more than half of it is gone: then
-    it may just be unmounted, and they are kept as offline until `prune` is given.
+    it may just be unmounted, and they are kept as offline until `prune` is given. A rejected file
+    is tried again when it or what it lacked has changed; with `retry` every one is.
     Raises LibraryError for an unusable root, StoreError where the index can't be written; whatever
     was committed before stays.
     """
@@ -62,7 +65,10 @@ def index(
     on_progress(Progress("scanning"))
     found = scan(root)
     known = writer.known()
-    todo = plan(found, known, writer.rejected())
+    rejected = writer.rejected()
+    worth = {lacks: is_worth_a_try(lacks, limits) for lacks in {f.lacks for f in rejected.values()}}
+    again = {path for path, file in rejected.items() if retry or worth[file.lacks]}
+    todo = plan(found, known, rejected, again)
     report = IndexReport(unchanged=todo.unchanged, rejected=todo.still_rejected)
     boxes = (WHOLE, *TILES) if writer.tiles else (WHOLE,)
     with (
@@ -205,7 +211,9 @@ class _Run:
         elif old:
             self.batch.removed.append(old.id)
         self.batch.rejected.append(
-            RejectedRecord(file.path, file.size_bytes, mtime_ns, str(reason))
+            RejectedRecord(
+                file.path, file.size_bytes, mtime_ns, str(reason), reason.lacks or lacks_version()
+            )
         )
 
     def _missing_twin(self, content: bytes) -> Known | None:

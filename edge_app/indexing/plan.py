@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -65,16 +66,24 @@ class Plan:
     still_rejected: int = 0
 
 
-def plan(found: Scan, known: dict[str, Known], rejected: dict[str, RejectedRecord]) -> Plan:
+def plan(
+    found: Scan,
+    known: dict[str, Known],
+    rejected: dict[str, RejectedRecord],
+    again: Set[str] = frozenset(),
+) -> Plan:
     """Compare what was found with what the index knows. Size and time are compared for difference,
-    never for order: clocks jump."""
+    never for order: clocks jump. Rejected files in `again` are read though they did not change."""
     result = Plan()
     for file in found.files:
         old = known.get(file.path) or rejected.get(file.path)
         if old is None or (old.size_bytes, old.mtime_ns) != (file.size_bytes, file.mtime_ns):
             result.to_read.append(file)
         elif isinstance(old, RejectedRecord):
-            result.still_rejected += 1
+            if file.path in again:
+                result.to_read.append(file)
+            else:
+                result.still_rejected += 1
         elif not old.embedded:
             result.to_read.append(file)
         else:

@@ -20,6 +20,7 @@ from edge_app.index.format.appendfile import AppendFile
 from edge_app.index.format.generation import columns, identity_of, thumbs_header, thumbs_name
 from edge_app.index.format.readonly import open_for_reading
 from edge_app.index.format.schema import CATALOG, SCHEMA_VERSION
+from edge_app.index.format.steps import version_message
 from edge_app.index.write import known
 from edge_app.index.write.batch import Batch, NewImage
 from edge_app.index.write.writer import Writer
@@ -83,10 +84,8 @@ class _Donor:
 
     def _open(self, index: Path, identity: ModelIdentity, tiles: int) -> None:
         if self._catalog.schema_version() != SCHEMA_VERSION:
-            raise StoreError(
-                f"--import {index}: it has the index format {self._catalog.schema_version()}, this "
-                f"program reads {SCHEMA_VERSION}"
-            )
+            message = version_message(index, self._catalog.schema_version())
+            raise StoreError(f"--import: {message}")
         self._opened.enter_context(self._catalog.transaction("DEFERRED"))
         state = self._catalog.state()
         record = self._catalog.generations().get(state.generation)

@@ -22,6 +22,7 @@ from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError, EdgeAppError, UnreadableError
 from edge_app.library.originals import fingerprint, open_original
 from edge_app.photos.decode import Decoded
+from edge_app.photos.lacks import lacks_limit
 from edge_app.photos.regions import Box
 
 EXIT_MEMORY = 12  # ENOMEM; nothing Python itself exits with
@@ -102,12 +103,13 @@ def _answer(
         boxes = [Box(*box) for box in head["boxes"]]
         return _pack(decode(data, settings.size_px, limits, boxes))
     except EdgeAppError as error:
-        return message({"error": type(error).__name__, "text": str(error)})
+        lacks = getattr(error, "lacks", "")
+        return message({"error": type(error).__name__, "text": str(error), "lacks": lacks})
     except MemoryError:
         raise
     except Exception as error:  # a bug, ours or Pillow's: this image's end, not the run's
         reason = f"the decoder failed ({type(error).__name__})"
-        return message({"error": DecodeError.__name__, "text": reason})
+        return message({"error": DecodeError.__name__, "text": reason, "lacks": ""})
 
 
 def _read(settings: Settings, path: str, limits: Limits) -> bytes:
@@ -118,7 +120,10 @@ def _read(settings: Settings, path: str, limits: Limits) -> bytes:
         size_bytes = os.fstat(file.fileno()).st_size
         if size_bytes > limits.file_bytes:
             size_mib, limit_mib = size_bytes / MiB, limits.file_bytes / MiB
-            raise DecodeError(f"{size_mib:.1f} MiB, over the limit of {limit_mib:g} (file_bytes)")
+            raise DecodeError(
+                f"{size_mib:.1f} MiB, over the limit of {limit_mib:g} (file_bytes)",
+                lacks_limit("file_bytes", limits),
+            )
         try:
             return file.read(size_bytes)
         except OSError as error:

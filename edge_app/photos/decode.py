@@ -22,6 +22,7 @@ from edge_app.config import Limits
 from edge_app.errors import DecodeError
 from edge_app.library.originals import fingerprint
 from edge_app.photos import exif
+from edge_app.photos.lacks import lacks_limit, lacks_package
 from edge_app.photos.regions import WHOLE, Box
 
 # The formats Pillow may try, and how a file of each begins. It knows more of them, among those
@@ -74,7 +75,7 @@ def decode(data: bytes, size_px: int, limits: Limits, boxes: Sequence[Box] = (WH
     image = _open(data, limits)
     name = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: JPEGs one behind another
     width_px, height_px = image.size
-    with _damage_as_reason(name):
+    with _damage_as_reason(name, limits):
         if name == "JPEG":  # pillow-heif would deliver a thumbnail that the file brings along
             image.draft(None, _draft_size(image.size, boxes, enough))
         image.load()
@@ -108,7 +109,7 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
         raise DecodeError("not an image")
     _load_rare_plugin(name)
     Image.MAX_IMAGE_PIXELS = limits.decode_pixels  # Pillow checks as soon as it knows a size
-    with _damage_as_reason(name):
+    with _damage_as_reason(name, limits):
         return Image.open(BytesIO(data), formats=[name])
 
 
@@ -124,13 +125,15 @@ def _load_rare_plugin(name: str) -> None:
         try:
             import pillow_heif
         except ImportError:
-            raise DecodeError("HEIF needs the package pillow-heif, not installed") from None
+            raise DecodeError(
+                "HEIF photos need an add-on: pip install pillow-heif", lacks_package("pillow_heif")
+            ) from None
         pillow_heif.options.DECODE_THREADS = 1
         pillow_heif.register_heif_opener()
 
 
 @contextmanager
-def _damage_as_reason(name: str) -> Iterator[None]:
+def _damage_as_reason(name: str, limits: Limits) -> Iterator[None]:
     """Turn whatever Pillow raises on bad bytes into a DecodeError with a short, stable reason."""
     try:
         with warnings.catch_warnings():
@@ -138,7 +141,9 @@ def _damage_as_reason(name: str) -> Iterator[None]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DecodeError(_too_many_pixels(str(error))) from None
+        raise DecodeError(
+            _too_many_pixels(str(error)), lacks_limit("decode_pixels", limits)
+        ) from None
     except MemoryError:
         raise
     except Exception as error:  # Pillow's plugins raise almost anything on hostile bytes

@@ -28,6 +28,7 @@ from edge_app.errors import (
 from edge_app.photos import child as decodechild
 from edge_app.photos.child import EXIT_MEMORY, LENGTHS, Settings, message, unpack
 from edge_app.photos.decode import Decoded
+from edge_app.photos.lacks import lacks_limit
 from edge_app.photos.regions import WHOLE, Box
 
 PACKAGE = Path(__file__).parents[1]
@@ -164,13 +165,15 @@ class DecodeProcess:
         idled = self._processor_left_s() > limit_s / 2
         if idled and isinstance(self.jobs[0].source, str):  # a disk or a network mount that hangs
             return UnreadableError(f"reading took over {limit_s:g} s (decode_s)")
-        return DecodeError(f"decoding took over {limit_s:g} s (decode_s)")
+        return DecodeError(
+            f"decoding took over {limit_s:g} s (decode_s)", lacks_limit("decode_s", self._limits)
+        )
 
     def _cause_of_death(self) -> DecodeError:
         if self._process.returncode == EXIT_MEMORY:
             limit_mib = self._limits.decode_memory_bytes / MiB
             reason = f"decoding needs over {limit_mib:g} MiB of memory (decode_memory_bytes)"
-            return DecodeError(reason)
+            return DecodeError(reason, lacks_limit("decode_memory_bytes", self._limits))
         if self._process.returncode == -signal.SIGKILL:
             # No image does this: the kernel was out of memory, which may be otherwise next time.
             return UnreadableError("the decoder was killed, likely for want of memory")
@@ -216,6 +219,9 @@ def _outcome(head: dict[str, Any], body: bytes) -> Outcome:
     if "error" not in head:
         return unpack(head, body)
     error = _ERRORS[head["error"]](head["text"])
-    if isinstance(error, DecodeError | NotFoundError):
+    if isinstance(error, DecodeError):
+        error.lacks = head["lacks"]
+        return error
+    if isinstance(error, NotFoundError):
         return error
     raise error

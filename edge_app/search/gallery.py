@@ -28,6 +28,7 @@ from edge_app.index.format.records import ImageRecord
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
+from edge_app.index.write.upgrade import bring_up_to_date
 from edge_app.model.card import ModelCard, ModelIdentity, comparable
 from edge_app.model.embed import Embedder
 from edge_app.model.words import Words
@@ -56,6 +57,7 @@ class Gallery:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        bring_up_to_date(config.index)
         self.reader = Reader(config.index)
         self.thumbnails = Reader(config.index)  # of their own: the other may be held by a listing
         self._memory_bytes, self._memory_asked = 0, -math.inf

@@ -177,6 +177,7 @@ export default {
   'status.title': 'Index status',
   'status.indexing': 'Indexing',
   'status.state.idle': 'Up to date',
+  'status.state.rejected': { one: 'Done, but {n} file could not be used', other: 'Done, but {n} files could not be used' },
   'status.state.scanning': 'Looking for new and changed files…',
   'status.state.indexing': 'Indexing photos',
   'status.state.failed': 'Indexing stopped',
@@ -201,7 +202,7 @@ export default {
   'status.rejected.none': 'None: every file found is in the index.',
   'status.rejected.path': 'File',
   'status.rejected.reason': 'Reason',
-  'status.rejected.text': 'They are tried again when they change.',
+  'status.rejected.text': 'They are tried again when they change, or when what they need is installed.',
 
   'help.title': 'Keyboard shortcuts',
   'help.anywhere': 'Anywhere',

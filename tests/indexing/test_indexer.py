@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,10 @@ from edge_app.index.read.reader import Reader
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.indexing.plan import IndexReport, Progress
+from edge_app.photos import lacks
 from edge_app.photos.pool import DecodePool, Job, Outcome
 from edge_app.photos.regions import TILES
-from tests.fakes import SIZE_PX, FakeEmbedder, save
+from tests.fakes import SIZE_PX, FakeEmbedder, picture, save
 
 LIMITS = Limits(batch_images=4)
 
@@ -41,6 +44,7 @@ def run(tmp_path: Path, root: Path, embedder: FakeEmbedder) -> Run:
         embedder: FakeEmbedder = embedder,
         prune: bool = False,
         tiles: int = 0,
+        retry: bool = False,
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> IndexReport:
         with (
@@ -48,7 +52,14 @@ def run(tmp_path: Path, root: Path, embedder: FakeEmbedder) -> Run:
             DecodePool(root, SIZE_PX, LIMITS, workers=1, nice=0) as pool,
         ):
             return indexer.index(
-                root, writer, pool, embedder, LIMITS, prune=prune, on_progress=on_progress
+                root,
+                writer,
+                pool,
+                embedder,
+                LIMITS,
+                prune=prune,
+                retry=retry,
+                on_progress=on_progress,
             )
 
     return once
@@ -308,3 +319,54 @@ def test_progress_counts_committed_images(root: Path, run: Run) -> None:
     assert steps[0].state == "scanning"
     assert [step.done for step in steps[1:]] == sorted(step.done for step in steps[1:])
     assert (steps[-1].done, steps[-1].total) == (10, 10)
+
+
+# --- rejected is not for ever ---------------------------------------------------------------------
+
+
+def test_a_photo_whose_decoder_is_installed_later_is_indexed_then(
+    root: Path, run: Run, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="pillow-heif is an extra")
+    heif.from_pillow(picture(1)).save(root / "IMG_1.HEIC")
+    stub = tmp_path / "stub/pillow_heif.py"
+    stub.parent.mkdir()
+    stub.write_text("raise ImportError('as if it were not installed')")
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(stub.parent))
+        assert run().rejected == 1
+        [group] = reader.rejections()
+        assert group.reason == "HEIC photos need an add-on"
+        assert group.advice == "pip install pillow-heif"
+        assert (group.count, group.paths) == (1, ("IMG_1.HEIC",))
+        patch.setattr("edge_app.photos.lacks.util.find_spec", lambda name: None)
+        assert run().rejected == 1
+    report = run()
+    assert (report.added, report.rejected) == (1, 0)
+    assert reader.rejections() == []
+
+
+def test_a_photo_over_a_limit_is_tried_again_when_the_limit_changes(
+    root: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(root / "a.png", 1)
+    low = replace(LIMITS, decode_pixels=100)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules[__name__], "LIMITS", low)
+        assert run().rejected == 1
+    assert run().added == 1
+
+
+def test_a_damaged_file_is_tried_again_by_other_decoders_only(
+    root: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
+    assert run().rejected == 1
+    told: list[Progress] = []
+    assert run(on_progress=told.append).rejected == 1
+    assert told[-1].total == 0, "nothing was read again"
+    assert run(on_progress=told.append, retry=True).rejected == 1
+    assert told[-1].total == 1
+    monkeypatch.setattr(lacks, "lacks_version", lambda: "version 99")
+    run(on_progress=told.append)
+    assert told[-1].total == 1

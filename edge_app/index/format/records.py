@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+INCOMPLETE = "incomplete"  # a note: the file lacks a part of the picture
 LANDSCAPE, PORTRAIT, SQUARE = 0, 1, 2
 
 
@@ -30,6 +31,7 @@ class ImageRecord:
     taken_at: int  # the camera's wall clock read as if UTC, or the file's time; seconds
     taken_from: str  # "exif" or "file"
     camera: str | None
+    note: str | None  # INCOMPLETE, or None
     offline: bool
     thumb_offset: int
     thumb_bytes: int
@@ -64,12 +66,13 @@ class RowRecord:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRecord:
-    """A file that is no image we can use; tried again when its size or mtime changes."""
+    """A file that is no image we can use; tried again when its size, mtime or `lacks` changes."""
 
     path: str
     size_bytes: int
     mtime_ns: int
     reason: str
+    lacks: str = ""  # what it would take, see photos.lacks; "" is tried again once
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,7 @@ def stored(image: ImageRecord) -> tuple[Any, ...]:
         image.taken_at,
         image.taken_from,
         image.camera,
+        image.note,
         int(image.offline),
         image.thumb_offset,
         image.thumb_bytes,
@@ -174,8 +178,8 @@ def image_record(columns: tuple[Any, ...]) -> ImageRecord:
 
 def rejected_record(columns: tuple[Any, ...]) -> RejectedRecord:
     """A RejectedRecord from a selection of all its columns."""
-    path, size_bytes, mtime_ns, reason = columns
-    return RejectedRecord(os.fsdecode(path), size_bytes, int(mtime_ns), reason)
+    path, size_bytes, mtime_ns, *others = columns
+    return RejectedRecord(os.fsdecode(path), size_bytes, int(mtime_ns), *others)
 
 
 ORIENTATIONS = ("landscape", "portrait", "square")  # a name's place is its code in a snapshot

@@ -6,21 +6,16 @@ from edge_app.config import MiB
 
 CATALOG = "catalog.db"  # its name in the index folder
 
-
-SCHEMA_VERSION = 1
-
+SCHEMA_VERSION = 2  # each has a step from the one before: steps.py
 
 LARGEST = 2**63 - 1  # integer that SQLite can hold, or be asked for
-
 
 # A commit logs every page it touches, and the orders of listings are touched in as many places as
 # it has images. With SQLite's own 4,096 and 1,000 pages a run writes 1.5 times what it must, with
 # these 1.3 times (docs/small-devices.md); listings take 5 % longer.
 PAGE_BYTES = 1024
 
-
 LOG_BYTES = 64 * MiB  # of log, before it is written into the catalogue
-
 
 SCHEMA = """
 CREATE TABLE state (               -- one record
@@ -60,6 +55,7 @@ CREATE TABLE images (
     taken_at INTEGER NOT NULL,
     taken_from TEXT NOT NULL,
     camera TEXT,
+    note TEXT,                     -- "incomplete": the file lacks a part of the picture
     offline INTEGER NOT NULL,
     thumb_offset INTEGER NOT NULL,
     thumb_bytes INTEGER NOT NULL,  -- 0: no thumbnail, the next run makes one
@@ -91,23 +87,21 @@ CREATE TABLE rejected (
     size_bytes INTEGER NOT NULL,
     mtime_ns NOT NULL,             -- text from the year 2262 on, where integers end
     reason TEXT NOT NULL,
+    lacks TEXT NOT NULL,           -- tried again once this is another: photos/lacks.py
     crc INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
 
-
 STORED_COLUMNS = """
     images.id, folder, format, name, name_key, size_bytes, mtime_ns, content, twin, width_px,
-    height_px, orientation, ratio, taken_at, taken_from, camera, offline, thumb_offset,
+    height_px, orientation, ratio, taken_at, taken_from, camera, note, offline, thumb_offset,
     thumb_bytes, thumb_crc
 """
 
-
 IMAGE_COLUMNS = """
     images.id, folder, name, size_bytes, mtime_ns, content, width_px, height_px, format,
-    taken_at, taken_from, camera, offline, thumb_offset, thumb_bytes, thumb_crc
+    taken_at, taken_from, camera, note, offline, thumb_offset, thumb_bytes, thumb_crc
 """
-
 
 IMAGE_TABLES = """
     images LEFT JOIN folders ON folders.id = folder_id LEFT JOIN formats ON formats.id = format_id

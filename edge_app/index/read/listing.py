@@ -141,7 +141,7 @@ def rejected(catalog: Catalog, cursor: str | None, limit: int) -> Page[RejectedR
     """Rejected files by path."""
     behind = _bytes(cursor) if cursor else b""
     rows = catalog.connection.execute(
-        """SELECT path, size_bytes, mtime_ns, reason FROM rejected
+        """SELECT path, size_bytes, mtime_ns, reason, lacks FROM rejected
            WHERE path > ? ORDER BY path LIMIT ?""",
         (behind, limit + 1),
     ).fetchall()

@@ -21,9 +21,11 @@ from edge_app.index.format.readonly import open_for_reading, signature
 from edge_app.index.format.recognise import recognise
 from edge_app.index.format.records import ImageRecord, RejectedRecord
 from edge_app.index.format.schema import CATALOG, SCHEMA_VERSION
+from edge_app.index.format.steps import version_message
 from edge_app.index.read import listing
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.listing import Counts, Facets, Layout, Page
+from edge_app.index.read.rejections import NAMED, Rejections, rejections
 from edge_app.index.read.snapshot import Snapshot, load_snapshot
 
 T = TypeVar("T")
@@ -142,6 +144,12 @@ class Reader:
         with self._reading() as catalog, catalog.transaction("DEFERRED"):
             return listing.rejected(catalog, cursor, limit)
 
+    def rejections(self, named_max: int = NAMED) -> list[Rejections]:
+        """Rejected files by what they lack, the most frequent first; see `rejections`."""
+        with self._reading() as catalog:
+            key = "rejections", named_max
+            return self._counted(key, lambda: rejections(catalog, named_max))
+
     def counts(self) -> Counts:
         """How many images, rejected files, and images out of reach at present."""
         with self._reading() as catalog:
@@ -225,10 +233,7 @@ class Reader:
         version = catalog.schema_version()
         if version != SCHEMA_VERSION:
             catalog.close()
-            raise StoreError(
-                f"{self.index} has the index format {version}, this program reads "
-                f"{SCHEMA_VERSION}; build the index anew, or choose another with --index"
-            )
+            raise StoreError(version_message(self.index, version))
         return catalog
 
     def _disconnect(self) -> None:

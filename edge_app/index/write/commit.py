@@ -124,6 +124,7 @@ class _Change:
                 taken_at=_seconds(image.mtime_ns) if image.taken_at is None else image.taken_at,
                 taken_from="file" if image.taken_at is None else "exif",
                 camera=image.camera,
+                note=image.note,
                 offline=False,
                 thumb_offset=offset,
                 thumb_bytes=thumb.size_bytes,

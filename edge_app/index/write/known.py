@@ -36,7 +36,9 @@ def known(catalog: Catalog, generation: int) -> dict[str, Known]:
 
 
 def rejected(catalog: Catalog) -> dict[str, RejectedRecord]:
-    rows = catalog.connection.execute("SELECT path, size_bytes, mtime_ns, reason FROM rejected")
+    rows = catalog.connection.execute(
+        "SELECT path, size_bytes, mtime_ns, reason, lacks FROM rejected"
+    )
     records = map(rejected_record, rows)
     return {record.path: record for record in records}
 
@@ -90,7 +92,8 @@ def put_rejected(catalog: Catalog, record: RejectedRecord) -> None:
     # A reason may quote a name that is not UTF-8, which SQLite can't hold as text.
     reason = record.reason.encode(errors="replace").decode()
     blob = os.fsencode(record.path)
-    catalog.insert("rejected", (blob, record.size_bytes, storable(record.mtime_ns), reason))
+    values = blob, record.size_bytes, storable(record.mtime_ns), reason, record.lacks
+    catalog.insert("rejected", values)
 
 
 def drop_rejected(catalog: Catalog, path: str) -> None:

@@ -26,23 +26,20 @@ from edge_app.index.format.generation import (
 )
 from edge_app.index.format.recognise import recognise
 from edge_app.index.format.records import GenerationRecord, State
-from edge_app.index.format.schema import CATALOG, SCHEMA_VERSION
+from edge_app.index.format.schema import CATALOG
+from edge_app.index.format.steps import upgrade
 from edge_app.model.card import ModelIdentity, comparable
 
 
 def open_catalog(index: Path) -> Catalog:
-    """The catalogue, open for writing; an empty one is made where there is none."""
+    """The catalogue, open for writing and brought to today's version; an empty one is made where
+    there is none."""
     path = index / CATALOG
     if not path.exists():
         _create_catalog(path)
     catalog = Catalog.connect(path, "mode=rw")
     try:
-        version = catalog.schema_version()
-        if version != SCHEMA_VERSION:
-            raise StoreError(
-                f"{index} has the index format {version}, this program writes {SCHEMA_VERSION}; "
-                "remove the folder, or choose another with --index"
-            )
+        upgrade(catalog, index)
     except BaseException:
         catalog.close()
         raise

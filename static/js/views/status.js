@@ -10,9 +10,10 @@ export default function status() {
   const list = h('tbody');
   const table = h('div.scroll', {}, h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, t('status.rejected.path')), h('th', { scope: 'col' }, t('status.rejected.reason')))), list));
   const rejectedNote = h('p.quiet');
+  const groups = h('ul.reasons');
   const more = h('button.load-more', { type: 'button', hidden: true, onclick: () => load() }, t('matches.more'));
   const element = h('div.page', {}, h('h1', {}, t('status.title')), cards,
-    h('section', {}, h('h2', {}, t('status.rejected')), rejectedNote, table, more));
+    h('section', {}, h('h2', {}, t('status.rejected')), groups, rejectedNote, table, more));
   let cursor;
   let rejected = null;
 
@@ -21,6 +22,7 @@ export default function status() {
       const page = await get('api/rejected', { limit: PAGE, cursor });
       cursor = page.next ?? undefined;
       list.append(...page.items.map((item) => h('tr', {}, h('td', {}, named(item.path), h('small', {}, bytes(item.bytes))), h('td', {}, item.reason))));
+      groups.replaceChildren(...page.groups.map(({ count, reason, advice }) => h('li', {}, h('b', {}, number(count)), ` ${reason}`, advice && [': ', h('code', {}, advice)])));
       more.hidden = !page.next;
       table.hidden = !page.total;
       rejectedNote.textContent = page.total ? t('status.rejected.text') : t('status.rejected.none');
@@ -32,7 +34,7 @@ export default function status() {
   function draw() {
     const now = lastStatus();
     if (!now) return;
-    cards.replaceChildren(indexing(now.indexing), library(now), model(now));
+    cards.replaceChildren(indexing(now.indexing, now.rejected), library(now), model(now));
     if (now.rejected === rejected) return;
     rejected = now.rejected;
     cursor = undefined;
@@ -49,7 +51,7 @@ export default function status() {
 
 const card = (title, className, ...content) => h(`section.card${className}`, {}, h('h2', {}, title), ...content);
 
-function indexing({ state, done, total, images_per_s: rate, eta_s: eta, message }) {
+function indexing({ state, done, total, images_per_s: rate, eta_s: eta, message }, rejected) {
   const busy = state === 'indexing' || (state === 'scanning' && total > 0);
   const facts = [
     t('status.progress', { done, total }),
@@ -57,7 +59,7 @@ function indexing({ state, done, total, images_per_s: rate, eta_s: eta, message 
     eta !== null && eta > 0 && t('status.eta', { time: duration(eta) }),
   ].filter(Boolean);
   return card(t('status.indexing'), state === 'failed' ? '.bad' : '',
-    h('p.lead', {}, t(`status.state.${state}`)),
+    h('p.lead', {}, state === 'idle' && rejected ? t('status.state.rejected', { n: rejected }) : t(`status.state.${state}`)),
     busy && h('progress', { max: Math.max(1, total), value: done, 'aria-label': t('status.indexing') }),
     busy && h('p.quiet', {}, facts.join(' · ')),
     message && h('p', {}, message));

@@ -29,6 +29,7 @@ IMAGE = ImageRecord(
     taken_at=1_557_000_000,
     taken_from="exif",
     camera="Ünïcode 7",
+    note=None,
     offline=False,
     thumb_offset=12,
     thumb_bytes=34,

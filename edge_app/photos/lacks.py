@@ -1,0 +1,58 @@
+"""What a file would need to be read, so that it is tried again once that is there.
+
+A rejected file is kept with one of these texts: a package that is missing, a limit and its value
+then, or the version of what decoded it. No Pillow is loaded to compare them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import metadata, util
+from pathlib import Path
+
+from edge_app.config import Limits
+
+DECODER = 2  # raised when decode.py learns to read more: whatever was "damaged" is tried again
+INSTALL = {"pillow_heif": "pillow-heif"}  # a module, and the package that brings it
+
+
+def lacks_package(module: str) -> str:
+    """A module is not installed."""
+    return f"package {module}"
+
+
+def lacks_limit(name: str, limits: Limits) -> str:
+    """The file is over a limit as it is set now."""
+    return f"limit {name}={getattr(limits, name)}"
+
+
+@cache
+def lacks_version() -> str:
+    """These versions of the decoders can't read it."""
+    return f"version {DECODER} pillow {metadata.version('pillow')}"
+
+
+def is_worth_a_try(lacks: str, limits: Limits) -> bool:
+    """Whether decoding may end differently now."""
+    kind, _, what = lacks.partition(" ")
+    if kind == "package":
+        return util.find_spec(what) is not None
+    if kind == "limit":
+        return lacks_limit(what.partition("=")[0], limits) != lacks if _is_limit(what) else True
+    return lacks != lacks_version()
+
+
+def group_of(reason: str, lacks: str, path: str) -> tuple[str, str | None]:
+    """What to call all files with such a rejection, and what to do about them."""
+    kind, _, what = lacks.partition(" ")
+    if kind == "package":
+        package, suffix = INSTALL.get(what, what), Path(path).suffix.lstrip(".").upper()
+        return f"{suffix} photos need an add-on", f"pip install {package}"
+    if kind == "limit" and _is_limit(what):
+        name, _, value = what.partition("=")
+        return f"over the limit {name} of {value}", f"raise it with --limit {name}=…"
+    return reason, None
+
+
+def _is_limit(what: str) -> bool:
+    return hasattr(Limits(), what.partition("=")[0])
