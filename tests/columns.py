@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.index.format import codes
-from edge_app.index.read.snapshot import bars_of
+from edge_app.index.read.snapshot import Snapshot
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Columns:
 
     def __post_init__(self) -> None:
         rows = len(self.vectors)
-        self.codes = codes.encode(self.vectors)
+        self.codes, self.bounds = codes.encode(self.vectors)
         for name, default in {
             "ids": np.arange(1, rows + 1),
             "live": np.ones(rows, bool),
@@ -45,9 +45,13 @@ class Columns:
             if getattr(self, name) is None:
                 setattr(self, name, default)
 
+    scales = Snapshot.scales
+    all_live = Snapshot.all_live
+    angle_max = Snapshot.angle_max
+
     @property
-    def bars(self) -> NDArray[np.float32]:
-        return bars_of(~self.live)
+    def rows(self) -> int:
+        return len(self.ids)
 
     def read_rows(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         self.read.extend(rows.tolist())

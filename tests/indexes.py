@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 
 from edge_app.config import Limits
 from edge_app.index.format import codes
+from edge_app.index.format.appendfile import AppendFile, sync_folder
+from edge_app.index.format.catalog import Catalog
+from edge_app.index.format.generation import columns, has_mixed_codes, unfinished_codes_name
+from edge_app.index.format.schema import CATALOG
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.batch import NewImage
 from edge_app.index.write.writer import Writer
@@ -67,6 +72,34 @@ def writer_of(
     return Writer(folder / "index", folder / "library", identity, Limits(**limits), tiles)
 
 
+def to_first_layout(index: Path) -> None:
+    """Leave codes and bounds as a program before this layout did: side by side in one file. A power
+    cut meanwhile leaves a sound index too."""
+    with closing(Catalog.connect(index / CATALOG, "mode=ro")) as catalog:
+        records = catalog.generations().values()
+    for record in records:
+        if has_mixed_codes(index, record):
+            continue
+        now = {column.header.kind: column for column in columns(record)}
+        _, mixed, *_ = columns(record, mixed=True)
+        rows, dim = record.rows, mixed.header.dim
+        packed = np.zeros((rows, mixed.header.item_bytes), np.uint8)
+        for kind, part in (("bounds", packed[:, :8]), ("codes", packed[:, 8:])):
+            with closing(AppendFile.open(index / now[kind].name, now[kind].header)) as file:
+                size_bytes = now[kind].header.item_bytes
+                found = np.frombuffer(file.read(0, rows * size_bytes), np.uint8)
+                part[:] = found.reshape(rows, size_bytes)[:, : part.shape[1]]
+        assert mixed.header.item_bytes == 8 + -(-dim // 4) * 4
+        unfinished = index / unfinished_codes_name(record.generation)
+        with closing(AppendFile.create(unfinished, mixed.header)) as file:
+            file.write(0, packed.tobytes())
+            file.sync()
+        sync_folder(index)
+        unfinished.rename(index / mixed.name)
+        sync_folder(index)
+        (index / now["bounds"].name).unlink()
+
+
 @dataclass(frozen=True)
 class View:
     """What a reader finds in an index."""
@@ -88,7 +121,10 @@ def view(index: Path) -> View:
         row = snapshot.row_of(id)
         vector = vector_of(image.content, snapshot.vectors.shape[1])
         assert np.array_equal(snapshot.vectors[row], vector), image.path
-        assert np.array_equal(snapshot.codes[row], codes.encode(vector[None])[0]), image.path
+        encoded = codes.encode(vector[None])
+        width = snapshot.codes.shape[1]
+        assert np.array_equal(snapshot.codes[row], encoded.codes[0, :width]), image.path
+        assert np.array_equal(snapshot.bounds[row], encoded.bounds[0]), image.path
     return View(
         snapshot.identity if embedded else None,
         frozenset((image.path, image.content) for image in images.values()),

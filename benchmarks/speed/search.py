@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from benchmarks.report import machine, private_bytes, publish
 from edge_app.bench.vectors import clustered, make_index
 from edge_app.index.read.reader import Reader
-from edge_app.search.exact import Way, similar
+from edge_app.search.exact import similar
 
 Floats = NDArray[np.float32]
 CONTEXT = multiprocessing.get_context("spawn")  # no engine inherits another's threads
@@ -47,19 +47,15 @@ def product(vectors: Floats, k: int, folder: Path) -> Query:
     return query
 
 
-def this_project(way: Way) -> Engine:
+def this_project(vectors: Floats, k: int, folder: Path) -> Query:
     """Built and committed by another process, then read as the server does."""
-
-    def engine(vectors: Floats, k: int, folder: Path) -> Query:
-        index = folder / "index"
-        builder = CONTEXT.Process(target=make_index, args=(index, vectors))
-        builder.start()
-        builder.join()
-        snapshot = Reader(index).snapshot()
-        assert snapshot.ids[0] == 1, "ids count rows from 1"
-        return lambda vector: [m.id - 1 for m in similar(snapshot, vector, k, way=way)]
-
-    return engine
+    index = folder / "index"
+    builder = CONTEXT.Process(target=make_index, args=(index, vectors))
+    builder.start()
+    builder.join()
+    snapshot = Reader(index).snapshot()
+    assert snapshot.ids[0] == 1, "ids count rows from 1"
+    return lambda vector: [match.id - 1 for match in similar(snapshot, vector, k)]
 
 
 def faiss_flat(vectors: Floats, k: int, folder: Path) -> Query:
@@ -130,8 +126,7 @@ def hnswlib_approximate(vectors: Floats, k: int, folder: Path) -> Query:
 
 ENGINES: dict[str, tuple[Engine, str]] = {  # name -> the engine and the package it comes from
     "`V @ q`, then the k largest": (product, "numpy"),
-    "**this project, memory**": (this_project("memory"), "numpy"),
-    "**this project, codes**": (this_project("codes"), "numpy"),
+    "**this project**": (this_project, "numkong"),
     "FAISS IndexFlatIP": (faiss_flat, "faiss-cpu"),
     "usearch, exact": (usearch_exact, "usearch"),
     "LanceDB, flat": (lancedb_flat, "lancedb"),

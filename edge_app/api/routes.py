@@ -28,6 +28,7 @@ from edge_app.library.originals import open_original
 from edge_app.model.describe import model_state
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
+from edge_app.search.products import kernel
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -69,7 +70,7 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
             },
             "indexing": watcher.status.as_json(),
             **model_state(gallery.config, snapshot.identity),
-            "search": {"way": gallery.way(snapshot), "tiles": snapshot.tiles is not None},
+            "search": {"kernel": kernel(), "tiles": snapshot.tiles is not None},
             "generation": snapshot.generation,
             "version": VERSION,
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -30,14 +29,14 @@ class Figures:
     model: str
     photos_made_up: bool
     index: benchindex.Figures
-    searches: Sequence[benchsearch.Figures]  # one for each way
+    search: benchsearch.Figures
 
 
 def figures_of(
     board: Board,
     card: ModelCard,
     index: benchindex.Figures,
-    searches: Sequence[benchsearch.Figures],
+    search: benchsearch.Figures,
     *,
     photos_made_up: bool,
 ) -> Figures:
@@ -52,7 +51,7 @@ def figures_of(
         model=f"{card.name}, {card.input_size_px} px, {card.dtype}, {card.dim} numbers",
         photos_made_up=photos_made_up,
         index=index,
-        searches=searches,
+        search=search,
     )
 
 
@@ -60,7 +59,7 @@ def text(figures: Figures) -> str:
     """The report as Markdown, ready for an issue or docs/benchmarks.md."""
     board, index = figures.board, figures.index
     kind = "made up, 12 megapixels" if figures.photos_made_up else "of a library"
-    first = figures.searches[0]
+    search = figures.search
     emulated = ", **emulated**: the times say nothing of a real one" if board.emulated else ""
     rows = {
         "board": f"{board.name}{emulated}",
@@ -76,10 +75,8 @@ def text(figures: Figures) -> str:
             f"{index.stages[name].wall_ms:.0f} ms to {name}" for name in ("decode", "embed")
         ),
         "memory of indexing": f"{index.peak_memory_bytes / 1e6:.0f} MB at most, all processes",
-        f"searching {first.rows} × {first.dim}": "; ".join(
-            f"**{way.p50_ms:.1f} ms** ({way.p95_ms:.1f} ms in 95 %) by {way.way}"
-            for way in figures.searches
-        ),
+        f"searching {search.rows} × {search.dim}": f"**{search.p50_ms:.1f} ms** "
+        f"({search.p95_ms:.1f} ms in 95 %), {search.kernel}",
         "measured": figures.date,
     }
     return "\n".join(

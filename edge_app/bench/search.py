@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 
 from edge_app.errors import UsageError
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.exact import Way, similar
+from edge_app.search.exact import similar
 from edge_app.search.kernels import Floats
+from edge_app.search.products import kernel
 
 _BLOCK_ROWS = 1024  # of the brute force, in float64
 _TIE = 1e-12  # scores closer than this are equal but for the rounding of float64
@@ -22,18 +22,18 @@ _TIE = 1e-12  # scores closer than this are equal but for the rounding of float6
 class Figures:
     """What `measure` found."""
 
-    way: Way
+    kernel: str  # what multiplied, and with which instructions
     rows: int
     dim: int
     k: int
     queries: int
     p50_ms: float
     p95_ms: float
-    bytes_touched: int  # of the vectors or their codes, by one query: the median
+    bytes_touched: int  # of codes and vectors, by one query: the median
     recall: float  # of the k best by a float64 brute force: 1.0 is exact
 
 
-def measure(snapshot: Snapshot, way: Way, k: int = 20, queries: int = 50) -> Figures:
+def measure(snapshot: Snapshot, k: int = 20, queries: int = 50) -> Figures:
     """Search for images spread evenly over the index, one after another, after one to warm up."""
     if not snapshot.live.any():
         raise UsageError("the index is empty: there is nothing to search")
@@ -42,16 +42,16 @@ def measure(snapshot: Snapshot, way: Way, k: int = 20, queries: int = 50) -> Fig
     vectors = snapshot.read_rows(rows)
     counting = _CountingReads(snapshot)
     times_ms, touched, found = [], [], []
-    similar(snapshot, vectors[0], k, way=way)
+    similar(snapshot, vectors[0], k)
     for vector in vectors:
         counting.rows_read = 0
         start = time.perf_counter()
-        matches = similar(counting, vector, k, way=way)  # type: ignore[arg-type]
+        matches = similar(counting, vector, k)  # type: ignore[arg-type]
         times_ms.append(1000 * (time.perf_counter() - start))
-        touched.append(_scanned_bytes(snapshot, way) + counting.rows_read * vector.nbytes)
+        touched.append(snapshot.codes.nbytes + counting.rows_read * vector.nbytes)
         found.append([match.id for match in matches])
     return Figures(
-        way=way,
+        kernel=kernel(),
         rows=int(snapshot.live.sum()),
         dim=vectors.shape[1],
         k=k,
@@ -63,19 +63,16 @@ def measure(snapshot: Snapshot, way: Way, k: int = 20, queries: int = 50) -> Fig
     )
 
 
-def text(found: Sequence[Figures]) -> str:
-    """The figures of each way, for people."""
-    first = found[0]
+def text(figures: Figures) -> str:
+    """The figures for people."""
     return "\n".join(
         [
-            f"{first.rows} rows of {first.dim} numbers, {first.queries} queries, k {first.k}",
+            f"{figures.rows} rows of {figures.dim} numbers, {figures.queries} queries, "
+            f"k {figures.k}, {figures.kernel}",
             "",
-            f"{'way':8}{'p50 ms':>9}{'p95 ms':>9}{'MB touched':>13}{'recall':>9}",
-            *(
-                f"{figures.way:8}{figures.p50_ms:9.1f}{figures.p95_ms:9.1f}"
-                f"{figures.bytes_touched / 1e6:13.1f}{figures.recall:9.4f}"
-                for figures in found
-            ),
+            f"{'p50 ms':>8}{'p95 ms':>9}{'MB touched':>13}{'recall':>9}",
+            f"{figures.p50_ms:8.1f}{figures.p95_ms:9.1f}"
+            f"{figures.bytes_touched / 1e6:13.1f}{figures.recall:9.4f}",
         ]
     )
 
@@ -93,10 +90,6 @@ class _CountingReads:
     def read_rows(self, rows: NDArray[np.intp]) -> Floats:
         self.rows_read += len(rows)
         return self._snapshot.read_rows(rows)
-
-
-def _scanned_bytes(snapshot: Snapshot, way: Way) -> int:
-    return snapshot.vectors.nbytes if way == "memory" else snapshot.codes.nbytes
 
 
 def _recall(snapshot: Snapshot, queries: Floats, found: list[list[int]], k: int) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from edge_app.bench import indexing as benchindex
 from edge_app.bench import report as benchreport
@@ -20,7 +20,6 @@ from edge_app.bench.vectors import clustered, make_index
 from edge_app.config import Config
 from edge_app.index.read.reader import Reader
 from edge_app.model.card import ModelCard
-from edge_app.search.exact import Way
 
 
 class Measured(NamedTuple):
@@ -50,9 +49,9 @@ def index(config: Config, options: Namespace) -> Measured:
 
 
 def search(config: Config, options: Namespace) -> Measured:
-    """Search the index there is, or one made for it, in each way."""
-    found = _measure_searches(config, options)
-    return Measured({figures.way: asdict(figures) for figures in found}, benchsearch.text(found))
+    """Search the index there is, or one made for it."""
+    figures = _measure_searches(config, options)
+    return Measured(asdict(figures), benchsearch.text(figures))
 
 
 def serve(config: Config, options: Namespace) -> Measured:
@@ -75,11 +74,9 @@ def _measure_index(config: Config, options: Namespace) -> benchindex.Figures:
         return benchindex.measure(config)
 
 
-def _measure_searches(config: Config, options: Namespace) -> list[benchsearch.Figures]:
+def _measure_searches(config: Config, options: Namespace) -> benchsearch.Figures:
     with _some_index(config, options) as config, Reader(config.index) as reader:
-        snapshot = reader.snapshot()
-        ways: tuple[Way, ...] = get_args(Way)
-        return [benchsearch.measure(snapshot, way, config.limits.k) for way in ways]
+        return benchsearch.measure(reader.snapshot(), config.limits.k)
 
 
 @contextmanager

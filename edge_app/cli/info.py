@@ -18,7 +18,7 @@ from edge_app.index.write.upgrade import bring_up_to_date
 from edge_app.memory import default_workers
 from edge_app.model.card import comparable
 from edge_app.model.describe import describe_model
-from edge_app.search import exact as search
+from edge_app.search.products import kernel
 
 
 def describe(config: Config) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def describe(config: Config) -> dict[str, Any]:
             "dead rows": snapshot.rows - int(snapshot.live.sum()),
             "vectors MiB": round(snapshot.vectors.nbytes / MiB, 1),
             "tiles": 0 if snapshot.tiles is None else snapshot.tiles.shape[1],
-            "search way": search.choose_way(snapshot, available_bytes),
+            "search kernel": kernel(),
         }
         problems += [
             f"{group.count} {group.reason}: {group.advice}" for group in rejections if group.advice

@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.errors import UsageError
+from edge_app.search.kernels import Floats, rounding_bound
 
 if TYPE_CHECKING:
     from edge_app.index.read.snapshot import Snapshot
 
-Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Pairs = NDArray[np.int64]  # (n, 2)
 
@@ -217,9 +217,9 @@ def _sketches(vectors: Floats, rows: Rows) -> Floats:
 
 def _reaching(one: Floats, other: Floats, min_score: float) -> Pairs:
     """(n, dim), (m, dim) float32, lengths up to 1 -> the pairs of row numbers whose product is
-    min_score or more, or would be but for rounding (the bound is that of search._products)."""
-    slack = (one.shape[1] + 16) * 2.0**-24
-    places = np.flatnonzero(one @ other.T >= np.float32(min_score - slack))
+    min_score or more, or would be but for rounding."""
+    least = np.float32(min_score - rounding_bound(one.shape[1]))
+    places = np.flatnonzero(one @ other.T >= least)
     return np.stack(np.divmod(places, len(other)), axis=1)
 
 

@@ -1,9 +1,8 @@
-"""The k closest images to a query: exact cosine over every live row, NumPy only.
+"""The k closest images to a query: exact cosine over every live row.
 
-Each row first gets a bound that its score can't exceed, from one pass over all vectors (or over
-their int8 codes, where the vectors don't fit in memory). The rows with the k highest bounds are
-scored in float64, and then every other row whose bound reaches the k-th of those scores. Whatever
-is left out can't belong to the k best, so the answer is that of a brute force in float64.
+One pass over the int8 codes bounds every score (see `bounds`). The k rows that look best are read
+and scored in float64, and then every other row that can reach the k-th of those scores. Whatever is
+left out can't belong to the k best, so the answer is that of a brute force in float64.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +18,10 @@ from edge_app.config import Limits, MiB
 from edge_app.errors import UsageError
 from edge_app.index.format import codes
 from edge_app.index.read.filters import Filter
-from edge_app.index.read.snapshot import BAR, Snapshot, bars_of
-from edge_app.search.kernels import (
-    FLOOR,
-    Floats,
-    cosines,
-    fold_groups,
-    largest_places,
-    rounding_bound,
-)
+from edge_app.index.read.snapshot import Snapshot
+from edge_app.search.bounds import Bounds, bounds_of
+from edge_app.search.kernels import Floats, fold_groups
 
-Way = Literal["memory", "codes"]
 Ranking = tuple[NDArray[np.intp], NDArray[np.float64]]  # rows and their scores, best first
 
 _DEFAULTS = Limits()
@@ -45,14 +36,6 @@ class Match:
     id: int
     score: float  # cosine, -1...1, higher is closer
     folded: tuple[int, ...] = ()
-
-
-def choose_way(snapshot: Snapshot, available_bytes: int) -> Way:
-    """ "memory" where every vector can stay in memory, "codes" where only a quarter-sized copy can.
-
-    A fifth is left to everything else: a scan of slightly more than fits reads it all from disk.
-    """
-    return "memory" if snapshot.vectors.nbytes <= 0.8 * available_bytes else "codes"
 
 
 def combine(likes: Floats, unlikes: Floats, weight: float = 0.5) -> Floats:
@@ -85,7 +68,6 @@ def similar(
     exclude: Collection[int] = (),
     collapse: float | None = None,
     tiles: bool = False,
-    way: Way = "memory",
     limits: Limits = _DEFAULTS,
 ) -> list[Match]:
     """The k best matches of a (dim,) float32 unit query, after the first `offset`: by falling
@@ -103,7 +85,6 @@ def similar(
         exclude=[exclude],
         collapse=collapse,
         tiles=tiles,
-        way=way,
         limits=limits,
     )
     return matches
@@ -119,7 +100,6 @@ def similar_many(
     exclude: Sequence[Collection[int]] = (),
     collapse: float | None = None,
     tiles: bool = False,
-    way: Way = "memory",
     limits: Limits = _DEFAULTS,
 ) -> list[list[Match]]:
     """`similar` for each of (n, dim) float32 unit queries, which share passes over the vectors.
@@ -127,20 +107,20 @@ def similar_many(
     filter = filter or Filter()
     _check(snapshot, queries, k, offset, collapse, tiles, limits)
     mask = filter.mask(snapshot)
-    bars = snapshot.bars if mask is None else bars_of(~(snapshot.live & mask))
-    parts = snapshot.tiles if tiles else None
-    bounds_bytes = 4 * len(bars) * (1 if parts is None else 1 + parts.shape[1])
+    wanted = snapshot.live if mask is None else snapshot.live & mask
+    hidden = None if mask is None and snapshot.all_live else ~wanted
+    parts = 1 + snapshot.tiles.shape[1] if tiles and snapshot.tiles is not None else 1
+    bounds_bytes = 4 * snapshot.rows * parts
     per_pass = max(1, _PASS_BYTES // max(1, bounds_bytes))
     answers = []
     for start in range(0, len(queries), per_pass):
         some = queries[start : start + per_pass]
-        upper, slack = _upper_bounds(snapshot, some, parts, way)
-        upper -= bars
-        for number, (query, bounds) in enumerate(zip(some, upper, strict=True), start):
+        bounded = bounds_of(snapshot, some, hidden, tiles)
+        for number, (query, bounds) in enumerate(zip(some, bounded, strict=True), start):
             for id in exclude[number] if exclude else ():
                 if (row := snapshot.find_row(id)) is not None:
-                    bounds[row] = -BAR
-            search = _Search(snapshot, query, bounds, slack, filter.min_score, parts, way)
+                    bounds.hide(row)
+            search = _Search(snapshot, query, bounds, filter.min_score, tiles)
             if collapse is None:
                 answers.append(search.matches(k, offset))
             else:
@@ -150,15 +130,13 @@ def similar_many(
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """One query over rows whose scores are bounded; a row bounded below FLOOR is not asked for."""
+    """One query over rows whose scores are bounded."""
 
     snapshot: Snapshot
     query: Floats
-    bounds: Floats  # (rows,)
-    slack: float  # by which a score may be above its bound
+    bounds: Bounds
     min_score: float | None
-    parts: Floats | None  # (rows, T, dim): the tiles, where they count too
-    way: Way
+    tiles: bool
 
     def matches(self, k: int, offset: int) -> list[Match]:
         rows, scores = self.best(offset + k)
@@ -171,7 +149,7 @@ class _Search:
         depth = 2 * (offset + k)
         while True:
             rows, scores = self.best(depth)
-            groups = fold_groups(self.whole(rows), offset + k + 1, threshold)
+            groups = fold_groups(self.snapshot.read_rows(rows), offset + k + 1, threshold)
             if len(groups) > offset + k or len(rows) < depth or depth >= depth_max:
                 break
             depth = min(4 * depth, depth_max)
@@ -183,15 +161,12 @@ class _Search:
 
     def best(self, depth: int) -> Ranking:
         """The `depth` best rows, or all there are."""
-        floor = FLOOR if self.min_score is None else self.min_score
-        rows = largest_places(self.bounds, depth)
+        floor = -math.inf if self.min_score is None else self.min_score
+        rows = np.sort(self.bounds.highest(depth))
         scores = self.scores(rows)
         if len(rows) == depth:
-            floor = max(floor, scores.min())
-        # Rounding to float32 may raise the floor; the bounds are loose by more than that.
-        reaching = self.bounds >= np.float32(floor - self.slack)
-        reaching[rows] = False
-        others = np.flatnonzero(reaching)
+            floor = max(floor, float(scores.min()))
+        others = self.bounds.reaching(floor, known=rows)
         if len(others):
             rows = np.concatenate([rows, others])
             scores = np.concatenate([scores, self.scores(others)])
@@ -207,36 +182,12 @@ class _Search:
         step = max(1, _RESCORE_BYTES // (8 * len(query)))
         for start in range(0, len(rows), step):
             part = slice(start, start + step)
-            scores[part] = (self.whole(rows[part]) * query).sum(axis=1)
-            if self.parts is not None:
-                best = (self.parts[rows[part]] * query).sum(axis=2).max(axis=1)
+            scores[part] = (self.snapshot.read_rows(rows[part]) * query).sum(axis=1)
+            if self.tiles:
+                assert self.snapshot.tiles is not None
+                best = (self.snapshot.tiles[rows[part]] * query).sum(axis=2).max(axis=1)
                 np.maximum(scores[part], best, out=scores[part])
         return scores
-
-    def whole(self, rows: NDArray[np.intp]) -> Floats:
-        """(n, dim) vectors of whole images."""
-        if self.way == "codes":
-            return self.snapshot.read_rows(rows)
-        vectors: Floats = self.snapshot.vectors[rows]
-        return vectors
-
-
-def _upper_bounds(
-    snapshot: Snapshot, queries: Floats, parts: Floats | None, way: Way
-) -> tuple[Floats, float]:
-    """(n, rows) float32, and a slack: no row's score is above its bound by more than that."""
-    slack = 0.0 if way == "codes" else rounding_bound(queries.shape[1])
-    if way == "codes":
-        bounds = codes.upper_bounds(snapshot.codes, queries)
-    else:
-        bounds = cosines(queries, snapshot.vectors)
-    if parts is not None:
-        rows, count, dim = parts.shape
-        products = cosines(queries, parts.reshape(rows * count, dim))
-        best = products.reshape(len(queries), rows, count).max(axis=2)
-        np.maximum(bounds, best, out=bounds)
-        slack = rounding_bound(dim)
-    return bounds, slack
 
 
 def _check(

@@ -3,10 +3,8 @@ the web server both stand on."""
 
 from __future__ import annotations
 
-import math
 import os
 import threading
-import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,11 +34,9 @@ from edge_app.photos.decode import Decoded
 from edge_app.photos.pool import DecodePool
 from edge_app.photos.regions import WHOLE, Box
 from edge_app.search import exact as search
-from edge_app.search.exact import Match, Way
+from edge_app.search.exact import Match
 from edge_app.search.kernels import Floats
 from edge_app.search.sharedpass import SharedPass
-
-_MEMORY_S = 1.0  # how long an answer of the kernel's holds; asking takes 0.7 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,6 @@ class Gallery:
         bring_up_to_date(config.index)
         self.reader = Reader(config.index)
         self.thumbnails = Reader(config.index)  # of their own: the other may be held by a listing
-        self._memory_bytes, self._memory_asked = 0, -math.inf
         self._loading = threading.Lock()
         self._passes = SharedPass[Query, list[Match]]()
 
@@ -113,13 +108,6 @@ class Gallery:
             )
         return snapshot
 
-    def way(self, snapshot: Snapshot) -> Way:
-        """How searches of this snapshot run, by the memory that is available now."""
-        now = time.monotonic()
-        if now - self._memory_asked >= _MEMORY_S:
-            self._memory_bytes, self._memory_asked = memory.available_bytes(), now
-        return search.choose_way(snapshot, self._memory_bytes)
-
     def similar(
         self,
         snapshot: Snapshot,
@@ -144,7 +132,6 @@ class Gallery:
                 exclude=[query.exclude for query in queries],
                 collapse=limits.collapse_score if collapse else None,
                 tiles=tiles and snapshot.tiles is not None,
-                way=self.way(snapshot),
                 limits=limits,
             )
 

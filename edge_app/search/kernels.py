@@ -1,4 +1,4 @@
-"""The passes over arrays that a search is made of: products, the largest, folding."""
+"""The passes over float32 that a search is made of: products, the largest, folding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from edge_app.config import MiB
 Floats = NDArray[np.float32]
 
 
-FLOOR = -2.0  # below any score; a row that is barred (Snapshot.bars) is bounded below it
+BAR = 1e6  # taken off what bounds a score it leaves less than FLOOR: the row is hidden
+FLOOR = -BAR / 2  # below any product of two codes of up to 10 million numbers, and any cosine
 
 
 # BLAS copies a matrix before it multiplies it by another, which pays from a dozen queries on. Fewer

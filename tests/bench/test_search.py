@@ -24,15 +24,13 @@ def index(tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
-def test_both_ways_are_exact_and_codes_touch_less(index: Path) -> None:
+def test_a_search_is_exact_and_touches_the_codes_and_few_vectors(index: Path) -> None:
     with Reader(index) as reader:
-        memory = benchsearch.measure(reader.snapshot(), "memory", k=5, queries=20)
-        coded = benchsearch.measure(reader.snapshot(), "codes", k=5, queries=20)
-    assert (memory.rows, memory.dim, memory.recall, coded.recall) == (290, DIM, 1.0, 1.0)
-    assert memory.bytes_touched == 300 * DIM * 4
-    rows_read = (coded.bytes_touched - 300 * codes.code_bytes(DIM)) / (DIM * 4)
+        figures = benchsearch.measure(reader.snapshot(), k=5, queries=20)
+    assert (figures.rows, figures.dim, figures.recall) == (290, DIM, 1.0)
+    rows_read = (figures.bytes_touched - 300 * codes.width(DIM)) / (DIM * 4)
     assert 5 <= rows_read < 290
-    assert 0 < memory.p50_ms <= memory.p95_ms
+    assert 0 < figures.p50_ms <= figures.p95_ms
 
 
 def test_a_wrong_answer_lowers_the_recall(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,16 +38,16 @@ def test_a_wrong_answer_lowers_the_recall(index: Path, monkeypatch: pytest.Monke
         snapshot = reader.snapshot()
         some = [Match(int(id), 0.0) for id in snapshot.ids[snapshot.live][:5]]
         monkeypatch.setattr(benchsearch, "similar", lambda *args, **options: some)
-        assert benchsearch.measure(snapshot, "memory", k=5, queries=20).recall < 0.5
+        assert benchsearch.measure(snapshot, k=5, queries=20).recall < 0.5
 
 
 def test_an_empty_index_is_said_to_be_empty(tmp_path: Path) -> None:
     with Reader(tmp_path) as reader, pytest.raises(UsageError, match="empty"):
-        benchsearch.measure(reader.snapshot(), "memory")
+        benchsearch.measure(reader.snapshot())
 
 
 def test_k_may_be_more_than_there_is(tmp_path: Path) -> None:
     with writer_of(tmp_path) as writer:
         writer.commit(Batch(images=[new_image("a.jpg"), new_image("b.jpg")]))
     with Reader(tmp_path / "index") as reader:
-        assert benchsearch.measure(reader.snapshot(), "codes", k=9).recall == 1.0
+        assert benchsearch.measure(reader.snapshot(), k=9).recall == 1.0

@@ -1,4 +1,5 @@
-"""A repair, and a switch to another model, killed at every call that changes the disk.
+"""A repair, a switch to another model, and a conversion of old codes: killed at every call that
+changes the disk.
 
 strace lists the calls in a rehearsal, then kills at one after the other: FAULTS=long at all,
 else at every fourth; FAULTS_SEED says from which on.
@@ -23,7 +24,7 @@ from edge_app.index.repair.check import check, repair
 from edge_app.index.write.batch import Batch
 from edge_app.model.card import ModelIdentity
 from tests.faults.workload import all_again
-from tests.indexes import MODEL, OTHER_MODEL, new_image, view, writer_of
+from tests.indexes import MODEL, OTHER_MODEL, new_image, to_first_layout, view, writer_of
 
 STRIDE = 1 if os.environ.get("FAULTS") == "long" else 4
 SEED = int(os.environ.get("FAULTS_SEED", "0"))
@@ -51,6 +52,11 @@ def build_for_another_model(index: Path) -> None:
 def switch(index: Path) -> None:
     with writer_of(index.parent, OTHER_MODEL) as writer:
         writer.finish()
+
+
+def convert(index: Path) -> None:
+    """What any run does first with an index of a program before."""
+    writer_of(index.parent).close()
 
 
 def complete(index: Path) -> None:
@@ -98,6 +104,7 @@ def _strace() -> None:
         ("repair", bend_a_vector, MODEL),
         ("repair", bend_the_state, MODEL),
         ("switch", build_for_another_model, OTHER_MODEL),
+        ("convert", to_first_layout, MODEL),
     ],
 )
 def test_killed_at_any_call_it_can_be_done_again(
@@ -109,14 +116,14 @@ def test_killed_at_any_call_it_can_be_done_again(
     for call, number in tried:
         where = f"{call} {number}"
         index = prepare(tmp_path / where, damage)
-        before = view(index) if name == "switch" else None
+        before = view(index) if name in ("switch", "convert") else None
         code, _ = strace(name, index, "-e", f"inject={call}:signal=KILL:when={number}")
         assert code == -signal.SIGKILL, where
         if before:
             found = view(index)
             assert found.model in (before.model, model), where
             assert found.embedded == set(PATHS), where
-            switch(index)
+            globals()[name](index)
         else:
             if (index / CATALOG).exists():  # else it has been set aside
                 repair(index)

@@ -16,7 +16,7 @@ from edge_app.index.format.records import RejectedRecord
 from edge_app.index.write import session
 from edge_app.index.write.batch import Batch, Moved, NewImage
 from edge_app.index.write.writer import Writer
-from tests.indexes import DIM, MODEL, OTHER_MODEL, new_image, writer_of
+from tests.indexes import DIM, MODEL, OTHER_MODEL, new_image, to_first_layout, writer_of
 
 Step = Callable[[Writer], object]
 
@@ -44,6 +44,12 @@ def all_again(writer: Writer) -> None:
     )
 
 
+def older_layout(writer: Writer) -> None:
+    """What a program of before left, which the next use of the writer converts."""
+    writer._drop()
+    to_first_layout(writer.index)
+
+
 def steps() -> Iterator[tuple[str, Step]]:
     """(name of the writer to use, what to do with it); each step changes the index at most once."""
     for first in range(0, 12, 4):
@@ -53,10 +59,12 @@ def steps() -> Iterator[tuple[str, Step]]:
     yield "first", commit(moved=swapped, offline=[5, 6])
     yield "first", commit(rejected=[RejectedRecord("1/7.jpg", 1, 2, "cut short")], online=[5])
     yield "again", commit(images=added(12, 4))
+    yield "again", older_layout
     yield "again", commit(removed=[6, 7, 9, 10, 11])
     yield "again", Writer.finish  # over a quarter is dead by now: rewrites rows and thumbnails
     yield "again", commit(images=added(16, 3))
     yield "other model", commit(images=added(20, 2, OTHER_MODEL.dim))
+    yield "other model", older_layout
     yield "other model again", all_again
     yield "other model again", Writer.finish  # switches
     yield "tiles", all_again

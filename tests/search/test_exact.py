@@ -1,8 +1,11 @@
-"""The k best matches are those of a float64 brute force: always, in both ways, under any filter."""
+"""The k best matches are those of a float64 brute force: always, with NumKong and
+without, under any filter."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any, cast
 
 import numpy as np
@@ -14,13 +17,24 @@ from edge_app.config import Limits
 from edge_app.errors import UsageError
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.exact import Match, Way, choose_way, combine, similar, similar_many
+from edge_app.search import products
+from edge_app.search.exact import Match, combine, similar, similar_many
 from edge_app.search.kernels import Floats
 from tests.columns import Columns
 
-WAYS: tuple[Way, ...] = ("memory", "codes")
 LIMITS = Limits()
 QUICK = settings(deadline=None, max_examples=60)
+
+
+@pytest.fixture(params=["NumKong", "NumPy"], autouse=True, scope="module")
+def kernel(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Everything here holds with the kernels and without."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "NumPy":
+            patch.setattr(products, "numkong", None)
+        elif find_spec("numkong") is None:
+            pytest.skip("NumKong is not installed")
+        yield
 
 
 def units(vectors: Any) -> Floats:
@@ -82,30 +96,27 @@ def libraries(draw: st.DrawFn) -> tuple[Columns, Floats]:
     return Columns(vectors, ids=ids, live=live), queries
 
 
-@pytest.mark.parametrize("way", WAYS)
 @QUICK
 @given(library=libraries(), k=st.integers(1, 100), offset=st.integers(0, 20))
 def test_matches_are_those_of_a_brute_force(
-    library: tuple[Columns, Floats], k: int, offset: int, way: Way
+    library: tuple[Columns, Floats], k: int, offset: int
 ) -> None:
     columns, queries = library
     for query in queries:
-        matches = similar(snapshot_of(columns), query, k, offset=offset, way=way)
+        matches = similar(snapshot_of(columns), query, k, offset=offset)
         assert_same(matches, brute_force(columns, query)[offset : offset + k])
 
 
-@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("k", [1, 7, 1000])
 @pytest.mark.parametrize("extra", ["none", "one", "one fewer than k", "k", "one more than k"])
-def test_any_number_of_rows_about_k_is_ranked_whole(extra: str, k: int, way: Way) -> None:
+def test_any_number_of_rows_about_k_is_ranked_whole(extra: str, k: int) -> None:
     rows = {"none": 0, "one": 1, "one fewer than k": k - 1, "k": k}.get(extra, k + 1)
     columns = Columns(random_units(1, rows, 16))
     (query,) = random_units(2, 1, 16)
-    assert_same(similar(snapshot_of(columns), query, k, way=way), brute_force(columns, query)[:k])
+    assert_same(similar(snapshot_of(columns), query, k), brute_force(columns, query)[:k])
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_an_index_of_thousands_is_ranked_as_exactly(way: Way) -> None:
+def test_an_index_of_thousands_is_ranked_as_exactly() -> None:
     rng = np.random.default_rng(3)
     columns = Columns(random_units(3, 10_000, 16), live=rng.random(10_000) < 0.8)
     columns.vectors[8_000:8_040] = columns.vectors[5]
@@ -114,22 +125,21 @@ def test_an_index_of_thousands_is_ranked_as_exactly(way: Way) -> None:
     for query in (columns.vectors[5], *random_units(4, 2, 16)):
         expected = brute_force(columns, query)
         for k in (1, 20, 50):
-            assert_same(similar(snapshot_of(columns), query, k, way=way), expected[:k])
+            assert_same(similar(snapshot_of(columns), query, k), expected[:k])
 
 
-@pytest.mark.parametrize("way", WAYS)
 @QUICK
 @given(library=libraries(), k=st.integers(1, 40))
 def test_many_queries_at_once_answer_like_each_alone(
-    library: tuple[Columns, Floats], k: int, way: Way
+    library: tuple[Columns, Floats], k: int
 ) -> None:
     columns, queries = library
     exclude = [columns.ids[:2].tolist(), [], columns.ids[-1:].tolist()]
     alone = [
-        similar(snapshot_of(columns), query, k, exclude=ids, way=way)
+        similar(snapshot_of(columns), query, k, exclude=ids)
         for query, ids in zip(queries, exclude, strict=True)
     ]
-    assert similar_many(snapshot_of(columns), queries, k, exclude=exclude, way=way) == alone
+    assert similar_many(snapshot_of(columns), queries, k, exclude=exclude) == alone
 
 
 def test_more_queries_than_one_pass_takes_are_answered_in_several(
@@ -141,8 +151,7 @@ def test_more_queries_than_one_pass_takes_are_answered_in_several(
     assert similar_many(snapshot_of(columns), queries, 5) == at_once
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_filter_that_keeps_one_in_a_hundred_still_gives_k(way: Way) -> None:
+def test_a_filter_that_keeps_one_in_a_hundred_still_gives_k() -> None:
     rng = np.random.default_rng(7)
     columns = Columns(
         random_units(7, 5000, 16),
@@ -164,7 +173,7 @@ def test_a_filter_that_keeps_one_in_a_hundred_still_gives_k(way: Way) -> None:
     )
     assert 20 < (allowed & columns.live).sum() < 60
     (query,) = random_units(8, 1, 16)
-    matches = similar(snapshot_of(columns), query, 20, filter=wanted, way=way)
+    matches = similar(snapshot_of(columns), query, 20, filter=wanted)
     assert_same(matches, brute_force(columns, query, allowed)[:20])
 
 
@@ -182,66 +191,61 @@ def test_a_folder_holds_what_is_below_it(folder: str, found: int) -> None:
     assert len(matches) == found
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_folder_of_an_index_that_has_none_left_holds_nothing(way: Way) -> None:
+def test_a_folder_of_an_index_that_has_none_left_holds_nothing() -> None:
     columns = Columns(random_units(9, 4, 4), live=np.zeros(4, bool), folders=())
     wanted = Filter(folder="a")
-    assert similar(snapshot_of(columns), columns.vectors[0], 10, filter=wanted, way=way) == []
+    assert similar(snapshot_of(columns), columns.vectors[0], 10, filter=wanted) == []
 
 
-@pytest.mark.parametrize("way", WAYS)
 @QUICK
 @given(library=libraries(), at=st.integers(0, 89))
-def test_min_score_is_inclusive(library: tuple[Columns, Floats], at: int, way: Way) -> None:
+def test_min_score_is_inclusive(library: tuple[Columns, Floats], at: int) -> None:
     columns, (query, *_) = library
-    everything = similar(snapshot_of(columns), query, 100, way=way)
+    everything = similar(snapshot_of(columns), query, 100)
     if at >= len(everything):
         return
     least = min(1.0, max(-1.0, everything[at].score))
-    matches = similar(snapshot_of(columns), query, 100, filter=Filter(min_score=least), way=way)
+    matches = similar(snapshot_of(columns), query, 100, filter=Filter(min_score=least))
     assert matches == [match for match in everything if match.score >= least]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_excluded_images_make_room_for_the_next(way: Way) -> None:
+def test_excluded_images_make_room_for_the_next() -> None:
     columns = Columns(random_units(10, 50, 8))
     query = columns.vectors[4]
-    five, *rest = similar(snapshot_of(columns), query, 10, way=way)
+    five, *rest = similar(snapshot_of(columns), query, 10)
     assert five.id == 5
-    matches = similar(snapshot_of(columns), query, 9, exclude=[5, 999], way=way)
+    matches = similar(snapshot_of(columns), query, 9, exclude=[5, 999])
     assert matches == rest
 
 
 def test_codes_read_few_rows_of_vectors() -> None:
     columns = Columns(random_units(11, 20_000, 256))
-    similar(snapshot_of(columns), columns.vectors[0], 20, way="codes")
+    similar(snapshot_of(columns), columns.vectors[0], 20)
     assert 20 <= len(columns.read) < 2000
     assert len(set(columns.read)) == len(columns.read)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_with_tiles_an_image_scores_what_its_best_part_does(way: Way) -> None:
+def test_with_tiles_an_image_scores_what_its_best_part_does() -> None:
     vectors, tiles = random_units(12, 40, 8), random_units(13, 40, 5, 8)
     columns = Columns(vectors, tiles=tiles)
     (query,) = random_units(14, 1, 8)
     parts = np.concatenate([vectors[:, None], tiles], axis=1)
     best = [max(score(part, query) for part in parts[row]) for row in range(40)]
     order = sorted(range(40), key=lambda row: (-best[row], row))
-    matches = similar(snapshot_of(columns), query, 10, tiles=True, way=way)
+    matches = similar(snapshot_of(columns), query, 10, tiles=True)
     assert_same(matches, [(row + 1, best[row]) for row in order[:10]])
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_collapsed_matches_hold_their_near_duplicates(way: Way) -> None:
+def test_collapsed_matches_hold_their_near_duplicates() -> None:
     centres = random_units(15, 30, 16)
     around = np.repeat(centres, 4, axis=0) + np.random.default_rng(15).normal(0, 1e-4, (120, 16))
     columns = Columns(units(around))
-    matches = similar(snapshot_of(columns), centres[3], 10, collapse=0.999, way=way)
+    matches = similar(snapshot_of(columns), centres[3], 10, collapse=0.999)
     assert len(matches) == 10
     for match in matches:
         burst = (match.id - 1) // 4
         assert {match.id, *match.folded} == set(range(4 * burst + 1, 4 * burst + 5))
-    ranking = similar(snapshot_of(columns), centres[3], 120, way=way)
+    ranking = similar(snapshot_of(columns), centres[3], 120)
     best_first = [match.id for match in ranking]
     for match in matches:
         places = [best_first.index(id) for id in (match.id, *match.folded)]
@@ -339,9 +343,3 @@ def test_limits_may_be_set_otherwise() -> None:
 def test_a_filter_that_makes_no_sense_is_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Filter(**arguments)
-
-
-def test_vectors_are_searched_in_memory_as_long_as_they_fit() -> None:
-    columns = snapshot_of(Columns(random_units(28, 100, 25)))  # 10,000 bytes
-    assert choose_way(columns, 12_500) == "memory"
-    assert choose_way(columns, 12_499) == "codes"

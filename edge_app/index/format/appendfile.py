@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ _CRC = struct.Struct("<I")
 class Header:
     """What a file says of itself in its first 4,096 bytes."""
 
-    kind: str  # "vectors", "codes", "tiles" or "thumbs"
+    kind: str  # "vectors", "bounds", "codes", "tiles" or "thumbs"
     dtype: str  # NumPy's name of one element, such as "<f4"
     dim: int  # elements in one vector; 0 for thumbnails
     item_bytes: int  # one row, or 1 where the catalogue holds offsets
@@ -125,12 +126,16 @@ class AppendFile:
     def problem(self) -> str | None:
         """What is wrong with the header on the medium, if anything."""
         try:
-            found = Header.unpack(os.pread(self._fd, HEADER_BYTES, 0))
+            found = self.found()
         except ValueError as error:
             return str(error)
         except OSError as error:
             return f"can't be read: {error.strerror}"
         return None if found == self.header else f"has a header of another file: {found}"
+
+    def found(self) -> Header:
+        """The header on the medium; ValueError says what is wrong with it."""
+        return Header.unpack(os.pread(self._fd, HEADER_BYTES, 0))
 
     def restore(self, length: int) -> None:
         """Write the header anew, and fill with zeros up to `length` what has been cut off."""
@@ -155,6 +160,11 @@ class AppendFile:
     def read(self, offset: int, length: int) -> bytes:
         """`length` bytes at `offset`, fewer where the file ends."""
         return os.pread(self._fd, length, HEADER_BYTES + offset)
+
+    def read_items(self, items: Iterable[int]) -> bytes:
+        """Those items of `header.item_bytes`, one after another."""
+        fd, size_bytes, read = self._fd, self.header.item_bytes, os.pread
+        return b"".join([read(fd, size_bytes, HEADER_BYTES + n * size_bytes) for n in items])
 
     def expect_random_reads(self) -> None:
         """Keep the kernel from reading ahead for `read`."""

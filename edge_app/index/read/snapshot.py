@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.errors import NotFoundError, StoreError
+from edge_app.index.format import codes
 from edge_app.index.format.appendfile import HEADER_BYTES, AppendFile
 from edge_app.index.format.catalog import Catalog
-from edge_app.index.format.generation import Column, columns, identity_of
+from edge_app.index.format.generation import Column, columns, has_mixed_codes, identity_of
 from edge_app.index.format.schema import LARGEST
 from edge_app.model.card import ModelIdentity
-
-BAR = 4.0  # taken off a cosine it leaves less than any cosine is
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,8 @@ class Snapshot:
     generation: int
     identity: ModelIdentity | None
     vectors: NDArray[np.float32]  # (rows, dim) unit rows, mapped from the file, read-only
-    codes: NDArray[np.uint8]  # (rows, codes.code_bytes(dim)), mapped
+    codes: NDArray[np.int8]  # (rows, codes.width(dim)), mapped; not padded in the first layout
+    bounds: NDArray[np.float32]  # (rows, 2) scale and angle of each code, mapped
     tiles: NDArray[np.float32] | None  # (rows, T, dim) unit rows, mapped; None without tiles
     ids: NDArray[np.int64]  # (rows,) image id; 0 where the row is dead
     live: NDArray[np.bool_]  # (rows,)
@@ -59,7 +59,7 @@ class Snapshot:
         _, dim = self.vectors.shape
         if self._vectors_file is None:
             return self.vectors[rows]
-        data = b"".join(self._vectors_file.read(row * 4 * dim, 4 * dim) for row in rows.tolist())
+        data = self._vectors_file.read_items(rows.tolist())
         return np.frombuffer(data, "<f4").reshape(len(rows), dim)
 
     def find_row(self, id: int) -> int | None:
@@ -76,21 +76,29 @@ class Snapshot:
         return row
 
     @cached_property
-    def bars(self) -> NDArray[np.float32]:
-        """(rows,) what to take off a score so that a dead row is never among the best."""
-        return bars_of(~self.live)
+    def angle_max(self) -> float:
+        """The largest angle between a vector and its code."""
+        try:
+            return codes.largest_angle(self.bounds[self.live])
+        except ValueError as error:
+            raise StoreError(
+                f"the bounds of the codes {error}; `check --repair` settles it"
+            ) from None
+
+    @cached_property
+    def scales(self) -> NDArray[np.float32]:
+        """(rows,) the scale of each code, 0 where the row is dead."""
+        return np.where(self.live, self.bounds[:, 0], np.float32(0))
+
+    @cached_property
+    def all_live(self) -> bool:
+        return bool(self.live.all())
 
     @cached_property
     def _rows_by_id(self) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
         rows = np.flatnonzero(self.live)
         rows = rows[np.argsort(self.ids[rows])]
         return self.ids[rows], rows
-
-
-def bars_of(hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(rows,) BAR where a row is hidden, else 0: a subtraction is faster than a choice."""
-    bars: NDArray[np.float32] = hidden * np.float32(BAR)
-    return bars
 
 
 def load_snapshot(index: Path, catalog: Catalog) -> Snapshot:
@@ -102,8 +110,16 @@ def load_snapshot(index: Path, catalog: Catalog) -> Snapshot:
     record = catalog.generations().get(number)
     if record is None:
         return _assemble(catalog, 0, None, 0, {}, None)
-    identity, found = identity_of(record), columns(record)
-    files = {column.header.kind: _mapped(index, column, record.rows) for column in found}
+    identity, mixed = identity_of(record), has_mixed_codes(index, record)
+    found = columns(record, mixed)
+    try:
+        files = {column.header.kind: _mapped(index, column, record.rows) for column in found}
+    except StoreError:
+        if mixed and not has_mixed_codes(index, record):  # a writer has just converted them
+            return load_snapshot(index, catalog)
+        raise
+    if "bounds" not in files:
+        files["codes"], files["bounds"] = codes.split(files["codes"], identity.dim)
     vectors_file = AppendFile.open(index / found[0].name, found[0].header)
     try:
         vectors_file.expect_random_reads()
@@ -140,7 +156,8 @@ def _assemble(
         generation=number,
         identity=identity,
         vectors=files.get("vectors", np.zeros((0, 0), np.float32)),
-        codes=files.get("codes", np.zeros((0, 0), np.uint8)),
+        codes=files.get("codes", np.zeros((0, 0), np.int8)),
+        bounds=files.get("bounds", np.zeros((0, 2), np.float32)),
         tiles=files.get("tiles"),
         ids=ids,
         live=ids > 0,

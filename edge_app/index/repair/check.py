@@ -19,7 +19,14 @@ from typing import Any
 from edge_app.errors import StoreError
 from edge_app.index.format.appendfile import AppendFile, Header
 from edge_app.index.format.catalog import Catalog
-from edge_app.index.format.generation import columns, thumbs_header, thumbs_name
+from edge_app.index.format.generation import (
+    Column,
+    columns,
+    has_mixed_codes,
+    row_crcs,
+    thumbs_header,
+    thumbs_name,
+)
 from edge_app.index.format.locking import errors_translated, lock
 from edge_app.index.format.readonly import open_for_reading
 from edge_app.index.format.records import GenerationRecord, join_path, record_crc
@@ -128,6 +135,7 @@ class _Contents:
             yield from self._images(thumbs)
         for record in self._catalog.generations().values():
             with ExitStack() as opened:
+                found = columns(record, mixed=has_mixed_codes(self._index, record))
                 files = [
                     opened.enter_context(
                         closing(
@@ -138,11 +146,11 @@ class _Contents:
                             )
                         )
                     )
-                    for column in columns(record)
+                    for column in found
                 ]
                 for file in files:
                     yield from file.problems()
-                yield from self._rows(record, files)
+                yield from self._rows(record, found, files)
         yield from self._rejected()
 
     def _images(self, thumbs: _File) -> Iterator[Problem]:
@@ -165,8 +173,10 @@ class _Contents:
                         partial(cures.forget_thumbnail, id=id),
                     )
 
-    def _rows(self, record: GenerationRecord, files: list[_File]) -> Iterator[Problem]:
-        number, found = record.generation, 0
+    def _rows(
+        self, record: GenerationRecord, found: list[Column], files: list[_File]
+    ) -> Iterator[Problem]:
+        number, count = record.generation, 0
         for path, *values, crc in self._select(
             """SELECT CASE WHEN folder = x'' THEN name ELSE folder || '/' || name END, rows.*
                FROM rows LEFT JOIN images ON images.id = image_id
@@ -175,23 +185,24 @@ class _Contents:
             number,
         ):
             _, row, id, *crcs = values
-            found += 1
+            count += 1
             forget = partial(cures.forget_row, generation=number, row=row)
             if record_crc(values) != crc or row >= record.rows:
                 yield Problem(f"{CATALOG}: the record of row {row} differs from its CRC", forget)
                 continue
-            for file, data_crc in zip(files, crcs, strict=False):
-                size_bytes = file.header.item_bytes
-                if not file.holds(row * size_bytes, size_bytes, data_crc):
+            expected = dict(zip(("vector_crc", "code_crc", "tiles_crc"), crcs, strict=True))
+            for kind, data_crc in row_crcs(found, [file.row(row) for file in files]).items():
+                if data_crc != expected[kind]:
+                    name = " or ".join(column.name for column in found if column.crc == kind)
                     yield Problem(
-                        f"{file.name}: row {row}, image {id} ({os.fsdecode(path or b'?')}), "
+                        f"{name}: row {row}, image {id} ({os.fsdecode(path or b'?')}), "
                         "differs from its CRC",
                         forget,
                     )
-        self._report.rows += found
-        if found != record.live:
+        self._report.rows += count
+        if count != record.live:
             yield Problem(
-                f"{CATALOG}: generation {number} has {found} live rows, not {record.live}",
+                f"{CATALOG}: generation {number} has {count} live rows, not {record.live}",
                 lambda catalog: None,  # every repair counts anew
             )
 
@@ -243,10 +254,19 @@ class _File:
 
     def holds(self, offset: int, size_bytes: int, crc: int) -> bool:
         """Whether the bytes there can be read and add up to `crc`."""
+        return zlib.crc32(self._read(offset, size_bytes)) == crc
+
+    def row(self, row: int) -> bytes:
+        """A row, or what can be read of it."""
+        return self._read(row * self.header.item_bytes, self.header.item_bytes)
+
+    def _read(self, offset: int, size_bytes: int) -> bytes:
+        if self._file is None:
+            return b""
         try:
-            return self._file is not None and zlib.crc32(self._file.read(offset, size_bytes)) == crc
+            return self._file.read(offset, size_bytes)
         except OSError:  # a sector the medium has given up
-            return False
+            return b""
 
 
 def _catalog_problem(message: str) -> Problem:

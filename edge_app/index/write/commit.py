@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_app.index.format import codes
 from edge_app.index.format.catalog import Catalog
-from edge_app.index.format.generation import columns
+from edge_app.index.format.generation import columns, row_crcs
 from edge_app.index.format.records import ImageRecord, RejectedRecord, RowRecord
 from edge_app.index.write import known
 from edge_app.index.write.batch import Batch, Moved, NewImage
@@ -30,7 +30,7 @@ def commit(index: OpenIndex, batch: Batch) -> list[int]:
     data["thumbs"] = b"".join(thumb.added for thumb in thumbs)
     index.make_durable({kind: added for kind, added in data.items() if added})
 
-    change = _Change(index)
+    change, found = _Change(index), columns(index.record)
     with index.catalog.transaction():
         for id in batch.removed:
             change.remove(id)
@@ -44,7 +44,11 @@ def commit(index: OpenIndex, batch: Batch) -> list[int]:
         for id in batch.online:
             change.set_offline(id, False)
         ids = [
-            change.put(image, thumb, {kind: zlib.crc32(array[i]) for kind, array in rows.items()})
+            change.put(
+                image,
+                thumb,
+                row_crcs(found, [rows[c.header.kind][i].tobytes() for c in found]),
+            )
             for i, (image, thumb) in enumerate(zip(batch.images, thumbs, strict=True))
         ]
         change.settle()
@@ -57,7 +61,8 @@ def _row_arrays(index: OpenIndex, images: list[NewImage]) -> dict[str, NDArray[n
     if not images:
         return {}
     vectors = np.stack([image.vector for image in images])
-    arrays: dict[str, NDArray[np.generic]] = {"vectors": vectors, "codes": codes.encode(vectors)}
+    encoded = codes.encode(vectors)
+    arrays: dict[str, NDArray[np.generic]] = {"vectors": vectors, **encoded._asdict()}
     if index.record.tiles:
         arrays["tiles"] = np.stack([image.tiles for image in images if image.tiles is not None])
     return {
@@ -133,7 +138,9 @@ class _Change:
         )
         row = self.record.rows
         self._catalog.put_row(
-            RowRecord(generation, row, id, crcs["vectors"], crcs["codes"], crcs.get("tiles", 0))
+            RowRecord(
+                generation, row, id, crcs["vector_crc"], crcs["code_crc"], crcs.get("tiles_crc", 0)
+            )
         )
         self.record = replace(self.record, rows=row + 1)
         self._live[generation] += 1

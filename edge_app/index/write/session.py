@@ -28,6 +28,7 @@ from edge_app.index.format.recognise import recognise
 from edge_app.index.format.records import GenerationRecord, State
 from edge_app.index.format.schema import CATALOG
 from edge_app.index.format.steps import upgrade
+from edge_app.index.write.convert import convert, needs_conversion
 from edge_app.model.card import ModelIdentity, comparable
 
 
@@ -75,6 +76,7 @@ class OpenIndex:
             self._begun = False
             if self._is_out_of_step():
                 self.begin()
+            self._convert()
             self._open_files()
         except BaseException:
             self.close()
@@ -195,6 +197,13 @@ class OpenIndex:
         if self.state.generation not in generations:
             self.state = replace(self.state, generation=chosen.generation)
         return chosen
+
+    def _convert(self) -> None:
+        """Bring the files of an older program into the layout of this one."""
+        for record in self.catalog.generations().values():
+            if needs_conversion(self.index, record):
+                self.begin()
+                convert(self.index, record)
 
     def _open_files(self) -> None:
         wanted = [(column.name, column.header) for column in columns(self.record)]

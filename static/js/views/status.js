@@ -81,5 +81,5 @@ function model({ model: card_, next_model: next, model_error: error, search, ver
     card_?.weights && h('p.quiet', {}, t('status.model.weights', { weights: card_.weights })),
     next && h('p', {}, t('status.model.next', { name: next.name, dim: number(next.dim) })),
     error && h('p', {}, error),
-    search && h('p.quiet', {}, `${t(`status.search.${search.way}`)} · ${t('status.version', { version })}`));
+    search && h('p.quiet', {}, `${t('status.search', search)} · ${t('status.version', { version })}`));
 }

@@ -372,7 +372,8 @@ def test_readers_answer_from_the_old_model_until_the_new_one_is_complete(tmp_pat
         assert reader.snapshot().identity == OTHER_MODEL
         assert [reader.snapshot().row_of(id) for id in (1, 2)] == [0, 1]
         assert np.array_equal(old.vectors[0], new_image("a.jpg").vector), "still mapped"
-    assert files(tmp_path) == {"catalog.db", "lock", "vectors-2.f32", "codes-2.i8", "thumbs-1.bin"}
+    rows = {"vectors-2.f32", "bounds-2.f32", "codes-2.i8"}
+    assert files(tmp_path) == {"catalog.db", "lock", "thumbs-1.bin", *rows}
     assert view(tmp_path / "index").embedded == {"a.jpg", "b.jpg"}
 
 
@@ -436,14 +437,16 @@ def test_too_many_dead_rows_and_the_index_is_rewritten(tmp_path: Path) -> None:
             assert (before.rows, after.rows) == (20, 14)
             assert after.live.all()
             assert after.ids.tolist() == before.ids[before.live].tolist()
-        assert files(tmp_path).isdisjoint({"vectors-1.f32", "codes-1.i8", "thumbs-1.bin"})
+        assert files(tmp_path).isdisjoint(
+            {"vectors-1.f32", "bounds-1.f32", "codes-1.i8", "thumbs-1.bin"}
+        )
         writer.commit(images("new.jpg"))
     assert paths(tmp_path) == {*names[5:9], *names[10:], "new.jpg"}
 
 
 def test_what_an_abandoned_rewrite_left_is_removed(tmp_path: Path) -> None:
     writer_of(tmp_path).close()
-    for stray in ("vectors-7.f32", "thumbs-9.bin"):
+    for stray in ("vectors-7.f32", "thumbs-9.bin", "codes-1.unfinished"):
         (tmp_path / "index" / stray).write_bytes(b"")
     kept = {"notes.txt", "vectors-old.f32", "dismissed.txt"}
     for name in kept:
@@ -451,6 +454,7 @@ def test_what_an_abandoned_rewrite_left_is_removed(tmp_path: Path) -> None:
     writer_of(tmp_path).close()
     assert files(tmp_path) - {"catalog.db", "lock"} == kept | {
         "vectors-1.f32",
+        "bounds-1.f32",
         "codes-1.i8",
         "thumbs-1.bin",
     }

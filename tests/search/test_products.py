@@ -1,0 +1,85 @@
+"""The products of codes are those of integers, whoever multiplies."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import cast
+
+import numpy as np
+import pytest
+
+from edge_app import memory
+from edge_app.index.format.codes import Codes
+from edge_app.search import products
+from edge_app.search.kernels import Floats
+
+
+@pytest.fixture(params=["NumKong", "NumPy"], autouse=True)
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "NumPy":
+        monkeypatch.setattr(products, "numkong", None)
+    elif find_spec("numkong") is None:
+        pytest.skip("NumKong is not installed")
+
+
+def made_up(seed: int, rows: int, width: int) -> Codes:
+    codes = np.random.default_rng(seed).integers(-127, 128, (rows, width))
+    return cast(Codes, codes.astype(np.int8))
+
+
+def expected(codes: Codes, scales: Floats, queries: Codes) -> Floats:
+    exact = queries.astype(np.int64) @ codes.astype(np.int64).T
+    return cast(Floats, exact * scales.astype(np.float64))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 63, 1000])
+@pytest.mark.parametrize("width", [64, 100, 1280])
+@pytest.mark.parametrize("queries", [1, 2, 3, 4, 17, 100])
+def test_they_are_exact_but_for_the_rounding_of_float32(
+    rows: int, width: int, queries: int
+) -> None:
+    codes, asked = made_up(1, rows, width), made_up(2, queries, width)
+    scales = np.random.default_rng(3).random(rows).astype(np.float32)
+    found = products.scaled_products(codes, scales, asked)
+    assert found.dtype == np.float32
+    assert found == pytest.approx(expected(codes, scales, asked), rel=1e-6, abs=1e-2)
+
+
+def test_the_largest_codes_there_are_do_not_overflow() -> None:
+    codes, scales = np.full((3, 8192), -127, np.int8), np.ones(3, np.float32)
+    for queries in (1, 5):
+        asked = np.full((queries, 8192), 127, np.int8)
+        found = products.scaled_products(codes, scales, asked)
+        assert found == pytest.approx(np.full((queries, 3), -127.0 * 127 * 8192), rel=1e-5)
+
+
+@pytest.mark.parametrize("queries", [1, 20])
+def test_rows_may_lie_apart_as_in_the_first_layout(queries: int) -> None:
+    mixed, asked = made_up(4, 300, 108), made_up(5, queries, 100)
+    mixed.flags.writeable = False
+    scales = np.ones(300, np.float32)
+    found = products.scaled_products(mixed[:, 8:], scales, asked)
+    assert found == pytest.approx(expected(mixed[:, 8:], scales, asked), rel=1e-6, abs=1e-2)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("queries", [1, 20])
+def test_threads_leave_no_row_out(
+    threads: int, queries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "default_threads", lambda: threads)
+    monkeypatch.setattr(products, "_THREAD_BYTES", 64)
+    products._pool.cache_clear()
+    codes, asked = made_up(6, 1003, 64), made_up(7, queries, 64)
+    scales = np.ones(1003, np.float32)
+    found = products.scaled_products(codes, scales, asked)
+    products._pool.cache_clear()
+    assert found == pytest.approx(expected(codes, scales, asked), rel=1e-6, abs=1e-2)
+
+
+def test_it_is_said_who_multiplies() -> None:
+    name = products.kernel()
+    if name != "NumPy":
+        numkong = pytest.importorskip("numkong")
+        instructions = name.removeprefix("NumKong (").removesuffix(")")
+        assert numkong.get_capabilities()[instructions]
