@@ -17,6 +17,10 @@ TEST  := .venv-test-$(TAG)
 BUILD := .venv-build
 # TensorFlow has no wheels for the newest interpreters; the model is the same whoever makes it.
 BUILD_PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo $(PYTHON))
+# Files of tests side by side: one more than processors, since tests wait too.
+JOBS  ?= $(shell expr $$(nproc) + 1)
+# Which tests: `make test ONLY='-m "not browser"'`.
+ONLY  ?=
 PIP   := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run test lint model samples faults test-arm64 bench screenshots clean
@@ -27,7 +31,7 @@ run: $(EDGE)/ready $(MODEL) samples
 		--host $(HOST) --port $(PORT) --head-start 60
 
 test: lint $(MODEL)
-	$(TEST)/bin/python -m pytest
+	$(TEST)/bin/python -m pytest -n $(JOBS) --dist loadfile $(ONLY)
 
 lint: $(TEST)/ready
 	$(TEST)/bin/ruff check .

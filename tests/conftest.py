@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,24 @@ import pytest
 from edge_app.config import Config
 
 ROOT = Path(__file__).parent.parent
+DOOR, ROOM = Path(__file__), ROOT / "pyproject.toml"  # files that are there, to lock
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest-timeout: waiting here is no hang
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tests run side by side in several processes, but one marked `alone` while no other runs.
+
+    Whoever waits for the room holds the door, so a test that wants all of it gets it soon.
+    """
+    alone = item.get_closest_marker("alone") is not None
+    with DOOR.open() as door, ROOM.open() as room:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        try:
+            return (yield)
+        finally:
+            fcntl.flock(room, fcntl.LOCK_UN)  # closing is not enough while a forked child lives
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,11 +17,10 @@ from edge_app.api.monitor import HEALTH
 from edge_app.api.thumbs import is_thumbnail
 from edge_app.config import Config
 from edge_app.guard import serve as guard
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
-
-ANSWER_S = 30.0  # on a machine that does much else; a test that waits so long has found a hang
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Site:
         body: bytes | None = None,
     ) -> Answer:
         """One request on a connection of its own."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=ANSWER_S)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE_S)
         try:
             connection.request(method, path, body, dict(headers or {}))
             return read_answer(connection.getresponse())
@@ -74,7 +74,22 @@ class Site:
         return self.ask(path, "POST", ours | dict(headers or {}), body)
 
     def connect(self) -> socket.socket:
-        return socket.create_connection((self.host, self.port), timeout=ANSWER_S)
+        return socket.create_connection((self.host, self.port), timeout=PATIENCE_S)
+
+    def wait_until_read(self) -> None:
+        """Until the server has accepted every connection and read all that was sent to it."""
+        until(lambda: not any(unread for _, unread in self._sockets()))
+
+    def wait_until_closed(self) -> None:
+        """Until the server has closed every connection, whatever it could still send before."""
+        until(lambda: all(state != "01" for state, _ in self._sockets()))
+
+    def _sockets(self) -> list[tuple[str, bool]]:
+        """The state of each of the server's sockets, "01" when open, and whether anything waits
+        there to be read or accepted (proc_net_tcp(5))."""
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        mine = [line for line in lines if int(line[1].split(":")[1], 16) == self.port]
+        return [(line[3], int(line[4].split(":")[1], 16) > 0) for line in mine]
 
     def send(self, data: bytes) -> bytes:
         """Raw bytes on a connection of their own, and all that comes back until it is closed."""
@@ -125,7 +140,7 @@ def serving(
 
     thread = threading.Thread(target=run)
     thread.start()
-    listening.wait(ANSWER_S)
+    listening.wait(PATIENCE_S)
     if failures:
         raise failures[0]
     url = urlsplit(ready[0])
@@ -138,7 +153,7 @@ def serving(
         stop.set()
         with suppress(OSError):
             site.connect().close()  # wakes the loop
-        thread.join(ANSWER_S)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive(), "the server did not stop"
 
 

@@ -127,7 +127,8 @@ class Watcher:
                 for line in self._process.stdout:
                     if progress := progress_in(line):
                         self.status = IndexingStatus(**progress)
-                    elif not line.startswith("{"):
+                    # The first error is why it ends; what was printed earlier may arrive later.
+                    elif not line.startswith("{") and not said.startswith("error: "):
                         said = line.strip() or said
             code = self._process.returncode
         except OSError as error:  # there is no memory for it, or no process more

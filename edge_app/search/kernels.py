@@ -48,7 +48,7 @@ def _few_products(queries: Floats, vectors: Floats, products: Floats) -> int:
     """
     count, (rows, dim) = len(queries), vectors.shape
     step = max(1, _BLOCK_BYTES // (4 * dim))
-    blocks = rows // step
+    blocks: int = rows // step
     done = blocks * step
     # In this order each block meets all queries before the next one is read.
     found = np.empty((blocks, count, step, 1), np.float32)

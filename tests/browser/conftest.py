@@ -21,6 +21,7 @@ from playwright.sync_api import (
 
 from tests.browser import photos
 from tests.browser.site import Site
+from tests.waiting import PATIENCE_S
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
@@ -31,7 +32,7 @@ PHONE: dict[str, Any] = {
     "device_scale_factor": 2,
 }
 HERE = Path(__file__).parent
-PATIENCE_MS = 15_000  # a loaded machine is slow, not wrong
+PATIENCE_MS = 1000 * PATIENCE_S / 2  # so that a hang is seen before pytest-timeout ends it all
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

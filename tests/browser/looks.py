@@ -6,7 +6,7 @@ import time
 
 from playwright.sync_api import Locator, Page, expect
 
-PATIENCE_S = 10.0
+from tests.waiting import PATIENCE_S
 
 
 def tile(page: Page, name: str) -> Locator:

@@ -6,12 +6,11 @@ import json
 import re
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-READY_S = 60.0
+from tests.waiting import PATIENCE_S, until
 
 
 class Site:
@@ -45,22 +44,21 @@ class Site:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.communicate(timeout=30)
+            self._process.communicate(timeout=PATIENCE_S)
             self._process = None
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
     def wait_until_indexed(self, images: int) -> None:
         """Return once the index has settled at this many images."""
-        deadline = time.monotonic() + READY_S
-        while True:
+
+        def settled() -> bool:
             status = self.get("api/status")
-            if status["images"] == images and status["indexing"]["state"] == "idle":
-                return
-            assert time.monotonic() < deadline, status
-            time.sleep(0.2)
+            return bool(status["images"] == images and status["indexing"]["state"] == "idle")
+
+        until(settled)
 
     def id_of(self, name: str) -> int:
         """Id of the one image with this file name."""

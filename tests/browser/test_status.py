@@ -71,7 +71,7 @@ def test_photos_appear_while_they_are_indexed(serve: Serve, page: Page, tmp_path
     expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
     for number in range(3):
         save(library / f"{number}.png", number)
-    expect(page.locator(".tile")).to_have_count(3, timeout=40_000)
+    expect(page.locator(".tile")).to_have_count(3)
 
 
 def test_the_old_model_answers_until_the_new_one_is_ready(
@@ -96,7 +96,7 @@ def test_the_old_model_answers_until_the_new_one_is_ready(
         )
     finally:
         os.close(held)
-    expect(section.locator(".lead")).to_have_text("mobilenet_v2", timeout=40_000)
+    expect(section.locator(".lead")).to_have_text("mobilenet_v2")
     expect(section).not_to_contain_text("until")
 
 

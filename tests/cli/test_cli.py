@@ -9,9 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from edge_app.config import Config
 from edge_app.index.read.reader import Reader
 from tests.conftest import ROOT
 from tests.fakes import picture, save
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.model
 
@@ -53,7 +53,7 @@ def run(*arguments: object, cwd: Path = ROOT) -> tuple[int, str, str]:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
@@ -330,22 +330,15 @@ def serving(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
         yield process, process.stdout.readline().split()[-1]
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_S)
         assert process.stdout
         process.stdout.close()
 
 
 def get(url: str) -> dict[str, object]:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
         content: dict[str, object] = json.load(answer)
         return content
-
-
-def until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.1)
 
 
 def test_serve_indexes_in_the_background_follows_the_library_and_stops_clean(
@@ -366,5 +359,5 @@ def test_serve_indexes_in_the_background_follows_the_library_and_stops_clean(
         (library / "a.png").unlink()
         until(lambda: total() == 2)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert run("index", *where)[0] == 0

@@ -50,7 +50,8 @@ def fill(folder: Path, size_kib: int) -> dict[str, object]:
         message, opened, served_while_full = str(error), False, True
     read_while_full = not opened or len(view(disk / "index").images) == committed * BATCH
 
-    subprocess.run(["mount", "-o", "remount,size=8m", disk], check=True)
+    # With the source named: else mount repeats options, of which "uid" may be unknown here.
+    subprocess.run(["mount", "-o", "remount,size=8m", "tmpfs", disk], check=True)
     with Writer(disk / "index", library, MODEL, Limits()) as writer:
         resumed_at = len(writer.known()) // BATCH
         for number in range(resumed_at, resumed_at + 3):

@@ -57,13 +57,18 @@ def copied_from_a_live_writer(index: Path, library: Path) -> None:
     (index / "catalog.db-shm").unlink()
 
 
+def remount(media: Path, how: str) -> None:
+    """With the source named: else mount repeats options, of which "uid" may be unknown here."""
+    subprocess.run(["mount", "-o", f"remount,{how}", "tmpfs", media], check=True)
+
+
 def examine(folder: Path, leave: Callable[[Path, Path], None]) -> dict[str, object]:
     media, library = folder / "media", folder / "library"
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", media], check=True)
     leave(media / "index", library)
     log = media / "index" / "catalog.db-wal"
     had_log = log.exists() and log.stat().st_size > 0
-    subprocess.run(["mount", "-o", "remount,ro", media], check=True)
+    remount(media, "ro")
     try:
         Writer(media / "index", library, MODEL, Limits())
         refused = ""
@@ -71,11 +76,11 @@ def examine(folder: Path, leave: Callable[[Path, Path], None]) -> dict[str, obje
         refused = str(error)
     with Reader(media / "index") as server:
         served = server.counts().images
-        subprocess.run(["mount", "-o", "remount,rw", media], check=True)
+        remount(media, "rw")
         writer = multiprocessing.get_context("spawn").Process(target=add, args=(media, library))
         writer.start()
         writer.join()
-        subprocess.run(["mount", "-o", "remount,ro", media], check=True)
+        remount(media, "ro")
         served_later = server.counts().images
     found = {
         "left": leave.__name__,

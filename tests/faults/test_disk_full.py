@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.faults.full import BATCH
 from tests.faults.namespace import run_in_mount_namespace
 
@@ -12,6 +14,7 @@ STEP_KIB = 3 if os.environ.get("FAULTS") == "long" else 30
 SIZES = range(60, 60 + 40 * 30, STEP_KIB)
 
 
+@pytest.mark.namespace
 def test_a_full_disk_costs_one_batch(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "library").mkdir()

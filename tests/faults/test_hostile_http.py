@@ -32,6 +32,7 @@ from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
 from tests import hostile
 from tests.serving import Answer, Site, parse_answer, serving
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.model
 
@@ -401,7 +402,7 @@ def test_requests_made_from_its_own_description_never_break_it(
                 suppress_health_check=list(HealthCheck),
             )
             def attack(case: Any) -> None:
-                answer = case.call(base_url=base, headers=OURS, timeout=10)
+                answer = case.call(base_url=base, headers=OURS, timeout=PATIENCE_S)
                 assert answer.status_code < 500, (case.as_curl_command(), answer.text)
 
             with suppress(Unsatisfiable):  # a route without parameters can't be asked wrongly

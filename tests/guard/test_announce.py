@@ -8,6 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from edge_app.guard import addresses, announce
+from tests.waiting import PATIENCE_S
 
 
 def test_addresses_are_this_device_s_and_reach_neighbours() -> None:
@@ -54,7 +55,9 @@ def test_the_local_name_is_answered_for_while_serving() -> None:
         asker = zeroconf.Zeroconf(interfaces=[one for one in at if ":" not in one])
         try:
             info = asker.get_service_info(
-                "_http._tcp.local.", f"Lookalike on {addresses.host_name()}._http._tcp.local."
+                "_http._tcp.local.",
+                f"Lookalike on {addresses.host_name()}._http._tcp.local.",
+                timeout=1000 * PATIENCE_S,
             )
         finally:
             asker.close()

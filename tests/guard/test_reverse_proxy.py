@@ -8,19 +8,20 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_app.config import Config
-from tests.serving import ANSWER_S, Answer, echoing, parse_answer, serving
+from tests.serving import Answer, echoing, parse_answer, serving
+from tests.waiting import PATIENCE_S, until
 
 RECIPE = Path(__file__).parents[2] / "docs/reverse-proxy.md"
+NAME = "photos.home.arpa"  # as the recipe says
 HEADERS = {
     "X-Lookalike": "1",
-    "Origin": "https://photos.home.arpa",
+    "Origin": f"https://{NAME}",
     "X-Forwarded-For": "203.0.113.1",
 }
 
@@ -50,13 +51,17 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         caddyfile = recipe[1].replace("{\n", "{\n" + options, 1).replace("5000", str(site.port))
         (home / "Caddyfile").write_text(caddyfile)
         root = home / "caddy/pki/authorities/local/root.crt"
-        with subprocess.Popen(
-            ["caddy", "run", "--config", home / "Caddyfile"],
-            env={**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home)},
-            stderr=(home / "log").open("w"),
-        ) as caddy:
+        with (
+            (home / "log").open("w") as log,
+            subprocess.Popen(
+                ["caddy", "run", "--config", home / "Caddyfile"],
+                env={**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home)},
+                stderr=log,
+            ) as caddy,
+        ):
             try:
-                wait_for(port, root, home / "log")
+                until(root.exists)
+                until(lambda: shakes_hands(port, root))
                 yield port, ssl.create_default_context(cafile=root)
             finally:
                 caddy.terminate()
@@ -67,22 +72,23 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def wait_for(port: int, root: Path, log: Path) -> None:
-    """Until Caddy listens and has a certificate."""
-    end = time.monotonic() + ANSWER_S
-    while time.monotonic() < end:
-        if root.exists() and "certificate obtained successfully" in log.read_text():
-            return
-        time.sleep(0.05)
-    pytest.fail(log.read_text())
+def shakes_hands(port: int, root: Path) -> bool:
+    """Whether Caddy listens and has its certificates, which it makes when it has started."""
+    try:
+        context = ssl.create_default_context(cafile=root)
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as plain:
+            context.wrap_socket(plain, server_hostname=NAME).close()
+    except OSError:  # ssl.SSLError is one too
+        return False
+    return True
 
 
 def ask(proxy: Proxy, path: str, method: str = "GET") -> Answer:
     """What a browser gets that opened https://photos.home.arpa, and claims to be someone else."""
     port, context = proxy
-    with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_S) as plain:
-        secure = context.wrap_socket(plain, server_hostname="photos.home.arpa")
-        lines = [f"{method} {path} HTTP/1.1", "Host: photos.home.arpa", "Connection: close"]
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as plain:
+        secure = context.wrap_socket(plain, server_hostname=NAME)
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {NAME}", "Connection: close"]
         lines += [f"{name}: {value}" for name, value in HEADERS.items()]
         secure.sendall("\r\n".join([*lines, "", ""]).encode())
         return parse_answer(secure)

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from edge_app.guard import addresses, announce
 from edge_app.guard import serve as guard
 from edge_app.guard.passcode import write_passcode
 from tests.serving import answering, serving
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 APP = answering(b"hello")
@@ -32,7 +32,7 @@ def test_serves_on_loopback_unless_told_otherwise() -> None:
         assert site.ask().body == b"hello"
         for address in addresses.reachable():
             with pytest.raises(ConnectionRefusedError):
-                socket.create_connection((address, site.port), timeout=2)
+                socket.create_connection((address, site.port), timeout=PATIENCE_S)
 
 
 def test_on_the_lan_every_address_that_is_shown_works(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +43,7 @@ def test_on_the_lan_every_address_that_is_shown_works(monkeypatch: pytest.Monkey
     with serving(APP, Config(port=0, lan=True, base_path="/photos"), on_ready=urls.extend) as site:
         assert len(urls) == len(addresses.reachable())
         for url in [*urls, f"http://127.0.0.1:{site.port}/photos/"]:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
                 assert answer.read() == b"hello"
 
 
@@ -126,16 +126,14 @@ def test_a_signal_ends_it_after_the_answers_under_way(number: signal.Signals) ->
     with process:
         assert process.stdout
         host, _, port = process.stdout.readline().split("/")[2].partition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
+        with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert process.stdout.readline() == "asked\n"
-            began = time.monotonic()
             process.send_signal(number)
             answer = b"".join(iter(lambda: connection.recv(4096), b""))
         assert answer.endswith(b"\r\n\r\ndone")
         assert process.stdout.readline() == "ended\n"
-        assert process.wait(5) == 0
-        assert time.monotonic() - began < 5
+        assert process.wait(PATIENCE_S) == 0
 
 
 AGAIN_MEANWHILE = """
@@ -167,7 +165,7 @@ def test_a_second_signal_at_any_call_that_the_first_one_makes_does_no_harm() -> 
             assert process.stdout
             process.stdout.readline()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE_S) == 0
             assert process.stdout.readline() == "ended\n"
         finally:
             process.kill()

@@ -8,15 +8,14 @@ from functools import partial
 import pytest
 
 from edge_app.indexing.bounded import Ahead
-
-WAIT_S = 10.0
+from tests.waiting import PATIENCE_S
 
 
 def test_results_come_in_the_order_of_the_calls() -> None:
     first_may_end = threading.Event()
 
     def slow() -> str:
-        assert first_may_end.wait(WAIT_S)
+        assert first_may_end.wait(PATIENCE_S)
         return "slow"
 
     with Ahead[str](threads=2, most=2) as calls:
@@ -52,13 +51,13 @@ def test_an_error_drops_the_calls_that_have_not_begun() -> None:
 
     def first() -> None:
         begun.set()
-        assert may_end.wait(WAIT_S)
+        assert may_end.wait(PATIENCE_S)
         made.append("first")
 
     with pytest.raises(KeyError), Ahead[None](threads=1, most=9) as calls:
         calls.start(first)
         calls.start(lambda: made.append("second"))
-        assert begun.wait(WAIT_S)
+        assert begun.wait(PATIENCE_S)
         threading.Timer(0.05, may_end.set).start()
         raise KeyError
     assert made == ["first"]

@@ -21,6 +21,7 @@ from edge_app.index.read.reader import Reader
 from tests.conftest import ROOT
 from tests.fakes import save
 from tests.repo.test_docs import command_lines
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.model
 
@@ -53,7 +54,9 @@ def run(words: list[str], folder: Path) -> str:
     if words[0] == "python":
         words = [sys.executable, *words[1:]]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.check_output(words, cwd=folder, env=environment, text=True, timeout=60)
+    return subprocess.check_output(
+        words, cwd=folder, env=environment, text=True, timeout=PATIENCE_S
+    )
 
 
 @contextmanager
@@ -67,7 +70,7 @@ def served(words: list[str], folder: Path) -> Iterator[dict[str, Any]]:
         try:
             assert server.stdout
             url = server.stdout.readline().split()[-1]
-            with urllib.request.urlopen(url + "api/status", timeout=30) as answer:
+            with urllib.request.urlopen(url + "api/status", timeout=PATIENCE_S) as answer:
                 yield json.loads(answer.read())
         finally:
             server.terminate()
@@ -119,7 +122,7 @@ def test_the_index_of_another_library_is_refused_and_left_as_it_is(home: Path) -
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 1
@@ -146,6 +149,6 @@ def test_another_model_is_named_at_the_start_and_the_index_goes_on_answering(hom
         assert server.stdout
         url = server.stdout.readline().split()[-1]
         assert "built with another model (mobilenet_v2" in server.stdout.readline()
-        with urllib.request.urlopen(url + "api/images/1/similar", timeout=30) as answer:
+        with urllib.request.urlopen(url + "api/images/1/similar", timeout=PATIENCE_S) as answer:
             assert len(json.loads(answer.read())["items"]) == 5
         server.terminate()

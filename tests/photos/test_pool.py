@@ -23,6 +23,7 @@ from edge_app.library.originals import fingerprint
 from edge_app.photos.decode import Decoded
 from edge_app.photos.pool import DecodePool, Job, Outcome, Same
 from edge_app.photos.regions import WHOLE, Box
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 MISBEHAVING = "tests.misbehaving"
@@ -388,10 +389,7 @@ def test_when_the_parent_is_killed_its_children_end_by_themselves() -> None:
         assert parent.stdout is not None
         children = [int(parent.stdout.readline()) for _ in range(2)]
         parent.kill()
-    deadline = time.monotonic() + 60
-    while any(map(is_running, children)):
-        assert time.monotonic() < deadline, "children outlive their parent"
-        time.sleep(0.05)
+    until(lambda: not any(map(is_running, children)))
 
 
 def test_an_original_that_holds_what_is_known_is_not_decoded(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
 from tests.conftest import ROOT
 from tests.serving import Site, serving
+from tests.waiting import PATIENCE_S
 
 DEPLOY = ROOT / "deploy"
 UNIT = DEPLOY / "lookalike.service"
@@ -41,7 +42,7 @@ def tool(name: str) -> str:
 
 def said_by(*command: str | Path) -> str:
     """What a program that must succeed prints."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import save
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.model
@@ -29,7 +30,7 @@ assert cli.main(["index", *where]) == 0
 assert cli.main(["search", sys.argv[2] + "/0.png", *where]) == 0
 
 def visit():
-    for _ in range(200):
+    for _ in range(1000):
         try:
             socket.create_connection(("127.0.0.1", PORT), 1).close()
             break
@@ -38,7 +39,7 @@ def visit():
     try:
         for path in ("/", "/api/status", "/api/images", "/api/images/1/similar", "/thumbs/1",
                      "/originals/1", "/api/duplicates", "/api/openapi.json", "/metrics"):
-            visitor = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
+            visitor = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
             visitor.request("GET", path)
             answer = visitor.getresponse()
             answer.read()
@@ -113,7 +114,7 @@ def run(command: list[str], arguments: list[str]) -> subprocess.CompletedProcess
         input=WHOLE_LIFE,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
@@ -125,6 +126,7 @@ def test_python_dials_nobody_and_looks_up_no_name(arguments: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "SEEN []"
 
 
+@pytest.mark.namespace
 def test_no_packet_leaves_a_network_of_its_own(arguments: list[str]) -> None:
     alone = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     if not (shutil.which("unshare") and shutil.which("ip")):

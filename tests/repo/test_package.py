@@ -20,6 +20,7 @@ from edge_app import VERSION
 from tests.conftest import ROOT
 from tests.fakes import save
 from tests.pins import edge_pins
+from tests.waiting import PATIENCE_S
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = {pin for pins in PROJECT["optional-dependencies"].values() for pin in pins}
@@ -35,7 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("edge_app", "static"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", str(folder), str(folder)], check=True, timeout=120)
+    subprocess.run([*pip, "--wheel-dir", str(folder), str(folder)], check=True, timeout=PATIENCE_S)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -46,7 +47,9 @@ def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin/python")]
-    subprocess.run([*pip, "install", "--quiet", "--no-deps", str(wheel)], check=True, timeout=120)
+    subprocess.run(
+        [*pip, "install", "--quiet", "--no-deps", str(wheel)], check=True, timeout=PATIENCE_S
+    )
     (packages,) = environment.glob("lib/python*/site-packages")
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
     return environment / "bin/lookalike"
@@ -115,7 +118,7 @@ def test_installed_it_indexes_and_serves_away_from_the_checkout(
             url = server.stdout.readline().split()[-1]
 
             def fetched(path: str) -> bytes:
-                with urllib.request.urlopen(url + path, timeout=10) as answer:
+                with urllib.request.urlopen(url + path, timeout=PATIENCE_S) as answer:
                     body: bytes = answer.read()
                     return body
 
@@ -124,4 +127,4 @@ def test_installed_it_indexes_and_serves_away_from_the_checkout(
             assert b'"images": 1' in fetched("api/status")
         finally:
             server.terminate()
-        assert server.wait(30) == 0
+        assert server.wait(PATIENCE_S) == 0

@@ -20,6 +20,7 @@ from edge_app.search.dismissed import FILE as DISMISSED
 from edge_app.search.dismissed import add_dismissed, read_dismissed
 from edge_app.search.groups import FILE, Review
 from tests.indexes import DIM, new_image, writer_of
+from tests.waiting import PATIENCE_S
 
 NEAR, FAR = 0.99, 0.2
 
@@ -88,17 +89,17 @@ def test_the_end_does_not_wait_for_a_comparison_that_will_not_stop(
 
     def endless(*_: object) -> None:
         begun.set()
-        going_on.wait(10)
+        going_on.wait(PATIENCE_S)
         raise InterruptedError
 
     monkeypatch.setattr("edge_app.search.groups.link", endless)
     review = Review(reader, Limits(drain_s=0.1, duplicate_wait_s=0.0))
     try:
         assert review.groups(0.95) == ([], True)
-        assert begun.wait(10)
+        assert begun.wait(PATIENCE_S)
         closing = threading.Thread(target=review.close, daemon=True)
         closing.start()
-        closing.join(5)
+        closing.join(PATIENCE_S / 2)  # while the comparison goes on
         assert not closing.is_alive()
         assert review._work is not None
         assert review._work.daemon, "or the interpreter would wait for it"

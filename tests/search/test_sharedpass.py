@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from edge_app.search.sharedpass import SharedPass
+from tests.waiting import PATIENCE_S
 
 
 class Doubling:
@@ -22,7 +23,7 @@ class Doubling:
     def __call__(self, numbers: Sequence[int]) -> list[int]:
         self.passes.append(list(numbers))
         self.begun.release()
-        assert self.may_go_on.wait(10)
+        assert self.may_go_on.wait(PATIENCE_S)
         if 0 in numbers:
             raise ZeroDivisionError
         return [2 * number for number in numbers]

@@ -1,0 +1,16 @@
+"""Waiting for what must happen, however busy the machine is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+PATIENCE_S = 120.0  # for what takes a second on an idle machine: who waits so long has found a hang
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Return as soon as this is so."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
