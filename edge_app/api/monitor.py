@@ -12,6 +12,7 @@ import bottle
 from bottle import HTTPResponse, request
 
 from edge_app import VERSION, memory
+from edge_app.api import shapes
 from edge_app.errors import ModelError, StoreError
 from edge_app.guard.metrics import CONTENT_TYPE, Family, Histogram, counter, gauge, text_of
 from edge_app.guard.traffic import ENVIRON, Traffic
@@ -30,13 +31,13 @@ def add_routes(app: bottle.Bottle, gallery: Gallery, watcher: Watcher, searched:
     """Both routes; the second is as private as the photos."""
 
     @app.get(HEALTH)
-    def health() -> dict[str, str]:
+    def health() -> shapes.Health:
         # Anyone may ask this, so a failure says that there is one and nothing of where or why.
         try:
             gallery.reader.version()
         except StoreError:
             raise StoreError("the index can't be read; the server's log says why") from None
-        return {"status": "ok"}
+        return shapes.Health()
 
     @app.get("/metrics")
     def metrics() -> HTTPResponse:

@@ -1,4 +1,4 @@
-"""Bottle routes and their JSON; what they answer is decided by the modules to the left."""
+"""The routes of the HTTP API and of the page, put together; each kind has a module of its own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import bottle
 from bottle import HTTPResponse
 
 from edge_app import VERSION
-from edge_app.api import monitor, page, params
-from edge_app.api.answers import answer_errors, asked, bottle_error, tagged_json
+from edge_app.api import monitor, page, requests, shapes
+from edge_app.api.answers import answered, asked, refused_by_bottle, tagged
 from edge_app.api.openapi import description
 from edge_app.api.originals import Stripper, send_original
+from edge_app.api.params import filter_of, ids_of
 from edge_app.api.searches import add_duplicates, add_searches
 from edge_app.api.thumbs import Thumbnails
 from edge_app.api.views import (
@@ -36,13 +37,18 @@ if TYPE_CHECKING:
 
 def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplication:
     """The WSGI application: the page, the JSON API, thumbnails, originals, and figures."""
+    return Thumbnails(make_routes(gallery, watcher, review), gallery.thumbnails)
+
+
+def make_routes(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bottle:
+    """All of it but the thumbnails, which are answered before."""
     app = bottle.Bottle()
     searched = Histogram(
         "lookalike_search_duration_seconds", "Searches of the index, embedding not included."
     )
     app.router.add_filter("id", lambda _: ("[0-9]{1,18}", int, str))  # what SQLite can hold
-    app.install(answer_errors)
-    app.default_error_handler = bottle_error
+    app.install(answered)
+    app.default_error_handler = refused_by_bottle
     monitor.add_routes(app, gallery, watcher, searched)
     page.add_routes(app)
     _add_status(app, gallery, watcher)
@@ -50,85 +56,92 @@ def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplicat
     add_searches(app, gallery, searched)
     add_duplicates(app, gallery, review)
     _add_files(app, gallery)
-    return Thumbnails(app, gallery.thumbnails)
+    return app
 
 
 def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
     @app.get("/api/status")
-    def status() -> dict[str, Any]:
+    def status() -> shapes.Status:
         snapshot = gallery.reader.snapshot()
         counts = gallery.reader.counts()
-        root = gallery.config.gallery
-        return {
-            "images": counts.images,
-            "rejected": counts.rejected,
-            "offline": counts.offline,
-            "library": {
-                "name": root.resolve().name,
-                "online": gallery.online,
-                "message": None if gallery.online else f"the library {root.name} is offline",
-            },
-            "indexing": watcher.status.as_json(),
-            **model_state(gallery.config, snapshot.identity),
-            "search": {"kernel": kernel(), "tiles": snapshot.tiles is not None},
-            "generation": snapshot.generation,
-            "version": VERSION,
-        }
+        root, limits = gallery.config.gallery, gallery.config.limits
+        message = None if gallery.online else f"the library {root.name} is offline"
+        return shapes.Status(
+            images=counts.images,
+            rejected=counts.rejected,
+            offline=counts.offline,
+            library=shapes.Library(
+                name=text_of(root.resolve().name), online=gallery.online, message=message
+            ),
+            indexing=shapes.Indexing(**watcher.status.as_json()),
+            **model_shapes(gallery, snapshot.identity),
+            search=shapes.Search(kernel=kernel(), tiles=snapshot.tiles is not None),
+            generation=snapshot.generation,
+            revision=gallery.reader.version(),
+            limits=shapes.PageLimits(query_images=limits.query_images, box_px=limits.box_px),
+            version=VERSION,
+        )
 
     @app.get("/api/openapi.json")
     def openapi() -> dict[str, Any]:
-        return description(gallery.config.limits)
+        return description()
+
+
+def model_shapes(gallery: Gallery, identity: Any) -> dict[str, Any]:
+    """`model`, `next_model` and `model_error` of the status."""
+    state = model_state(gallery.config, identity)
+    for name in ("model", "next_model"):
+        state[name] = state[name] and shapes.Model(**state[name])
+    return state
 
 
 def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
     limits = gallery.config.limits
     reader = gallery.reader
 
-    def page_size() -> int:
-        return params.integer(asked(), "limit", limits.page_images, 1, limits.page_images_max)
-
     @app.get("/api/images")
-    def images() -> dict[str, Any]:
-        wanted = params.ids(asked(), "ids", limits.page_images_max)
+    def images() -> shapes.Page:
+        listing = asked(requests.Listing)
+        wanted = ids_of(listing.ids, limits.page_images_max)
         if wanted:
             items = [image_of(image) for image in reader.images(wanted)]
-            return {"items": items, "next": None, "total": len(items)}
-        page = reader.page(
-            params.text(asked(), "sort") or "-date",
-            params.filters(asked()),
-            params.text(asked(), "cursor"),
-            page_size(),
-        )
+            return shapes.Page(items=items, next=None, total=len(items))
+        page = reader.page(listing.sort, filter_of(listing), listing.cursor, listing.limit)
         items = [image_of(image) for image in page.items]
-        return {"items": items, "next": page.next, "total": page.total}
+        return shapes.Page(items=items, next=page.next, total=page.total)
 
     @app.get("/api/layout")
     def layout() -> HTTPResponse:
-        sort = params.text(asked(), "sort") or "-date"
-        found = reader.layout(sort, params.filters(asked()))
-        return tagged_json(layout_of(found, by_date=sort in ("date", "-date")))
+        order = asked(requests.Order)
+        found = reader.layout(order.sort, filter_of(order))
+        return tagged(layout_of(found, by_date=order.sort in ("date", "-date")))
 
     @app.get("/api/folders")
-    def folders() -> dict[str, Any]:
-        return {
-            "folders": [
-                {"folder": text_of(folder), "images": count} for folder, count in reader.folders()
+    def folders() -> shapes.Folders:
+        return shapes.Folders(
+            folders=[
+                shapes.Folder(folder=text_of(folder), images=count)
+                for folder, count in reader.folders()
             ]
-        }
+        )
 
     @app.get("/api/facets")
-    def facets() -> dict[str, Any]:
+    def facets() -> shapes.Facets:
         return facets_of(reader.facets())
 
     @app.get("/api/rejected")
-    def rejected() -> dict[str, Any]:
-        page = reader.rejected(params.text(asked(), "cursor"), page_size())
-        items = [rejected_of(file) for file in page.items]
-        groups = [rejections_of(group) for group in reader.rejections()]
-        return {"items": items, "next": page.next, "total": page.total, "groups": groups}
+    def rejected() -> shapes.Rejected:
+        paging = asked(requests.Paging)
+        page = reader.rejected(paging.cursor, paging.limit)
+        return shapes.Rejected(
+            items=list(map(rejected_of, page.items)),
+            next=page.next,
+            total=page.total,
+            groups=list(map(rejections_of, reader.rejections())),
+        )
 
     @app.get("/api/images/<id:id>")
-    def image(id: int) -> dict[str, Any]:
+    def image(id: int) -> shapes.Image:
         return image_of(reader.image(id))
 
 
@@ -140,9 +153,5 @@ def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
     def original(id: int) -> HTTPResponse:
         image = gallery.reader.image(id)
         file = open_original(config.gallery, image.path)
-        return send_original(
-            file,
-            image,
-            download=params.flag(asked(), "download"),
-            stripper=stripper,
-        )
+        download = asked(requests.Download).download
+        return send_original(file, image, download=download, stripper=stripper)

@@ -1,21 +1,18 @@
-"""Routes that search: similar, combined, uploaded, duplicates."""
+"""Routes that search: similar, combined, uploaded, words, near-duplicates."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import bottle
 from bottle import request
 
-from edge_app.api import params
-from edge_app.api.answers import asked, json_object
+from edge_app.api import requests, shapes
+from edge_app.api.answers import asked, json_body
 from edge_app.api.form import read_form
-from edge_app.api.views import (
-    group_of,
-    match_of,
-)
+from edge_app.api.params import box_of, filter_of
+from edge_app.api.views import group_of, match_of
 from edge_app.errors import UsageError
 from edge_app.guard.metrics import Histogram
 from edge_app.index.read.snapshot import Snapshot
@@ -30,25 +27,22 @@ def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> N
     limits = gallery.config.limits
 
     def answer(
-        snapshot: Snapshot, query: Query, described: dict[str, Any], values: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        k = params.integer(values, "k", limits.k, 1, limits.k_max)
-        offset = params.integer(values, "offset", 0, 0, limits.ranking_max - k)
-        collapse = params.flag(values, "collapse")
+        snapshot: Snapshot, query: Query, described: shapes.Asked, ranking: requests.Ranking
+    ) -> shapes.Answer:
         began = time.perf_counter()
         (matches,) = gallery.similar(
             snapshot,
             [query],
-            k,
-            offset=offset,
-            filter=params.filters(values),
-            collapse=collapse,
-            tiles=params.flag(values, "tiles"),
+            ranking.k,
+            offset=ranking.offset,
+            filter=filter_of(ranking),
+            collapse=ranking.collapse,
+            tiles=ranking.tiles,
         )
         searched.observe(time.perf_counter() - began)
-        return {"query": described, "items": items_of(matches, collapse)}
+        return shapes.Answer(query=described, items=items_of(matches, ranking.collapse))
 
-    def items_of(matches: Sequence[Match], collapse: bool) -> list[dict[str, Any]]:
+    def items_of(matches: Sequence[Match], collapse: bool) -> list[shapes.Match]:
         # A match that was removed since the snapshot was taken is left out.
         images = {image.id: image for image in gallery.reader.images(m.id for m in matches)}
         return [
@@ -58,55 +52,51 @@ def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> N
         ]
 
     @app.get("/api/words")
-    def words() -> dict[str, Any]:
-        return {"words": gallery.words.complete(params.text(asked(), "q") or "")}
+    def words() -> shapes.Words:
+        return shapes.Words(words=gallery.words.complete(asked(requests.WordsBegin).q))
 
     @app.get("/api/images/<id:id>/similar")
-    def similar(id: int) -> dict[str, Any]:
+    def similar(id: int) -> shapes.Answer:
+        wanted = asked(requests.Similar)
         gallery.reader.image(id)  # an unknown id is 404 even before there is an index
         snapshot = gallery.searchable()
-        box = params.box(asked())
+        box = box_of(wanted.box)
         query = gallery.query_of_id(snapshot, id, box or WHOLE)
-        return answer(snapshot, query, {"like": [id], "unlike": [], "box": box}, asked())
+        described = shapes.Asked(like=[id], unlike=[], box=list(box) if box else None)
+        return answer(snapshot, query, described, wanted)
 
     @app.post("/api/search")
-    def combined() -> dict[str, Any]:
+    def combined() -> shapes.Answer:
         if request.content_type.startswith("multipart/form-data"):
             return upload()
-        values = json_object(limits)
-        like = params.ids(values, "like", limits.query_images)
-        unlike = params.ids(values, "unlike", limits.query_images)
-        word = params.text(values, "word")
-        if not like and word is None:
+        wanted = json_body(requests.Combined, limits)
+        if not wanted.like and wanted.word is None:
             raise UsageError("name at least one image to be like, or a word")
-        weight = params.number(values, "weight", limits.unlike_weight)
         snapshot = gallery.searchable()
-        words = [] if word is None else [gallery.query_of_word(snapshot, word)]
+        words = [] if wanted.word is None else [gallery.query_of_word(snapshot, wanted.word)]
+        like, unlike = (list(dict.fromkeys(ids)) for ids in (wanted.like, wanted.unlike))
         query = gallery.combined(
             words + [gallery.query_of_id(snapshot, id) for id in like],
             [gallery.query_of_id(snapshot, id) for id in unlike],
-            weight,
+            wanted.weight,
         )
-        described = {"like": like, "unlike": unlike, "weight": weight, "word": word}
-        return answer(snapshot, query, described, values)
+        described = shapes.Asked(like=like, unlike=unlike, weight=wanted.weight, word=wanted.word)
+        return answer(snapshot, query, described, wanted)
 
-    def upload() -> dict[str, Any]:
+    def upload() -> shapes.Answer:
         body = memoryview(request.environ["wsgi.input"].read())
         values, files = read_form(body, request.environ["CONTENT_TYPE"], limits)
+        wanted = requests.read(requests.Upload, values)
         if "image" not in files:
             raise UsageError("the form has no file field named image")
-        box = params.box(values)
+        box = box_of(wanted.box)
         snapshot = gallery.searchable()
         vector, decoded = gallery.embed(snapshot, files["image"], box or WHOLE)
-        described = {
-            "upload": {
-                "width": decoded.width_px,
-                "height": decoded.height_px,
-                "format": decoded.format,
-            },
-            "box": box,
-        }
-        return answer(snapshot, Query(vector), described, values)
+        picture = shapes.UploadedImage(
+            width=decoded.width_px, height=decoded.height_px, format=decoded.format
+        )
+        described = shapes.Asked(upload=picture, box=list(box) if box else None)
+        return answer(snapshot, Query(vector), described, wanted)
 
 
 def add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> None:
@@ -114,25 +104,23 @@ def add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> None
     limits = gallery.config.limits
 
     @app.get("/api/duplicates")
-    def duplicates() -> dict[str, Any]:
-        least = params.number(asked(), "min_score", limits.duplicate_score)
-        assert least is not None
-        start = params.integer(asked(), "cursor", 0, 0, 2**31)
-        found, pending = review.groups(least)
-        end = start + limits.page_groups
-        return {
-            "groups": [
+    def duplicates() -> shapes.Groups:
+        wanted = asked(requests.Duplicates)
+        found, pending = review.groups(wanted.min_score)
+        end = wanted.cursor + limits.page_groups
+        return shapes.Groups(
+            groups=[
                 group_of(group, gallery.reader.images(member.id for member in group.members))
-                for group in found[start:end]
+                for group in found[wanted.cursor : end]
             ],
-            "next": str(end) if len(found) > end else None,
-            "total": len(found),
-            "min_score": least,
-            "pending": pending,
-            "progress": round(review.progress, 3) if pending else 1.0,
-        }
+            next=str(end) if len(found) > end else None,
+            total=len(found),
+            min_score=wanted.min_score,
+            pending=pending,
+            progress=round(review.progress, 3) if pending else 1.0,
+        )
 
     @app.post("/api/duplicates/dismiss")
-    def dismiss() -> dict[str, Any]:
-        ids = params.ids(json_object(limits), "ids", limits.dismiss_images)
-        return {"dismissed": review.dismiss(ids)}
+    def dismiss() -> shapes.Dismissed:
+        ids = list(dict.fromkeys(json_body(requests.Dismissal, limits).ids))
+        return shapes.Dismissed(dismissed=review.dismiss(ids))

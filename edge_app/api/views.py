@@ -1,4 +1,4 @@
-"""How records look in JSON, the same for the HTTP API and the command line."""
+"""What the index knows, in the shapes of the HTTP API; the command line prints them too."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec import UNSET
 
+from edge_app.api import shapes
 from edge_app.index.format.records import ORIENTATIONS, ImageRecord, RejectedRecord
 from edge_app.index.read.listing import Facets, Layout
 from edge_app.index.read.rejections import Rejections
@@ -31,8 +34,78 @@ def time_of(seconds: int) -> str:
         return "0001-01-01T00:00:00" if seconds < 0 else "9999-12-31T23:59:59"
 
 
-def image_of(image: ImageRecord) -> dict[str, Any]:
-    """The image object of the HTTP API."""
+def as_json(shape: shapes.Shape) -> Any:
+    """What `json.dumps` takes."""
+    return msgspec.to_builtins(shape)
+
+
+def image_of(image: ImageRecord) -> shapes.Image:
+    return shapes.Image(**_facts(image))
+
+
+def match_of(image: ImageRecord, match: Match, *, folded: bool) -> shapes.Match:
+    """An image with its score and, where the answer is collapsed, what is folded under it."""
+    below = list(match.folded) if folded else UNSET
+    return shapes.Match(**_facts(image), score=round(match.score, 7), folded=below)
+
+
+def group_of(group: Group, images: Iterable[ImageRecord]) -> shapes.Group:
+    """Near-duplicates of one another, each with its score with the first."""
+    members = {member.id: member for member in group.members}
+    copies = [
+        shapes.Copy(
+            **_facts(image),
+            score=round(members[image.id].score, 7),
+            copy_of=members[image.id].copy_of,
+        )
+        for image in images
+    ]
+    return shapes.Group(exact=group.exact, images=copies)
+
+
+def rejected_of(file: RejectedRecord) -> shapes.RejectedFile:
+    return shapes.RejectedFile(path=text_of(file.path), bytes=file.size_bytes, reason=file.reason)
+
+
+def rejections_of(group: Rejections) -> shapes.Rejections:
+    return shapes.Rejections(
+        reason=group.reason,
+        advice=group.advice,
+        count=group.count,
+        files=list(map(text_of, group.paths)),
+    )
+
+
+def layout_of(layout: Layout, *, by_date: bool) -> shapes.Layout:
+    """Ids and proportions of a whole listing and, in an order by date, how many images each run
+    of one day has."""
+    days: list[list[str | int]] = []
+    if by_date and len(layout.ids):
+        day = layout.taken_at // DAY_S
+        starts = np.flatnonzero(np.diff(day, prepend=day[0] - 1))
+        counts = np.diff(starts, append=len(day))
+        days = [
+            [time_of(number * DAY_S)[:10], count]
+            for number, count in zip(day[starts].tolist(), counts.tolist(), strict=True)
+        ]
+    return shapes.Layout(
+        total=len(layout.ids), ids=layout.ids.tolist(), ratios=layout.ratios.tolist(), days=days
+    )
+
+
+def facets_of(facets: Facets) -> shapes.Facets:
+    span = (facets.taken_from, facets.taken_to)
+    first, last = (None if seconds is None else time_of(seconds) for seconds in span)
+    return shapes.Facets(
+        formats=list(map(list, facets.formats)),
+        orientations=list(map(list, facets.orientations)),
+        from_=first,
+        to=last,
+    )
+
+
+def _facts(image: ImageRecord) -> dict[str, Any]:
+    """The keys of `shapes.Image`."""
     path = text_of(image.path)
     folder, _, name = path.rpartition("/")
     return {
@@ -47,79 +120,9 @@ def image_of(image: ImageRecord) -> dict[str, Any]:
         "taken_at": time_of(image.taken_at),
         "taken_from": image.taken_from,
         "camera": image.camera,
+        "note": image.note,
         "orientation": ORIENTATIONS[image.orientation],
         "offline": image.offline,
         "thumb": f"thumbs/{image.id}?v={image.thumb_crc:08x}",
         "original": f"originals/{image.id}",
-    }
-
-
-def match_of(image: ImageRecord, match: Match, *, folded: bool) -> dict[str, Any]:
-    """The image object with its score and, where the answer is collapsed, what is under it."""
-    extra: dict[str, Any] = {"score": round(match.score, 7)}
-    if folded:
-        extra["folded"] = list(match.folded)
-    return image_of(image) | extra
-
-
-def group_of(group: Group, images: Iterable[ImageRecord]) -> dict[str, Any]:
-    """Near-duplicates of one another, each with its score to the first."""
-    members = {member.id: member for member in group.members}
-    return {
-        "exact": group.exact,
-        "images": [
-            image_of(image)
-            | {
-                "score": round(members[image.id].score, 7),
-                "copy_of": members[image.id].copy_of,
-            }
-            for image in images
-        ],
-    }
-
-
-def rejections_of(group: Rejections) -> dict[str, Any]:
-    """Files that can't be used for one reason."""
-    return {
-        "reason": group.reason,
-        "advice": group.advice,
-        "count": group.count,
-        "files": list(map(text_of, group.paths)),
-    }
-
-
-def rejected_of(file: RejectedRecord) -> dict[str, Any]:
-    """A file that can't be used, and why."""
-    return {"path": text_of(file.path), "bytes": file.size_bytes, "reason": file.reason}
-
-
-def layout_of(layout: Layout, *, by_date: bool) -> dict[str, Any]:
-    """Ids and proportions of a whole listing and, in an order by date, how many images each run
-    of one day has."""
-    days: list[list[Any]] = []
-    if by_date and len(layout.ids):
-        day = layout.taken_at // DAY_S
-        starts = np.flatnonzero(np.diff(day, prepend=day[0] - 1))
-        counts = np.diff(starts, append=len(day))
-        days = [
-            [time_of(number * DAY_S)[:10], count]
-            for number, count in zip(day[starts].tolist(), counts.tolist(), strict=True)
-        ]
-    return {
-        "total": len(layout.ids),
-        "ids": layout.ids.tolist(),
-        "ratios": layout.ratios.tolist(),
-        "days": days,
-    }
-
-
-def facets_of(facets: Facets) -> dict[str, Any]:
-    """What there is to filter by."""
-    span = (facets.taken_from, facets.taken_to)
-    first, last = (None if seconds is None else time_of(seconds) for seconds in span)
-    return {
-        "formats": facets.formats,
-        "orientations": facets.orientations,
-        "from": first,
-        "to": last,
     }

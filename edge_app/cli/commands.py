@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
@@ -12,11 +13,11 @@ from getpass import getpass
 
 from tqdm import tqdm
 
-from edge_app.api import params
+from edge_app.api import params, requests
 from edge_app.api.monitor import HEALTH
 from edge_app.api.routes import make_app
 from edge_app.api.thumbs import is_thumbnail
-from edge_app.api.views import group_of, rejections_of
+from edge_app.api.views import as_json, group_of, rejections_of
 from edge_app.bench.subjects import SUBJECTS
 from edge_app.cli import logs
 from edge_app.cli.info import describe
@@ -79,7 +80,7 @@ def index(config: Config, options: Namespace) -> int:
         report.imported = imported
     with Reader(config.index) as reader:
         if options.json:
-            groups = [rejections_of(group) for group in reader.rejections(sys.maxsize)]
+            groups = [as_json(rejections_of(group)) for group in reader.rejections(sys.maxsize)]
             print(json.dumps(report.as_json() | {"rejections": groups}))
         else:
             print(summary(report))
@@ -125,9 +126,10 @@ def serve(config: Config, options: Namespace) -> int:
 
 def search(config: Config, options: Namespace) -> int:
     """Print the most similar images of each query."""
-    values = {name: value for name, value in vars(options).items() if value is not None}
-    box = params.box(values) or WHOLE
-    weight = params.number(values, "weight", config.limits.unlike_weight)
+    wanted = requests.read(requests.Similar, vars(options))
+    box = params.box_of(wanted.box) or WHOLE
+    if not 0 <= options.weight < math.inf:  # NaN fails too
+        raise UsageError(f"weight {options.weight} is not a number from 0 up")
     if not options.images and options.word is None:
         raise UsageError("nothing to search for: name an IMAGE, or a --word")
     gallery = Gallery(config)
@@ -140,13 +142,13 @@ def search(config: Config, options: Namespace) -> int:
             names.append([options.word])
         if options.together or options.unlike or options.word is not None:
             unlikes = [gallery.query_of_name(snapshot, name) for name in options.unlike]
-            queries = [gallery.combined(queries, unlikes, weight)]
+            queries = [gallery.combined(queries, unlikes, options.weight)]
             names = [[word for name in names for word in name]]
         answers = gallery.similar(
             snapshot,
             queries,
-            params.integer(values, "k", config.limits.k, 1, config.limits.k_max),
-            filter=params.filters(values),
+            wanted.k,
+            filter=params.filter_of(wanted),
             collapse=options.collapse,
             tiles=options.tiles,
         )
@@ -171,7 +173,7 @@ def duplicates(config: Config, options: Namespace) -> int:
 
         found = Review(reader, config.limits).all_groups(options.min_score, show)
         for group in found:
-            shown = group_of(group, reader.images(member.id for member in group.members))
+            shown = as_json(group_of(group, reader.images(member.id for member in group.members)))
             if options.json:
                 print(json.dumps(shown))
                 continue
@@ -192,7 +194,8 @@ def check(config: Config, options: Namespace) -> int:
         set_aside = report.set_aside and str(report.set_aside)
         groups = _rejections(config, sys.maxsize)
         said = {"problems": problems, "set_aside": set_aside}
-        print(json.dumps(counts | said | {"rejections": list(map(rejections_of, groups))}))
+        files = [as_json(rejections_of(group)) for group in groups]
+        print(json.dumps(counts | said | {"rejections": files}))
     else:
         for problem in problems:
             print(problem)

@@ -25,7 +25,7 @@ class IndexingStatus:
     eta_s: float | None = None
     message: str | None = None  # why it failed
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         """The object `indexing` of /api/status."""
         return asdict(self)
 

@@ -170,5 +170,5 @@ def test_the_access_log_has_fields_for_programs(caplog: pytest.LogCaptureFixture
     line = json.loads(JsonLines().format(record))
     assert line["message"].startswith('127.0.0.1 "GET /healthz" 200 ')
     assert (line["method"], line["uri"], line["status"]) == ("GET", "/healthz", 200)
-    assert line["bytes"] == len(b'{"status": "ok"}')
+    assert line["bytes"] == len(b'{"status":"ok"}')
     assert 0 < line["seconds"] < 30

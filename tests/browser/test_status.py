@@ -74,6 +74,23 @@ def test_photos_appear_while_they_are_indexed(serve: Serve, page: Page, tmp_path
     expect(page.locator(".tile")).to_have_count(3)
 
 
+def test_a_photo_replaced_in_its_place_is_seen_anew(
+    serve: Serve, page: Page, tmp_path: Path
+) -> None:
+    library = tmp_path / "Edited"
+    for number in range(3):
+        save(library / f"{number}.png", number)
+    site = serve(library)
+    site.wait_until_indexed(3)
+    page.goto(site.url)
+    picture = page.locator(f'.tile[data-id="{site.id_of("1.png")}"] img')
+    before = picture.get_attribute("src")
+    save(library / "1.png", 9)
+    expect(picture).not_to_have_attribute("src", before or "", timeout=40_000)
+    expect(picture).to_have_js_property("complete", True)
+    expect(page.locator(".tile")).to_have_count(3)
+
+
 def test_the_old_model_answers_until_the_new_one_is_ready(
     serve: Serve, page: Page, tmp_path: Path, model: Path
 ) -> None:

@@ -377,12 +377,16 @@ def test_4700_damaged_requests_are_answered_or_dropped(site: Site) -> None:
     assert answers[b"500"] == 0
 
 
-def test_requests_made_from_its_own_description_never_break_it(
+def test_every_answer_to_requests_made_from_its_own_description_has_the_shape_it_says(
     site: Site, statuses: Counter[int]
 ) -> None:
     schemathesis = pytest.importorskip("schemathesis", reason="tests/requirements.txt has it")
     from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis.errors import Unsatisfiable
+    from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
+        response_schema_conformance,
+    )
 
     base = f"http://127.0.0.1:{site.port}"
     schema = schemathesis.openapi.from_url(f"{base}/api/openapi.json")
@@ -404,6 +408,8 @@ def test_requests_made_from_its_own_description_never_break_it(
             def attack(case: Any) -> None:
                 answer = case.call(base_url=base, headers=OURS, timeout=PATIENCE_S)
                 assert answer.status_code < 500, (case.as_curl_command(), answer.text)
+                checks = [content_type_conformance, response_schema_conformance]
+                case.validate_response(answer, checks=checks)
 
             with suppress(Unsatisfiable):  # a route without parameters can't be asked wrongly
                 attack()

@@ -124,7 +124,7 @@ def test_installed_it_indexes_and_serves_away_from_the_checkout(
 
             assert fetched("") == (ROOT / "static/index.html").read_bytes()
             assert fetched("js/main.js") == (ROOT / "static/js/main.js").read_bytes()
-            assert b'"images": 1' in fetched("api/status")
+            assert b'"images":1,' in fetched("api/status")
         finally:
             server.terminate()
         assert server.wait(PATIENCE_S) == 0

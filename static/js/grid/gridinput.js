@@ -1,6 +1,6 @@
 /** Hands on a grid: arrow keys, and selecting by mark, Shift-click, Ctrl-click, long press and key. */
 import { toast } from '../lib/pieces.js';
-import { LIMIT, mark, marked } from '../query/queryset.js';
+import { mark, marked, mostInQuery } from '../query/queryset.js';
 import { t } from '../lib/text.js';
 
 const LONG_PRESS_MS = 450;
@@ -57,7 +57,7 @@ export function attachSelection(grid) {
   let pressed = null;
   let held = false;
 
-  const select = (ids, as) => mark(ids, as) || toast(t('set.full', { n: LIMIT }));
+  const select = (ids, as) => mark(ids, as) || toast(t('set.full', { n: mostInQuery() }));
 
   grid.toggle = (id) => {
     select([id], marked(id) ? null : 'more');

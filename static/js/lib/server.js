@@ -59,7 +59,7 @@ export const isAway = () => away;
 export const retryInSeconds = () => Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
 
 /** What changes when the gallery's content does. */
-export const revision = () => (status ? [status.generation, status.revision ?? status.images, status.offline].join() : null);
+export const revision = () => (status ? [status.generation, status.revision].join() : null);
 
 /** Asks now; afterwards at a pace that fits what is going on. */
 export async function poll() {

@@ -7,7 +7,7 @@ const STEP = 0.02;
 const HANDLES = ['nw', 'n', 'ne', 'e', 'se', 's', 'sw', 'w'];
 
 export class Region {
-  /** @param {HTMLElement} frame exactly covers the photo  @param {{least: {w, h}, onChange: (box) => void,
+  /** @param {HTMLElement} frame exactly covers the photo  @param {{least: () => {w, h}, onChange: (box) => void,
    *   onClick: () => void}} options `onChange` gets null when the box is removed */
   constructor(frame, { least, onChange, onClick }) {
     Object.assign(this, { frame, least, onChange, onClick });
@@ -126,8 +126,9 @@ export class Region {
 
   /** The box, enlarged to the least size the device searches for, inside the photo. */
   grown({ x, y, w, h: height }) {
-    const wide = Math.min(1, Math.max(w, this.least.w));
-    const high = Math.min(1, Math.max(height, this.least.h));
+    const least = this.least();
+    const wide = Math.min(1, Math.max(w, least.w));
+    const high = Math.min(1, Math.max(height, least.h));
     return { x: Math.min(x, 1 - wide), y: Math.min(y, 1 - high), w: wide, h: high };
   }
 }

@@ -2,10 +2,9 @@
 import { h } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { readBox, Region, writeBox } from './region.js';
-import { server } from '../lib/server.js';
+import { lastStatus, server } from '../lib/server.js';
 import { t } from '../lib/text.js';
 
-const BOX_PX = 16; // the device searches no region smaller than this, in the photo's pixels
 const DWELL_MS = 120; // originals are large: one that is only passed by is not fetched
 const SWIPE_PX = 60;
 
@@ -19,7 +18,10 @@ export function createStage({ width, height, name, src, preview, box, onBox, onZ
   frame.style.aspectRatio = `${width} / ${height}`;
   if (!onZoom) frame.classList.add('flat');
   const region = new Region(frame, {
-    least: { w: Math.min(1, BOX_PX / width), h: Math.min(1, BOX_PX / height) },
+    least: () => {
+      const side = lastStatus()?.limits.box_px ?? 1; // in the photo's pixels
+      return { w: Math.min(1, side / width), h: Math.min(1, side / height) };
+    },
     onChange: (value) => onBox(value ? writeBox(value) : ''),
     onClick: () => onZoom?.(),
   });

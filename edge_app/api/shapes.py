@@ -1,0 +1,255 @@
+"""The answers of the HTTP API, each a type: JSON and the served description are made from these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Count = Annotated[int, Meta(ge=0)]
+Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Score = Annotated[float, Meta(ge=-1.0001, le=1.0001)]  # a cosine, rounded
+Orientation = Literal["landscape", "portrait", "square"]
+# JSON has no tuples, and what describes their parts differs between versions of JSON Schema.
+Pair = Annotated[list[str | int], Meta(min_length=2, max_length=2, description="name, count")]
+Sides = Annotated[list[float], Meta(min_length=4, max_length=4)]  # x, y, w, h of a box
+
+
+class Shape(Struct, kw_only=True):
+    """Base of all: keys are given by name, and every key is always there unless it says so."""
+
+
+class Image(Shape):
+    """An image of the index."""
+
+    id: Id
+    path: str  # below the library root; bytes that aren't UTF-8 are U+FFFD
+    name: str
+    folder: str
+    width: Count  # of the upright image, in pixels
+    height: Count
+    bytes: Count
+    format: str  # Pillow's name: "JPEG", "PNG", …
+    taken_at: str  # ISO, without zone, as cameras keep it
+    taken_from: str  # what that is from: "exif" or "file"
+    camera: str | None
+    note: str | None  # "incomplete": the file lacks a part of the picture
+    orientation: Orientation
+    offline: bool
+    thumb: str  # URL, relative to the page
+    original: str
+
+
+class Match(Image):
+    """An image of an answer; `folded` where near-duplicates were folded under better ones."""
+
+    score: Score
+    folded: list[Id] | UnsetType = UNSET
+
+
+class Copy(Image):
+    """An image of a group of near-duplicates."""
+
+    score: Score  # with the first image of the group
+    copy_of: Id | None  # an image before it that is the same file, byte for byte
+
+
+class Page(Shape):
+    """Some images of a listing."""
+
+    items: list[Image]
+    next: str | None  # the cursor of the next page
+    total: Count
+
+
+class Layout(Shape):
+    """Every image of a listing, as far as it takes to place it."""
+
+    total: Count
+    ids: list[Id]
+    ratios: list[Count]  # width * 100 / height
+    days: list[Pair]  # in an order by date: a day and its images, for each that has any
+
+
+class Folder(Shape):
+    """A folder that holds images itself, and how many."""
+
+    folder: str
+    images: Count
+
+
+class Folders(Shape):
+    """Every folder with images."""
+
+    folders: list[Folder]
+
+
+class Facets(Shape, rename={"from_": "from"}):
+    """What there is to filter by, with counts."""
+
+    formats: list[Pair]
+    orientations: list[Pair]
+    from_: str | None
+    to: str | None
+
+
+class RejectedFile(Shape):
+    """A file that can't be used."""
+
+    path: str
+    bytes: Count
+    reason: str
+
+
+class Rejections(Shape):
+    """Files that can't be used for one reason, and what to do about it."""
+
+    reason: str
+    advice: str | None
+    count: Count
+    files: list[str]  # the first of them
+
+
+class Rejected(Shape):
+    """Files that can't be used: some of them, and all by reason."""
+
+    items: list[RejectedFile]
+    next: str | None
+    total: Count
+    groups: list[Rejections]
+
+
+class UploadedImage(Shape):
+    """A picture that was sent to be searched for."""
+
+    width: Count
+    height: Count
+    format: str
+
+
+class Asked(Shape, omit_defaults=True):
+    """What was searched for."""
+
+    like: list[Id] | UnsetType = UNSET
+    unlike: list[Id] | UnsetType = UNSET
+    box: Sides | None = None
+    weight: float | UnsetType = UNSET
+    word: str | None = None
+    upload: UploadedImage | UnsetType = UNSET
+
+
+class Answer(Shape):
+    """The most similar images, best first."""
+
+    query: Asked
+    items: list[Match]
+
+
+class Words(Shape):
+    """Words that the model knows."""
+
+    words: list[str]
+
+
+class Group(Shape):
+    """Near-duplicates of one another."""
+
+    exact: bool  # all are copies of one file
+    images: list[Copy]
+
+
+class Groups(Shape):
+    """Groups of near-duplicates, as far as they are found."""
+
+    groups: list[Group]
+    next: str | None
+    total: Count
+    min_score: Score
+    pending: bool  # a comparison is under way: ask again
+    progress: Annotated[float, Meta(ge=0, le=1)]
+
+
+class Dismissed(Shape):
+    """How many pairs were not dismissed before."""
+
+    dismissed: Count
+
+
+class Library(Shape):
+    """The photo folder."""
+
+    name: str
+    online: bool
+    message: str | None
+
+
+class Indexing(Shape):
+    """The index run under way."""
+
+    state: Literal["idle", "scanning", "importing", "indexing", "failed"]
+    done: Count
+    total: Count
+    images_per_s: float
+    eta_s: float | None
+    message: str | None
+
+
+class Model(Shape):
+    """A model, and whether it knows words."""
+
+    name: str
+    dim: Count
+    weights: str | None
+    runtime: str
+    words: bool
+
+
+class Search(Shape):
+    """How searches run."""
+
+    kernel: str  # what computes products, and the instructions it uses
+    tiles: bool
+
+
+class PageLimits(Shape):
+    """Limits that the page keeps to."""
+
+    query_images: Count
+    box_px: Count
+
+
+class Status(Shape):
+    """What is indexed, and what is going on."""
+
+    images: Count
+    rejected: Count
+    offline: Count
+    library: Library
+    indexing: Indexing
+    model: Model | None  # that answers
+    next_model: Model | None  # that photos are being embedded with anew
+    model_error: str | None
+    search: Search
+    generation: Count
+    revision: str  # another one after every change of the index
+    limits: PageLimits
+    version: str
+
+
+class Health(Shape):
+    """The server is well."""
+
+    status: Literal["ok"] = "ok"
+
+
+class ErrorBody(Shape):
+    """Why there is no answer."""
+
+    code: str
+    message: str
+
+
+class Error(Shape):
+    """Every answer that is none."""
+
+    error: ErrorBody
