@@ -40,7 +40,7 @@ def measure(snapshot: Snapshot, k: int = 20, queries: int = 50) -> Figures:
     rows = np.flatnonzero(snapshot.live)
     rows = rows[np.linspace(0, len(rows) - 1, queries).astype(np.int64)]
     vectors = snapshot.read_rows(rows)
-    counting = _CountingReads(snapshot)
+    counting = CountingReads(snapshot)
     times_ms, touched, found = [], [], []
     similar(snapshot, vectors[0], k)
     for vector in vectors:
@@ -77,7 +77,7 @@ def text(figures: Figures) -> str:
     )
 
 
-class _CountingReads:
+class CountingReads:
     """A snapshot that counts the rows read from its file."""
 
     def __init__(self, snapshot: Snapshot) -> None:
