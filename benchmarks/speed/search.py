@@ -4,9 +4,9 @@
     python -m benchmarks.speed.search --rows 100000 --dim 1280 --write docs/search.md
 
 Each engine runs in a process of its own, one after another. It may use all cores; how many it keeps
-busy is measured. Times are of single queries after two to warm up. Memory is what an engine holds of its own after the queries: files it maps, the given
-vectors among them, belong to the page cache. Answers are compared with a float64 brute force. An
-engine that is not installed is left out.
+busy is measured. Times are of single queries after two to warm up. Memory is what an engine holds
+of its own after the queries: files it maps, the given vectors among them, belong to the page cache.
+Answers are compared with a float64 brute force. An engine that is not installed is left out.
 """
 
 from __future__ import annotations
