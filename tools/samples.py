@@ -40,13 +40,18 @@ def fill(gallery: Path) -> int:
     is_default = gallery.resolve() == Config().gallery.resolve()
     if not is_default or any(is_image_name(path.name) for path in gallery.rglob("*")):
         return 0
-    gallery.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(_fetch(Path(folder))) as wheel:
-        for name in PHOTOS:
-            part = gallery / f".{name}.part"
-            part.write_bytes(wheel.read(f"skimage/data/{name}"))
-            part.rename(gallery / name)
+    unpack(gallery)
     return len(PHOTOS)
+
+
+def unpack(folder: Path) -> None:
+    """Put the sample photos into `folder`, which is made if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as there, zipfile.ZipFile(_fetch(Path(there))) as wheel:
+        for name in PHOTOS:
+            part = folder / f".{name}.part"
+            part.write_bytes(wheel.read(f"skimage/data/{name}"))
+            part.rename(folder / name)
 
 
 def _fetch(folder: Path) -> Path:

@@ -47,7 +47,7 @@ def _few_products(queries: Floats, vectors: Floats, products: Floats) -> int:
     One call of matmul: in a loop of Python's, other threads would take turns at the interpreter.
     """
     count, (rows, dim) = len(queries), vectors.shape
-    step = max(1, _BLOCK_BYTES // (4 * dim))
+    step: int = max(1, _BLOCK_BYTES // (4 * dim))
     blocks: int = rows // step
     done = blocks * step
     # In this order each block meets all queries before the next one is read.

@@ -2,9 +2,9 @@
 
     make test-arm64 [SUITE=bookworm] [ARM64_CACHE=DIR] [MIRROR=URL]
 
-50 photos are indexed by both; then each searches and serves the index that the other has built. It
-ends with an error where embeddings, answers or scores differ. QEMU is no board: what it shows is
-that the packages for ARM compute the same, not how fast.
+50 photos of ../shared, or the sample photos, are indexed by both; then each searches and serves the
+index that the other has built. It ends with an error where embeddings, answers or scores differ.
+QEMU is no board: what it shows is that the packages for ARM compute the same, not how fast.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import machine, markdown, publish
+from edge_app.errors import EdgeAppError
 from edge_app.index.read.reader import Reader
 from edge_app.library.scan import scan
 from tests.arm64.tree import SUITES, command_in, emulation, make_tree
 from tests.conftest import ROOT
-from tools.samples import fill
+from tools.samples import unpack
 
-PHOTOS = 50
+FLOWERS = ROOT.parent / "shared/photos/flowers"
+PHOTOS = 50  # of the flowers
 QUERIES = 10
 K = 10
 PORT = 5640
@@ -112,9 +114,8 @@ def score_difference(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -
     return max(abs(float(a["score"] - b["score"])) for a, b in zip(ours, theirs, strict=True))
 
 
-def collect_photos(library: Path) -> list[str]:
-    """Copy what is indexed; the paths below the library."""
-    flowers = ROOT.parent / "shared/photos/flowers"
+def collect_photos(library: Path, flowers: Path = FLOWERS) -> list[str]:
+    """Copy what is indexed, or the sample photos where that is missing; their paths."""
     if flowers.is_dir():
         kinds = sorted(flowers.iterdir())
         for kind in kinds:
@@ -122,8 +123,7 @@ def collect_photos(library: Path) -> list[str]:
             for photo in sorted(kind.iterdir())[: PHOTOS // len(kinds)]:
                 shutil.copy(photo, library / kind.name)
     else:
-        library.mkdir()
-        fill(library)
+        unpack(library)
     return sorted(file.path for file in scan(library).files)
 
 
@@ -201,4 +201,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except EdgeAppError as error:
+        sys.exit(f"error: {error}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from tests.arm64.__main__ import (
     score_difference,
 )
 from tests.conftest import ROOT
+from tests.fakes import save
+from tools import samples
 
 UNIT = np.eye(3, dtype=np.float32)
 
@@ -36,6 +39,18 @@ def test_answers_must_name_the_same_images_in_order() -> None:
     for theirs in (ours[::-1], ours[:1]):
         with pytest.raises(AssertionError):
             score_difference(ours, theirs)
+
+
+def test_without_the_shared_photos_it_takes_the_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = tmp_path / "skimage.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for seed, name in enumerate(samples.PHOTOS):
+            archive.write(save(tmp_path / name, seed), f"skimage/data/{name}")
+    monkeypatch.setattr(samples, "_fetch", lambda folder: wheel)
+    names = collect_photos(tmp_path / "library", tmp_path / "nothing here")
+    assert names == sorted(samples.PHOTOS)
 
 
 @pytest.mark.model

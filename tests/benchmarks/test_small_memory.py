@@ -15,7 +15,7 @@ from benchmarks.load import small_memory
 from benchmarks.load.small_memory import make_library, visit
 from edge_app.config import Config, MiB
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.privileged, pytest.mark.alone]
 
 ROWS = 20_000  # of 1,280 numbers: 98 MiB of vectors
 LIMIT_MIB = 144  # for them, two Python processes with NumPy, one with TFLite, and what is read

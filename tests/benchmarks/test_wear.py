@@ -5,12 +5,13 @@ benchmarks/load/wear.py counts the same at a block device (docs/small-devices.md
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,9 @@ from edge_app.config import Config
 from edge_app.index.read.reader import Reader
 from edge_app.model.card import ModelIdentity
 from tests.fakes import save
+from tests.waiting import until
 
 IDENTITY = ModelIdentity("fake", "a" * 64, 1280, 224, "upright-rgb-stretch-1", "any")
-IDLE_S = 3
 
 
 def test_an_index_run_writes_little_more_than_vectors_and_thumbnails(tmp_path: Path) -> None:
@@ -64,20 +65,17 @@ def test_an_idle_server_writes_nothing_though_it_looks_for_photos_again_and_agai
     process, port = server
     index = tmp_path / "index"
     with Reader(index) as reader:
-        until_s = time.monotonic() + 30
-        while not (is_idle(port) and reader.counts().images == 3):
-            assert time.monotonic() < until_s
-            time.sleep(0.1)
+        until(lambda: is_idle(port) and reader.counts().images == 3)
         if not calls_bytes(process.pid):
             pytest.skip("this file system's writes are not counted")
         assert ask(port, "/api/images/1/similar")[0] == 200
-        time.sleep(1)  # the run after the first one is over too
+        until(lambda: not json.loads(ask(port, "/api/duplicates")[1])["pending"])
+        wait_for_runs(process.pid, 2)  # whatever the first one left to do is done
         version, files, written = reader.version(), listed(index), calls_bytes(process.pid)
-        runs = runs_seen(process.pid, IDLE_S)
+        wait_for_runs(process.pid, 3)
         assert calls_bytes(process.pid) == written
         assert listed(index) == files
         assert reader.version() == version
-    assert runs >= 2
 
 
 def listed(folder: Path) -> dict[str, tuple[int, int]]:
@@ -85,11 +83,15 @@ def listed(folder: Path) -> dict[str, tuple[int, int]]:
     return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.iterdir()}
 
 
-def runs_seen(pid: int, seconds: float) -> int:
-    """How many processes the server starts within so many seconds."""
-    until_s = time.monotonic() + seconds
+def wait_for_runs(pid: int, count: int) -> None:
+    """Until the server has started so many runs of the indexer, and all but the last are over."""
     seen: set[int] = set()
-    while time.monotonic() < until_s:
-        seen.update(family(pid)[1:])
-        time.sleep(0.05)
-    return len(seen)
+
+    def are_seen() -> bool:
+        for member in family(pid):
+            with suppress(OSError):  # it has ended
+                if b"edge_app\0index\0" in Path(f"/proc/{member}/cmdline").read_bytes():
+                    seen.add(member)
+        return len(seen) >= count
+
+    until(are_seen)

@@ -14,7 +14,7 @@ STEP_KIB = 3 if os.environ.get("FAULTS") == "long" else 30
 SIZES = range(60, 60 + 40 * 30, STEP_KIB)
 
 
-@pytest.mark.namespace
+@pytest.mark.privileged
 def test_a_full_disk_costs_one_batch(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "library").mkdir()

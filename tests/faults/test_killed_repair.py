@@ -80,7 +80,8 @@ def strace(name: str, index: Path, *options: str) -> tuple[int, list[tuple[str, 
     """Run function `name` of this module on the index; its exit code and the calls it made, each
     with its number among those of its kind. What is in memory only is left out."""
     log = index.with_suffix(".strace")
-    command = [sys.executable, "-c", f"{SCRIPT}t.{name}(Path(sys.argv[1]))", str(index)]
+    # -B: the calls that write bytecode would be counted too.
+    command = [sys.executable, "-B", "-c", f"{SCRIPT}t.{name}(Path(sys.argv[1]))", str(index)]
     words = ["strace", "-f", "-y", "-e", f"trace={CHANGING}", "-e", "signal=none", *options]
     done = subprocess.run([*words, "-o", str(log), *command], capture_output=True, check=False)
     calls: list[tuple[str, int]] = []

@@ -10,7 +10,7 @@ from tests.faults.namespace import run_in_mount_namespace
 from tests.faults.readonly import IMAGES
 
 
-@pytest.mark.namespace
+@pytest.mark.privileged
 def test_read_only_media_are_served_and_not_written(tmp_path: Path) -> None:
     (tmp_path / "media").mkdir()
     (tmp_path / "library").mkdir()

@@ -126,7 +126,7 @@ def test_python_dials_nobody_and_looks_up_no_name(arguments: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "SEEN []"
 
 
-@pytest.mark.namespace
+@pytest.mark.privileged
 def test_no_packet_leaves_a_network_of_its_own(arguments: list[str]) -> None:
     alone = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     if not (shutil.which("unshare") and shutil.which("ip")):
