@@ -30,16 +30,13 @@ from edge_app.index.read.reader import Reader
 from edge_app.index.read.rejections import NAMED, Rejections
 from edge_app.index.repair import check as checking
 from edge_app.index.write.upgrade import bring_up_to_date
-from edge_app.index.write.writer import Writer
-from edge_app.indexing import indexer
 from edge_app.indexing.plan import IndexReport
-from edge_app.indexing.takeover import take_over
+from edge_app.indexing.run import refuse_index_inside_library, run_index
 from edge_app.indexing.watch import Watcher
 from edge_app.library.scan import check_root
-from edge_app.memory import default_workers, go_first
+from edge_app.memory import go_first
 from edge_app.model.embed import Embedder
-from edge_app.photos.pool import DecodePool
-from edge_app.photos.regions import TILES, WHOLE
+from edge_app.photos.regions import WHOLE
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
 
@@ -48,36 +45,18 @@ CHECKED = ("images", "rows", "thumbnails", "rejected")
 
 
 def index(config: Config, options: Namespace) -> int:
-    """Bring the index in step with the library root."""
-    check_root(config.gallery)
-    _refuse_index_inside_library(config)
+    """Bring the index up to date with the library."""
     signal.signal(signal.SIGTERM, _exit)  # so that the index is closed clean
     os.setpriority(os.PRIO_PROCESS, 0, config.nice)
     go_first()
-    embedder = Embedder.of(config)
-    workers = config.workers or default_workers(config.limits)
-    size_px = embedder.card.input_size_px
-    tiles = len(TILES) if config.tiles else 0
-    root, limits = config.gallery, config.limits
-    with (
-        Writer(config.index, root.resolve(), embedder.identity, limits, tiles) as writer,
-        DecodePool(root, size_px, limits, workers, nice=0) as pool,  # children inherit ours
-        ProgressLine(as_json=options.json) as line,
-    ):
-        imported = 0
-        if options.donor is not None:
-            imported = take_over(options.donor, root, writer, limits.batch_images, line.show)
-        report = indexer.index(
-            root,
-            writer,
-            pool,
-            embedder,
-            limits,
+    with ProgressLine(as_json=options.json) as line:
+        report = run_index(
+            config,
             prune=options.prune,
             retry=options.retry,
+            donor=options.donor,
             on_progress=line.show,
         )
-        report.imported = imported
     with Reader(config.index) as reader:
         if options.json:
             groups = [as_json(rejections_of(group)) for group in reader.rejections(sys.maxsize)]
@@ -90,8 +69,8 @@ def index(config: Config, options: Namespace) -> int:
 
 
 def serve(config: Config, options: Namespace) -> int:
-    """Serve the gallery, and keep the index in step meanwhile."""
-    _refuse_index_inside_library(config)
+    """Serve the gallery, and keep the index up to date meanwhile."""
+    refuse_index_inside_library(config)
     gallery = Gallery(config)
     watcher = Watcher(config, watch=options.watch)
     review = Review(gallery.reader, config.limits)
@@ -258,14 +237,6 @@ def _rejections(config: Config, named_max: int = NAMED) -> list[Rejections]:
             return reader.rejections(named_max)
     except StoreError:
         return []
-
-
-def _refuse_index_inside_library(config: Config) -> None:
-    if config.index.resolve().is_relative_to(config.gallery.resolve()):
-        raise UsageError(
-            f"the index {config.index} would lie inside the photo folder {config.gallery}, where "
-            "nothing is ever written; name another place with --index"
-        )
 
 
 def _say_what_is_missing(config: Config, options: Namespace, report: IndexReport) -> None:

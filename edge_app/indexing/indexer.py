@@ -51,7 +51,7 @@ def index(
     *,
     prune: bool = False,
     retry: bool = False,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[Progress], object] = lambda progress: None,
 ) -> IndexReport:
     """Index what is new or changed below `root`, mark or drop what is gone, commit in batches.
 
@@ -134,7 +134,7 @@ class _Run:
         report: IndexReport,
         images: Ahead[NewImage],  # being embedded
         commits: Ahead[int],  # of batches; each gives the count of its files
-        on_progress: Callable[[Progress], None],
+        on_progress: Callable[[Progress], object],
     ) -> None:
         self.root, self.writer, self.embedder, self.limits = root, writer, embedder, limits
         self.todo, self.known, self.report, self.on_progress = todo, known, report, on_progress

@@ -35,7 +35,7 @@ def take_over(
     root: Path,
     writer: Writer,
     batch_images: int,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[Progress], object] = lambda progress: None,
 ) -> int:
     """Give images of `root` that have no row yet the one they have in the index `source`; how many
     got one. `source` is only read, and as of one moment.

@@ -146,6 +146,12 @@ class Gallery:
             vector, _ = self.embed(snapshot, self.reader.image(id).path, box)
         return Query(vector, frozenset({id}))
 
+    def query_of_source(self, snapshot: Snapshot, source: str | bytes, box: Box = WHOLE) -> Query:
+        """The bytes of a file, or what `query_of_name` takes."""
+        if isinstance(source, bytes):
+            return Query(self.embed(snapshot, source, box)[0])
+        return self.query_of_name(snapshot, source, box)
+
     def query_of_name(self, snapshot: Snapshot, name: str, box: Box = WHOLE) -> Query:
         """An image file anywhere, or a path of the index, as the command line names it."""
         inside = os.path.relpath(os.path.abspath(name), os.path.abspath(self.config.gallery))

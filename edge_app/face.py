@@ -1,0 +1,258 @@
+"""The Python face: one index, searched and kept up to date by a script (docs/python.md)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.config import Config
+from edge_app.errors import StoreError, UsageError
+from edge_app.index.format.records import ImageRecord
+from edge_app.index.read.filters import Filter
+from edge_app.index.read.snapshot import Snapshot
+from edge_app.index.repair import check as checking
+from edge_app.index.repair.check import CheckReport
+from edge_app.indexing.plan import IndexReport, Progress
+from edge_app.indexing.run import run_index
+from edge_app.photos.regions import WHOLE, Box
+from edge_app.search.gallery import Gallery, Query
+from edge_app.search.groups import Review
+
+Source = str | os.PathLike[str] | bytes | int | NDArray[np.float32]
+Sides = tuple[float, float, float, float]
+
+PAGE_IMAGES = 1000  # fetched at a time by `images`
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One match: the image, and how similar it is."""
+
+    image: ImageRecord
+    score: float  # cosine, −1…1; 1 for the same picture
+    folded: tuple[int, ...] = ()  # with `collapse`: ids of near-duplicates of this match
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateGroup:
+    """Near-duplicates of one another; `exact` if all are copies of one file."""
+
+    images: tuple[ImageRecord, ...]
+    scores: tuple[float, ...]  # of each with the first
+    exact: bool
+
+
+class Index:
+    """An index of a photo library; a context manager. Safe to use from several threads.
+
+    index: its folder, made by the first `update`. library: the photo folder, which `update`, boxes
+    and `embed` of indexed photos need. model: the .tflite file, its card beside it.
+    Errors are those of `edge_app.errors`, all below EdgeAppError.
+    """
+
+    def __init__(
+        self,
+        index: str | os.PathLike[str],
+        *,
+        library: str | os.PathLike[str] | None = None,
+        model: str | os.PathLike[str] | None = None,
+        workers: int | None = None,
+        threads: int | None = None,
+        tiles: bool = False,
+    ) -> None:
+        default = Config()
+        self._library = None if library is None else Path(library)
+        self._config = Config(
+            index=Path(index),
+            gallery=default.gallery if library is None else Path(library),
+            model=default.model if model is None else Path(model),
+            workers=workers,
+            threads=threads,
+            tiles=tiles,
+        )
+        self._gallery: Gallery | None = Gallery(self._config)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the index and the model; arrays that were given out stay usable."""
+        if self._gallery is not None:
+            self._gallery.close()
+            self._gallery = None
+
+    def __len__(self) -> int:
+        """How many images the index has."""
+        return self._open.reader.counts().images
+
+    def update(
+        self,
+        *,
+        prune: bool = False,
+        retry: bool = False,
+        on_progress: Callable[[Progress], object] = lambda progress: None,
+    ) -> IndexReport:
+        """Index what is new or changed in the library; what one run did.
+
+        prune: drop images whose files are gone, even where most of them are. retry: try every
+        rejected file again. LockedError if another process is writing the index.
+        """
+        assert self._open
+        if self._library is None:
+            raise UsageError("nothing to index: name the photo folder with library=")
+        return run_index(self._config, prune=prune, retry=retry, on_progress=on_progress)
+
+    def similar(
+        self,
+        like: Source | Sequence[Source] = (),
+        *,
+        unlike: Source | Sequence[Source] = (),
+        word: str | None = None,
+        weight: float | None = None,
+        box: Sides | None = None,
+        k: int = 20,
+        offset: int = 0,
+        collapse: bool = False,
+        tiles: bool = False,
+        folder: str | None = None,
+        taken_from: date | None = None,
+        taken_to: date | None = None,
+        formats: Iterable[str] | None = None,
+        orientation: str | None = None,
+        min_score: float | None = None,
+    ) -> list[Hit]:
+        """The k best matches, best first: by exact cosine over every image.
+
+        like, unlike: one or several of a file or a path of the index (text or Path), the bytes of a
+        file, an id, a (dim,) vector. word: one that the model knows. box: x, y, w, h of the region
+        of `like` to search for, as fractions of the upright image. weight: how strongly `unlike`
+        counts. taken_from, taken_to: dates, both inclusive. The images asked with are no matches.
+        """
+        gallery = self._open
+        snapshot = gallery.searchable()
+        region = WHOLE if box is None else Box(*box)
+        likes = [self._query(snapshot, source, region) for source in _several(like)]
+        if word is not None:
+            likes.append(gallery.query_of_word(snapshot, word))
+        unlikes = [self._query(snapshot, source) for source in _several(unlike)]
+        query = (
+            likes[0]
+            if len(likes) == 1 and not unlikes
+            else gallery.combined(likes, unlikes, weight)
+        )
+        wanted = Filter(
+            folder=folder,
+            taken_from=_seconds(taken_from),
+            taken_to=_seconds(taken_to, end=True),
+            formats=None if formats is None else frozenset(map(str.upper, formats)),
+            orientation=orientation,
+            min_score=min_score,
+        )
+        (matches,) = gallery.similar(
+            snapshot, [query], k, offset=offset, filter=wanted, collapse=collapse, tiles=tiles
+        )
+        images = {image.id: image for image in gallery.reader.images(m.id for m in matches)}
+        return [Hit(images[m.id], m.score, m.folded) for m in matches if m.id in images]
+
+    def embed(
+        self, source: str | os.PathLike[str] | bytes, box: Sides | None = None
+    ) -> NDArray[np.float32]:
+        """(dim,) float32 unit vector of a photo, or of a region of it; indexed or not."""
+        gallery = self._open
+        region = WHOLE if box is None else Box(*box)
+        return gallery.query_of_source(gallery.searchable(), _plain(source), region).vector
+
+    def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """(n,) int64 ids and (n, dim) float32 unit rows, mapped from the disk and read-only.
+
+        Row i is of image ids[i]; an id of 0 marks a row whose image is gone.
+        """
+        snapshot = self._open.searchable()
+        return snapshot.ids, snapshot.vectors
+
+    def image(self, id: int) -> ImageRecord:
+        """What is known of an image; NotFoundError if there is none with this id."""
+        return self._open.reader.image(id)
+
+    def images(self, sort: str = "-date", *, folder: str | None = None) -> Iterator[ImageRecord]:
+        """Every image in an order: date, name or folder, each also with a "-" before it."""
+        reader, cursor = self._open.reader, None
+        while True:
+            page = reader.page(sort, Filter(folder=folder), cursor, PAGE_IMAGES)
+            yield from page.items
+            cursor = page.next
+            if cursor is None:
+                return
+
+    def duplicates(self, min_score: float | None = None) -> list[DuplicateGroup]:
+        """Groups of near-duplicates over the whole index, the largest first."""
+        gallery = self._open
+        gallery.searchable()
+        limits = self._config.limits
+        score = limits.duplicate_score if min_score is None else min_score
+        groups = []
+        for group in Review(gallery.reader, limits).all_groups(score):
+            members = {member.id: member.score for member in group.members}
+            images = tuple(gallery.reader.images(members))
+            scores = tuple(members[image.id] for image in images)
+            groups.append(DuplicateGroup(images, scores, group.exact))
+        return groups
+
+    def check(self, *, repair: bool = False) -> CheckReport:
+        """Verify every byte of the index; with `repair` the next `update` makes damage good."""
+        assert self._open
+        index = self._config.index
+        return checking.repair(index) if repair else checking.check(index)
+
+    @property
+    def _open(self) -> Gallery:
+        if self._gallery is None:
+            raise StoreError(f"the index {self._config.index} was closed")
+        return self._gallery
+
+    def _query(self, snapshot: Snapshot, source: Source, box: Box = WHOLE) -> Query:
+        gallery = self._open
+        if isinstance(source, np.ndarray):
+            return Query(np.asarray(source, np.float32))
+        if isinstance(source, int):
+            return gallery.query_of_id(snapshot, source, box)
+        return gallery.query_of_source(snapshot, _plain(source), box)
+
+
+def _several(sources: Source | Sequence[Source]) -> Sequence[Source]:
+    """One is a sequence of one; a vector is one, a matrix several."""
+    if isinstance(sources, np.ndarray):
+        return [sources] if sources.ndim == 1 else list(sources)
+    if isinstance(sources, str | bytes | int | os.PathLike):
+        return [sources]
+    return sources
+
+
+def _plain(source: str | os.PathLike[str] | bytes) -> str | bytes:
+    return source if isinstance(source, bytes) else os.fspath(source)
+
+
+def _seconds(day: date | None, *, end: bool = False) -> int | None:
+    """Seconds since 1970 of a day's start or `end`, or of a moment; without zones, as cameras."""
+    if day is None:
+        return None
+    if isinstance(day, datetime):
+        return int(day.replace(tzinfo=UTC).timestamp())
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return int((start + timedelta(days=1, seconds=-1) if end else start).timestamp())

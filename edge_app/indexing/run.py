@@ -1,0 +1,62 @@
+"""One whole index run: the model, the writer and the decoders, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_app.config import Config
+from edge_app.errors import UsageError
+from edge_app.index.write.writer import Writer
+from edge_app.indexing import indexer
+from edge_app.indexing.plan import IndexReport, Progress
+from edge_app.indexing.takeover import take_over
+from edge_app.library.scan import check_root
+from edge_app.memory import default_workers
+from edge_app.model.embed import Embedder
+from edge_app.photos.pool import DecodePool
+from edge_app.photos.regions import TILES
+
+
+def run_index(
+    config: Config,
+    *,
+    prune: bool = False,
+    retry: bool = False,
+    donor: Path | None = None,
+    on_progress: Callable[[Progress], object] = lambda progress: None,
+) -> IndexReport:
+    """Bring the index up to date with the library; see `indexer.index`.
+
+    donor: another index, from which rows of photos with the same content are taken over first.
+    Raises LibraryError, ModelError, StoreError and UsageError before anything is written.
+    """
+    root, limits = config.gallery, config.limits
+    check_root(root)
+    refuse_index_inside_library(config)
+    embedder = Embedder.of(config)
+    workers = config.workers or default_workers(limits)
+    size_px = embedder.card.input_size_px
+    tiles = len(TILES) if config.tiles else 0
+    with (
+        Writer(config.index, root.resolve(), embedder.identity, limits, tiles) as writer,
+        DecodePool(root, size_px, limits, workers, nice=0) as pool,  # children inherit ours
+    ):
+        imported = 0
+        if donor is not None:
+            imported = take_over(donor, root, writer, limits.batch_images, on_progress)
+        report = indexer.index(
+            root, writer, pool, embedder, limits,
+            prune=prune, retry=retry, on_progress=on_progress,
+        )  # fmt: skip
+        report.imported = imported
+    return report
+
+
+def refuse_index_inside_library(config: Config) -> None:
+    """UsageError where the index would lie among the photos."""
+    if config.index.resolve().is_relative_to(config.gallery.resolve()):
+        raise UsageError(
+            f"the index {config.index} would lie inside the photo folder {config.gallery}, where "
+            "nothing is ever written; name another place with --index"
+        )
