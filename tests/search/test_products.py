@@ -68,7 +68,7 @@ def test_threads_leave_no_row_out(
     threads: int, queries: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "default_threads", lambda: threads)
-    monkeypatch.setattr(products, "_THREAD_BYTES", 64)
+    monkeypatch.setattr(products, "_PIECE_BYTES", 6400)
     products._pool.cache_clear()
     codes, asked = made_up(6, 1003, 64), made_up(7, queries, 64)
     scales = np.ones(1003, np.float32)
