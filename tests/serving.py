@@ -82,7 +82,11 @@ class Site:
 
     def wait_until_closed(self) -> None:
         """Until the server has closed every connection, whatever it could still send before."""
-        until(lambda: all(state != "01" for state, _ in self._sockets()))
+        until(lambda: self.open_connections() == 0)
+
+    def open_connections(self) -> int:
+        """How many connections neither side has closed."""
+        return sum(state == "01" for state, _ in self._sockets())
 
     def _sockets(self) -> list[tuple[str, bool]]:
         """The state of each of the server's sockets, "01" when open, and whether anything waits

@@ -325,7 +325,7 @@ def test_no_more_children_at_once_than_workers_for_those_who_wait() -> None:
 
 
 def test_who_waits_too_long_for_a_child_is_told_so() -> None:
-    pool = misbehaving(limits=replace(LIMITS, decode_s=0.3))
+    pool = misbehaving(limits=replace(LIMITS, decode_s=1))
     with pool, ThreadPoolExecutor(2) as threads:
         asked = [threads.submit(pool.decode, b"hang") for _ in range(2)]
         errors = [str(future.exception()) for future in asked]
