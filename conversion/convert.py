@@ -134,7 +134,7 @@ def _record_of_learning(material: Material, reduction: Reduction | None) -> dict
 
 
 def _labels(weights: Weights, reduction: Reduction | None, say: Say) -> Labels | None:
-    """The words of a model that has a classifier; None, and why, where their names can't be had."""
+    """The words of a model that has a classifier; None, and why, where it has no names for them."""
     if weights.head is None:
         return None
     try:

@@ -41,4 +41,4 @@ EOF
 systemctl daemon-reload
 systemctl enable --quiet lookalike
 systemctl restart lookalike
-echo "$("$home/bin/lookalike" --version) serves $photos; journalctl -u lookalike says how it fares"
+echo "$("$home/bin/lookalike" --version) serves $photos; journalctl -u lookalike shows its log"

@@ -95,6 +95,15 @@ class StoreError(EdgeAppError):
     code = "index_unavailable"
 
 
+class NoIndexError(StoreError):
+    """There is no index in this folder yet."""
+
+    def __init__(self, index: object, gallery: object = "PHOTOS") -> None:
+        super().__init__(
+            f"No index in {index} yet. Create it with: lookalike index --gallery {gallery}"
+        )
+
+
 class DiskFullError(StoreError):
     """The index folder's file system has no room for the batch; the batch was dropped."""
 

@@ -144,7 +144,7 @@ def _responses(route: Route) -> Schema:
     error = {"application/json": {"schema": _ref(shapes.Error)}}
     return {
         "200": {"description": "The answer", "content": {media: {"schema": schema}}},
-        "default": {"description": "Why there is none", "content": error},
+        "default": {"description": "Why there is no answer", "content": error},
     }
 
 

@@ -64,7 +64,7 @@ def make_parser() -> Parser:
             add(sub)
 
     command(
-        commands.index, "bring the index in step with the photo folder",
+        commands.index, "bring the index up to date with the photo folder",
         _index_folder, _library, _json, _workers, _index,
     )  # fmt: skip
     command(
@@ -116,7 +116,7 @@ def _model(parser: Parser) -> None:
         help="a TFLite delegate library, which runs parts of the model on an accelerator"
     )  # fmt: skip
     add("--delegate-optional", action="store_true",
-        help="where the delegate can't be loaded, let the processor do its work")  # fmt: skip
+        help="use the processor where the delegate can't be loaded")  # fmt: skip
 
 
 def _json(parser: Parser) -> None:
@@ -139,8 +139,8 @@ def _index(parser: Parser) -> None:
     add("--retry", action="store_true",
         help="try again every file that could not be used, changed or not")  # fmt: skip
     add("--import", type=Path, dest="donor", metavar="DIR",
-        help="first take over from another index of the same model what it knows of these photos,"
-        " by their content")  # fmt: skip
+        help="first copy the rows of photos with the same content from another index, of the same"
+        " model")  # fmt: skip
 
 
 def _serve(parser: Parser) -> None:
@@ -213,7 +213,7 @@ def _duplicates(parser: Parser) -> None:
 
 def _check(parser: Parser) -> None:
     parser.add_argument("--repair", action="store_true",
-        help="forget what is damaged, so that the next index run makes it anew")  # fmt: skip
+        help="remove what is damaged, so that the next index run makes it again")  # fmt: skip
 
 
 def _bench(parser: Parser) -> None:
@@ -250,7 +250,7 @@ def _passcode(parser: Parser) -> None:
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="the file to make or replace")
     add("--token", type=_positive, metavar="DAYS",
-        help="leave FILE as it is; print a token that lets a program in for so many days,"
+        help="do not change FILE; print a token that lets a program in for so many days,"
         " sent as Authorization: Bearer TOKEN")  # fmt: skip
 
 

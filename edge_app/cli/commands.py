@@ -23,7 +23,7 @@ from edge_app.cli import logs
 from edge_app.cli.info import describe
 from edge_app.cli.printing import ProgressLine, print_answer, print_rejections, summary
 from edge_app.config import Config
-from edge_app.errors import LibraryError, StoreError, UsageError
+from edge_app.errors import LibraryError, NoIndexError, StoreError, UsageError
 from edge_app.guard import serve as guard
 from edge_app.guard.passcode import make_token, read_hash, write_passcode
 from edge_app.index.read.reader import Reader
@@ -145,7 +145,7 @@ def duplicates(config: Config, options: Namespace) -> int:
     bring_up_to_date(config.index)
     with Reader(config.index) as reader, tqdm(total=100, unit="%", disable=None) as bar:
         if reader.snapshot().identity is None:
-            raise StoreError(f"{config.index} holds no index yet; make one with `index`")
+            raise NoIndexError(config.index)
 
         def show(fraction: float) -> None:
             bar.update(round(100 * fraction) - bar.n)
@@ -183,9 +183,9 @@ def check(config: Config, options: Namespace) -> int:
     if not problems:
         return 0
     if options.repair:
-        print("cleared away; the next `index` run makes it anew", file=sys.stderr)
+        print("damage removed; the next `index` run repairs the rest", file=sys.stderr)
         return 0
-    print("`check --repair` clears this away", file=sys.stderr)
+    print("`check --repair` removes it", file=sys.stderr)
     return 1
 
 

@@ -12,7 +12,7 @@ import PIL
 
 from edge_app import VERSION, memory
 from edge_app.config import Config, MiB
-from edge_app.errors import EdgeAppError, StoreError
+from edge_app.errors import EdgeAppError, NoIndexError, StoreError
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.upgrade import bring_up_to_date
 from edge_app.memory import default_workers
@@ -61,11 +61,11 @@ def describe(config: Config) -> dict[str, Any]:
             f"{group.count} {group.reason}: {group.advice}" for group in rejections if group.advice
         ]
         if snapshot.identity is None:
-            problems.append(f"{config.index} holds no index yet; make one with `index`")
+            problems.append(str(NoIndexError(config.index, config.gallery)))
         elif identity and not comparable(identity, snapshot.identity):
             problems.append(
                 f"the index {config.index} was built with another model "
-                f"({snapshot.identity.name}); the next `index` run builds it anew"
+                f"({snapshot.identity.name}); the next `index` run embeds every photo again"
             )
     except EdgeAppError as error:
         problems.append(str(error))
@@ -81,4 +81,7 @@ def describe(config: Config) -> dict[str, Any]:
 
 def _library_problems(config: Config) -> Iterator[str]:
     if not config.gallery.is_dir():
-        yield f"the library {config.gallery} is not there; mount it, or name it with --gallery"
+        yield (
+            f"the photo folder {config.gallery} was not found; mount it, or choose another with "
+            "--gallery"
+        )

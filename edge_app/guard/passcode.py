@@ -56,9 +56,7 @@ def read_hash(path: Path) -> str:
     if shared:
         raise ServeError(f"other users may read the passcode file {path}: chmod 600 {path}")
     if not LINE.fullmatch(line):
-        raise ServeError(
-            f"{path} holds no passcode hash; make one: python -m edge_app passcode {path}"
-        )
+        raise ServeError(f"{path} has no passcode hash; make one with: lookalike passcode {path}")
     return line
 
 

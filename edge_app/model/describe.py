@@ -54,7 +54,7 @@ def describe_model(config: Config) -> ModelInfo:
 
 
 def _shortcomings(config: Config, embedder: Embedder) -> Iterator[str]:
-    """What can be put up with in a model that works."""
+    """Faults of a model that works all the same."""
     if embedder.delegate_failure:
         yield embedder.delegate_failure
     if config.delegate is None or embedder.delegate_failure:

@@ -65,7 +65,7 @@ class Embedder:
 
     @property
     def runtime(self) -> str:
-        """Name and version of the runtime, and the delegate that is at work."""
+        """Name and version of the runtime, and the delegate in use."""
         return self._runtime.name
 
     @property
@@ -89,7 +89,7 @@ class Embedder:
             with np.errstate(over="ignore"):  # what comes of it is refused
                 norms = np.linalg.norm(vectors, axis=1, keepdims=True)
             if not np.isfinite(norms).all():
-                raise ModelError("gives embeddings with NaN or infinite numbers; convert it anew")
+                raise ModelError("gives embeddings with NaN or infinite numbers; convert it again")
         # A network whose last activations are all zero has no direction; it matches nothing.
         vectors /= np.maximum(norms, np.finfo(np.float32).tiny)
         return vectors

@@ -88,7 +88,7 @@ class Runtime:
 
     @property
     def name(self) -> str:
-        """Name and version, and the delegate if one is at work: what int8 results depend on."""
+        """Name and version, and the delegate in use, if any: what int8 results depend on."""
         if self._delegate is None:
             return self._installed
         return f"{self._installed} with {os.path.basename(self._delegate.library)}"
@@ -103,9 +103,9 @@ class Runtime:
                 except DelegateError as error:
                     if not self._delegate.optional:
                         raise DelegateError(
-                            f"{error}; with --delegate-optional the processor would do its work"
+                            f"{error}; --delegate-optional uses the processor instead"
                         ) from None
-                    self.delegate_failure = f"{error}; the processor does its work"
+                    self.delegate_failure = f"{error}; the processor is used instead"
                     log.warning("%s", self.delegate_failure)
                     self._delegate = None
             return self._make(content)

@@ -96,5 +96,5 @@ def _read(model: Path, card: ModelCard) -> tuple[list[str], Floats]:
     except OSError as error:
         raise ModelError(f"the words {path} can't be read: {error.strerror or error}") from None
     except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ModelError(f"the words {path} can't be used: {error}; copy them anew") from None
+        raise ModelError(f"the words {path} can't be used: {error}; copy them again") from None
     return words.tolist(), vectors

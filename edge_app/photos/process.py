@@ -176,7 +176,7 @@ class DecodeProcess:
             return DecodeError(reason, lacks_limit("decode_memory_bytes", self._limits))
         if self._process.returncode == -signal.SIGKILL:
             # No image does this: the kernel was out of memory, which may be otherwise next time.
-            return UnreadableError("the decoder was killed, likely for want of memory")
+            return UnreadableError("the decoder was killed, probably because memory ran out")
         return DecodeError(f"the decoder crashed ({self._end()})")
 
     def _end(self) -> str:

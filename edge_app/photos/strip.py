@@ -28,7 +28,7 @@ WEBP_HAS_EXIF, WEBP_HAS_XMP = 0x08, 0x04
 
 
 def without_location(data: bytes) -> bytes:
-    """The same image without metadata; NotStrippableError if that can't be had."""
+    """The same image without metadata; NotStrippableError if that can't be found."""
     try:
         return _cleaner(data)(data)
     except (struct.error, IndexError, ValueError):

@@ -209,7 +209,7 @@ def _check(
     if collapse is not None and not 0 < collapse <= 1:  # NaN fails too
         raise UsageError(f"collapse {collapse} is not a score above 0 and up to 1")
     if tiles and snapshot.tiles is None:
-        raise UsageError("this index holds no tiles: index with tiles switched on first")
+        raise UsageError("this index has no tiles: run `index --tiles` first")
     rows, dim = snapshot.vectors.shape
     if rows > 0 and queries.shape[1] != dim:
         raise UsageError(f"a query of {queries.shape[1]} numbers does not fit {dim} dimensions")

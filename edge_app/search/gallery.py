@@ -18,8 +18,8 @@ from edge_app.errors import (
     DecodeError,
     LimitError,
     ModelError,
+    NoIndexError,
     NotFoundError,
-    StoreError,
     UsageError,
 )
 from edge_app.index.format.records import ImageRecord
@@ -88,7 +88,7 @@ class Gallery:
             return []
         return [
             f"The index {self.config.index} was built with another model ({identity.name}) than "
-            f"{self.config.model}. It goes on answering while every photo is embedded anew; to "
+            f"{self.config.model}. It keeps answering while every photo is embedded again; to "
             "keep it, name its model with --model."
         ]
 
@@ -102,10 +102,7 @@ class Gallery:
         """The present snapshot; StoreError if there is nothing to search yet."""
         snapshot = self.reader.snapshot()
         if snapshot.identity is None:
-            raise StoreError(
-                f"{self.config.index} holds no index yet; make one with "
-                f"`index --gallery {self.config.gallery}`"
-            )
+            raise NoIndexError(self.config.index, self.config.gallery)
         return snapshot
 
     def similar(

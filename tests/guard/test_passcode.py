@@ -126,7 +126,7 @@ def test_a_file_without_a_hash_is_refused_with_the_command_that_makes_one(
 
 
 def test_without_the_passcode_nothing_is_shown(site: Site) -> None:
-    for path in ("/", "/api/images", "/thumbs/1", "/originals/1", "/static/app.js", "/login/x"):
+    for path in ("/", "/api/images", "/thumbs/1", "/originals/1", "/js/app.js", "/login/x"):
         answer = site.ask(path)
         assert (answer.status, answer.error) == (401, "unauthorized")
         assert answer.headers["www-authenticate"].startswith("Cookie ")

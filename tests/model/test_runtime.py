@@ -132,7 +132,7 @@ def test_an_optional_one_leaves_the_work_to_the_processor_and_says_so(
     assert "with" not in embedder.runtime
     (line,) = caplog.messages
     assert said in line
-    assert "the processor does its work" in line
+    assert "the processor is used instead" in line
 
 
 @pytest.mark.model
@@ -143,5 +143,5 @@ def test_info_says_which_delegate_is_not_at_work(model: Path, tmp_path: Path) ->
     facts = describe(
         Config(tmp_path, tmp_path / "index", model, delegate="none.so", delegate_optional=True)
     )
-    assert facts["to fix"][0].endswith("the processor does its work")
+    assert facts["to fix"][0].endswith("the processor is used instead")
     assert facts["model"]["dim"] == 1280

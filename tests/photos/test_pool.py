@@ -207,7 +207,7 @@ def test_a_disk_that_does_not_answer_in_time_may_do_so_another_time(tmp_path: Pa
 DEADLY = {
     b"crash": "the decoder crashed (SIGSEGV)",
     b"exit": "the decoder crashed (exit code 3)",
-    b"killed": "the decoder was killed, likely for want of memory",
+    b"killed": "the decoder was killed, probably because memory ran out",
     b"memory": "decoding needs over 64 MiB of memory (decode_memory_bytes)",
     b"hang": "decoding took over 1.5 s (decode_s)",
 }

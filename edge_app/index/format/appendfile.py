@@ -115,7 +115,7 @@ class AppendFile:
         problem = file.problem()
         if problem is not None:
             file.close()
-            raise StoreError(f"{path} {problem}; `check --repair` settles it")
+            raise StoreError(f"{path} {problem}; `check --repair` removes the damage")
         return file
 
     @classmethod

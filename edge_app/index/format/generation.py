@@ -43,7 +43,7 @@ def identity_of(record: GenerationRecord) -> ModelIdentity:
     except (ValueError, TypeError):
         raise StoreError(
             f"the catalogue's record of generation {record.generation} is damaged; "
-            "`check --repair` settles it"
+            "`check --repair` removes the damage"
         ) from None
 
 

@@ -27,7 +27,7 @@ def recognise(index: Path, catalog: Catalog, root: Path) -> None:
         return
     sample = _sample(catalog, _SAMPLE_FILES)
     there = [(path, content) for path, size, content in sample if _has_size(root / path, size)]
-    settled = "choose another folder with --index, or remove this one"
+    settled = "choose another folder with --index, or delete this one"
     if len(there) * 2 < len(sample):
         raise StoreError(
             f"{index} is the index of {os.fsdecode(indexed)}: of {len(sample)} files looked up in "

@@ -89,7 +89,7 @@ class Reader:
                 except FileNotFoundError as error:
                     missing = error.filename  # a writer has just switched: look again
             else:
-                raise StoreError(f"{missing} is missing; `check --repair` settles it")
+                raise StoreError(f"{missing} is missing; `check --repair` removes the damage")
             return self._snapshot
 
     def image(self, id: int) -> ImageRecord:
@@ -168,7 +168,7 @@ class Reader:
                 except FileNotFoundError as error:
                     missing = error.filename  # a writer has just switched: look again
             else:
-                raise StoreError(f"{missing} is missing; `check --repair` settles it")
+                raise StoreError(f"{missing} is missing; `check --repair` removes the damage")
         try:
             data = file.read(place.offset, place.bytes)
         except OSError as error:
@@ -176,7 +176,7 @@ class Reader:
         if zlib.crc32(data) != place.crc:
             raise StoreError(
                 f"the thumbnail of {self.image(id).path} in {self.index} is damaged; "
-                "`check --repair` and an index run make it anew"
+                "`check --repair` and an index run make it again"
             )
         return data, place.crc
 

@@ -16,7 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from edge_app.errors import StoreError
+from edge_app.errors import NoIndexError
 from edge_app.index.format.appendfile import AppendFile, Header
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import (
@@ -61,7 +61,7 @@ class CheckReport:
 def check(index: Path) -> CheckReport:
     """Read the whole index as of the last commit; a writer may go on meanwhile."""
     if not (index / CATALOG).exists():
-        raise StoreError(f"there is no index in {index}; `index` builds one")
+        raise NoIndexError(index)
     report = CheckReport()
     try:
         with closing(open_for_reading(index)) as catalog, catalog.transaction("DEFERRED"):

@@ -213,10 +213,11 @@ class OpenIndex:
                 file = AppendFile.open(self.index / name, header, writable=True)
             except FileNotFoundError:
                 raise StoreError(
-                    f"{self.index / name} is missing; `check --repair` settles it"
+                    f"{self.index / name} is missing; `check --repair` removes the damage"
                 ) from None
             self.files[header.kind] = file
             if file.size_bytes() < self.committed(header.kind):
                 raise StoreError(
-                    f"{file.path} is shorter than the catalogue says; `check --repair` settles it"
+                    f"{file.path} is shorter than the catalogue says; "
+                    "`check --repair` removes the damage"
                 )

@@ -75,7 +75,7 @@ def test_a_writer_may_go_on_meanwhile(folder: Path) -> None:
 
 
 def test_without_an_index_there_is_nothing_to_check(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"there is no index in .*; `index` builds one"):
+    with pytest.raises(StoreError, match=r"No index in .* yet. Create it with: lookalike index"):
         check(tmp_path / "index")
 
 
