@@ -69,6 +69,10 @@ ROUTES = (
         "POST", "/api/duplicates/dismiss", "Say that images are no duplicates of one another",
         shapes.Dismissed, body=requests.Dismissal,
     ),
+    Route(
+        "POST", "/api/duplicates/restore", "Take that back", shapes.Restored,
+        body=requests.Dismissal,
+    ),
     Route("GET", "/thumbs/{id}", "A thumbnail", "image/jpeg", requests.Version),
     Route("GET", "/originals/{id}", "The file itself", "*/*", requests.Download),
 )  # fmt: skip
@@ -142,8 +146,11 @@ def _responses(route: Route) -> Schema:
     else:
         media, schema = "application/json", _ref(route.answer)
     error = {"application/json": {"schema": _ref(shapes.Error)}}
+    answer = {"description": "The answer", "content": {media: {"schema": schema}}}
+    pending = {"202": answer | {"description": "What is known so far"}}
     return {
-        "200": {"description": "The answer", "content": {media: {"schema": schema}}},
+        "200": answer,
+        **(pending if route.answer is shapes.Groups else {}),
         "default": {"description": "Why there is no answer", "content": error},
     }
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 import bottle
-from bottle import request
+from bottle import request, response
 
 from edge_app.api import requests, shapes
 from edge_app.api.answers import asked, json_body
@@ -19,7 +19,7 @@ from edge_app.index.read.snapshot import Snapshot
 from edge_app.photos.regions import WHOLE
 from edge_app.search.exact import Match
 from edge_app.search.gallery import Gallery, Query
-from edge_app.search.groups import Review
+from edge_app.search.groups import Review, fine
 
 
 def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> None:
@@ -107,6 +107,8 @@ def add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> None
     def duplicates() -> shapes.Groups:
         wanted = asked(requests.Duplicates)
         found, pending = review.groups(wanted.min_score)
+        if pending:
+            response.status = 202
         end = wanted.cursor + limits.page_groups
         return shapes.Groups(
             groups=[
@@ -115,7 +117,7 @@ def add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> None
             ],
             next=str(end) if len(found) > end else None,
             total=len(found),
-            min_score=wanted.min_score,
+            min_score=fine(wanted.min_score),
             pending=pending,
             progress=round(review.progress, 3) if pending else 1.0,
         )
@@ -124,3 +126,8 @@ def add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> None
     def dismiss() -> shapes.Dismissed:
         ids = list(dict.fromkeys(json_body(requests.Dismissal, limits).ids))
         return shapes.Dismissed(dismissed=review.dismiss(ids))
+
+    @app.post("/api/duplicates/restore")
+    def restore() -> shapes.Restored:
+        ids = list(dict.fromkeys(json_body(requests.Dismissal, limits).ids))
+        return shapes.Restored(restored=review.restore(ids))

@@ -175,6 +175,12 @@ class Dismissed(Shape):
     dismissed: Count
 
 
+class Restored(Shape):
+    """How many dismissed pairs may be near-duplicates again."""
+
+    restored: Count
+
+
 class Library(Shape):
     """The photo folder."""
 

@@ -6,59 +6,106 @@ outlives the catalogue and every generation, and can be added to while an index 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from edge_app.errors import StoreError
+from edge_app.errors import DiskFullError, StoreError
 from edge_app.index.format.appendfile import sync_folder
+from edge_app.index.format.regular import open_regular
 
 Pair = tuple[bytes, bytes]  # content hashes, the lesser one first
 
 FILE = "dismissed.txt"
+_UNDO = b"undo "  # a line that takes back an earlier one
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def read_dismissed(index: Path) -> set[Pair]:
     """All pairs; a line that was torn by a power cut, or damaged, is passed over."""
+    path = index / FILE
     try:
-        lines = (index / FILE).read_bytes().splitlines()
+        with open(open_regular(path, os.O_RDONLY), "rb") as file:
+            lines = file.read().splitlines()
     except FileNotFoundError:
         return set()
     except OSError as error:
-        raise StoreError(f"{index / FILE} can't be read: {error.strerror}") from None
-    return {pair for line in lines if (pair := _unpack(line))}
+        raise StoreError(f"{path} can't be read: {error.strerror}") from None
+    pairs: set[Pair] = set()
+    for line in lines:
+        change = _unpack(line)
+        if change is not None:
+            pair, undo = change
+            (pairs.discard if undo else pairs.add)(pair)
+    return pairs
 
 
 def add_dismissed(index: Path, pairs: Iterable[Pair]) -> int:
-    """Remember pairs, durably; how many are new."""
+    """Remember pairs, durably, all of them or none; how many are new."""
+    return _change(index, pairs, undo=False)
+
+
+def undo_dismissed(index: Path, pairs: Iterable[Pair]) -> int:
+    """Forget pairs, durably, all of them or none; how many were there."""
+    return _change(index, pairs, undo=True)
+
+
+def _change(index: Path, pairs: Iterable[Pair], *, undo: bool) -> int:
     path = index / FILE
+    wanted = {(min(pair), max(pair)) for pair in pairs}
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        fd = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             known = read_dismissed(index)
-            new = {(min(pair), max(pair)) for pair in pairs} - known
-            # A torn last line must not swallow the first new one.
-            os.write(fd, b"".join([b"\n", *map(_pack, sorted(new))]))
-            os.fsync(fd)
+            changed = wanted & known if undo else wanted - known
+            if changed:
+                # A torn last line must not swallow the first new one.
+                _append(fd, b"".join([b"\n", *(_pack(pair, undo) for pair in sorted(changed))]))
         finally:
             os.close(fd)
         sync_folder(index)
     except OSError as error:
+        if error.errno in _FULL:
+            raise DiskFullError(
+                f"{path} can't be written: the disk is full; nothing was changed, make room"
+            ) from None
         raise StoreError(f"{path} can't be written: {error.strerror}") from None
-    return len(new)
+    return len(changed)
 
 
-def _pack(pair: Pair) -> bytes:
-    text = f"{pair[0].hex()} {pair[1].hex()}".encode()
+def _append(fd: int, data: bytes) -> None:
+    """All of `data` on the medium, or the file as it was."""
+    size_bytes = os.fstat(fd).st_size
+    left = memoryview(data)
+    try:
+        while left:
+            left = left[os.write(fd, left) :]
+        os.fsync(fd)
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(fd, size_bytes)
+            os.fsync(fd)
+        raise
+
+
+def _pack(pair: Pair, undo: bool) -> bytes:
+    text = _UNDO * undo + f"{pair[0].hex()} {pair[1].hex()}".encode()
     return b"%s %08x\n" % (text, zlib.crc32(text))
 
 
-def _unpack(line: bytes) -> Pair | None:
+def _unpack(line: bytes) -> tuple[Pair, bool] | None:
+    """The pair, and whether it is taken back."""
     text, _, crc = line.rpartition(b" ")
     if crc != b"%08x" % zlib.crc32(text):
         return None
-    one, other = text.decode("ascii").split(" ")
-    return bytes.fromhex(one), bytes.fromhex(other)
+    undo = text.startswith(_UNDO)
+    try:
+        one, other = map(bytes.fromhex, text.removeprefix(_UNDO).decode("ascii").split(" "))
+    except ValueError:
+        return None
+    return (one, other), undo

@@ -5,37 +5,57 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
+import math
 import threading
+import weakref
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from edge_app.config import Limits
-from edge_app.errors import UsageError
+from edge_app.errors import StoreError, UsageError
+from edge_app.index.format.linkfile import KeptLinks, load_links, save_links
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.dismissed import add_dismissed, read_dismissed
+from edge_app.search.dismissed import add_dismissed, read_dismissed, undo_dismissed
 from edge_app.search.duplicates import Group, Links, groups, link
 
 log = logging.getLogger(__name__)
 
-FILE = "duplicates.npz"
 SAMPLE_ROWS = 64  # vectors that tell whether links are of this very index
+
+# Every other score would be a comparison of its own, for as many as a client can think of. Rows are
+# compared at one of the coarse scores, groups are made of that at one of the fine ones.
+COARSE, FINE = 20, 1000  # steps from 0 to 1
+ANSWERS = 8  # of different scores that are kept
+
+Dismissed = frozenset[tuple[int, int]]  # pairs of `Snapshot.twin`, smaller first
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    snapshot: weakref.ref[Snapshot]
+    dismissed: Dismissed
+    groups: list[Group]
 
 
 class Review:
-    """The near-duplicates of one index. Safe to use from several threads."""
+    """The near-duplicates of one index. Safe to use from several threads.
+
+    One thread compares, for one score after another; requests get what it has found so far.
+    """
 
     def __init__(self, reader: Reader, limits: Limits) -> None:
         self._reader = reader
         self._limits = limits
-        self._turn = threading.Lock()
+        self._turn = threading.Lock()  # held by whoever compares, never by a request
         self._links: Links | None = None
+        self._state = threading.Condition()  # of the four below, held for moments
+        self._answers: dict[float, _Answer] = {}  # the one used last is last
+        self._wanted: dict[float, None] = {}  # scores in the order they were asked for
+        self._waiting = False  # a request waits for the comparison: no other one may
         self._work: threading.Thread | None = None
         self._stop = threading.Event()
         self.progress = 0.0  # of the comparison under way
@@ -47,22 +67,37 @@ class Review:
             self._work.join(self._limits.drain_s)
 
     def groups(self, min_score: float) -> tuple[list[Group], bool]:
-        """The groups as far as they are known, and whether a comparison is under way for more."""
+        """The groups as they were found last, and whether a comparison is under way for more.
+
+        `min_score` is rounded down as `fine` does.
+        """
         self._check(min_score)
-        snapshot = self._reader.snapshot()
-        with self._turn:
-            known = self._known(snapshot)
-            if not _cover(known, snapshot, min_score):
-                if self._work is None or not self._work.is_alive():
-                    arguments = (snapshot, min_score)
-                    self._work = threading.Thread(target=self._compare, args=arguments, daemon=True)
-                    self._work.start()
-                self._work.join(self._limits.duplicate_wait_s)
-                known = self._known(snapshot)
-        pending = not _cover(known, snapshot, min_score)
-        if known is None or known.min_score > min_score:
-            return [], pending
-        return groups(snapshot, known, min_score, self._dismissed()), pending
+        score = fine(min_score)
+        snapshot, dismissed = self._reader.snapshot(), self._dismissed()
+
+        def answer() -> tuple[list[Group], bool]:
+            known = self._answers.get(score)
+            if known is None:
+                return [], True
+            self._answers[score] = self._answers.pop(score)
+            return known.groups, not (known.snapshot() is snapshot and known.dismissed == dismissed)
+
+        with self._state:
+            found, pending = answer()
+            if not pending:
+                return found, False
+            self._wanted.setdefault(score)
+            if self._work is None:
+                self._work = threading.Thread(target=self._compare, daemon=True)
+                self._work.start()
+            if self._waiting:
+                return found, True
+            self._waiting = True
+            try:
+                self._state.wait_for(lambda: not answer()[1], self._limits.duplicate_wait_s)
+            finally:
+                self._waiting = False
+            return answer()
 
     def all_groups(
         self, min_score: float, on_progress: Callable[[float], object] = lambda fraction: None
@@ -70,56 +105,122 @@ class Review:
         """The groups of the whole index, however long it takes."""
         self._check(min_score)
         snapshot = self._reader.snapshot()
-        with self._turn:
-            known = self._known(snapshot)
-            if known is None or not _cover(known, snapshot, min_score):
-                known = self._link(snapshot, min_score, on_progress)
-        return groups(snapshot, known, min_score, self._dismissed())
+        return self._find(snapshot, min_score, self._dismissed(), on_progress)
 
     def dismiss(self, ids: list[int]) -> int:
         """Say that these images are no duplicates of one another; how many pairs are new."""
+        return add_dismissed(self._reader.index, self._pairs(ids))
+
+    def restore(self, ids: list[int]) -> int:
+        """Take back that these images are no duplicates; how many pairs had been dismissed."""
+        return undo_dismissed(self._reader.index, self._pairs(ids))
+
+    def _pairs(self, ids: list[int]) -> itertools.combinations[tuple[bytes, bytes]]:
         most = self._limits.dismiss_images
         if not 2 <= len(ids) <= most:
-            raise UsageError(f"{len(ids)} ids to dismiss are not between 2 and {most}")
+            raise UsageError(f"{len(ids)} ids are not between 2 and {most}")
         contents = sorted(self._reader.image(id).content for id in ids)
-        return add_dismissed(self._reader.index, itertools.combinations(contents, 2))
+        return itertools.combinations(contents, 2)
 
     def _check(self, min_score: float) -> None:
         least = self._limits.duplicate_score_min
         if not least <= min_score <= 1:  # NaN fails too
             raise UsageError(f"min_score {min_score} is not between {least} and 1")
 
-    def _dismissed(self) -> set[tuple[int, int]]:
-        """Pairs of `Snapshot.twin`, smaller first."""
+    def _dismissed(self) -> Dismissed:
         pairs = read_dismissed(self._reader.index)
-        return {tuple(sorted(map(_twin_of, pair))) for pair in pairs}  # type: ignore[misc]
+        return frozenset(tuple(sorted(map(_twin_of, pair))) for pair in pairs)  # type: ignore[misc]
 
-    def _known(self, snapshot: Snapshot) -> Links | None:
-        """The links at hand, if they are of this index and generation."""
-        if self._links is None:
-            self._links = _load(self._reader.index / FILE, snapshot)
-        if self._links and self._links.generation != snapshot.generation:
-            self._links = None
-        return self._links
+    def _compare(self) -> None:
+        """Find groups for each score that is wanted, then end."""
 
-    def _compare(self, snapshot: Snapshot, min_score: float) -> None:
         def note(fraction: float) -> None:
             self.progress = fraction
             if self._stop.is_set():
                 raise InterruptedError
 
-        with suppress(InterruptedError):
-            self._link(snapshot, min_score, note)
+        while True:
+            with self._state:
+                if not self._wanted or self._stop.is_set():
+                    self._work = None
+                    return
+                score = next(iter(self._wanted))
+            self.progress = 0.0
+            found = None
+            try:
+                snapshot, dismissed = self._reader.snapshot(), self._dismissed()
+                groups = self._find(snapshot, score, dismissed, note)
+                found = _Answer(weakref.ref(snapshot), dismissed, groups)
+            except InterruptedError:
+                log.debug("comparing was stopped")
+            except Exception:  # the next request tries again; this thread must not end by it
+                log.exception("near-duplicates of score %s could not be found", score)
+            with self._state:
+                del self._wanted[score]
+                if found is not None:
+                    self._answers.pop(score, None)
+                    self._answers[score] = found
+                    if len(self._answers) > ANSWERS:
+                        del self._answers[next(iter(self._answers))]
+                self._state.notify_all()
+
+    def _find(
+        self,
+        snapshot: Snapshot,
+        min_score: float,
+        dismissed: Dismissed,
+        on_progress: Callable[[float], object],
+    ) -> list[Group]:
+        with self._turn:
+            known = self._known(snapshot)
+            if known is None or not _cover(known, snapshot, min_score):
+                known = self._link(snapshot, min_score, on_progress)
+            return groups(snapshot, known, min_score, dismissed)
+
+    def _known(self, snapshot: Snapshot) -> Links | None:
+        """The links at hand, if they are of this index and generation."""
+        if self._links is None:
+            self._links = self._kept(snapshot)
+        if self._links and self._links.generation != snapshot.generation:
+            self._links = None
+        return self._links
+
+    def _kept(self, snapshot: Snapshot) -> Links | None:
+        """The links in the index folder, None unless they are whole and of this index."""
+        try:
+            kept = load_links(self._reader.index)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, StoreError) as error:
+            log.info("near-duplicates are compared anew: %s", error)
+            return None
+        if kept.rows > snapshot.rows or kept.fingerprint != _fingerprint(snapshot, kept.rows):
+            return None
+        return Links(kept.generation, kept.min_score, kept.rows, kept.pairs)
 
     def _link(
         self, snapshot: Snapshot, min_score: float, on_progress: Callable[[float], object]
     ) -> Links:
         # One lower bound for all usual requests, so that they share one comparison.
-        least = min(min_score, self._limits.duplicate_score)
+        least = min(_rounded_down(min_score, COARSE), self._limits.duplicate_score)
         links = link(snapshot, least, self._links, on_progress)
         self._links = links
-        _save(self._reader.index / FILE, snapshot, links)
+        fingerprint = _fingerprint(snapshot, links.rows)
+        kept = KeptLinks(links.generation, links.min_score, links.rows, links.pairs, fingerprint)
+        try:
+            save_links(self._reader.index, kept)
+        except (OSError, StoreError) as error:  # found again after a restart
+            log.info("near-duplicates can't be kept: %s", error)
         return links
+
+
+def fine(min_score: float) -> float:
+    """The score, 1/1000 or less below, that groups are made for."""
+    return _rounded_down(min_score, FINE)
+
+
+def _rounded_down(score: float, steps: int) -> float:
+    return math.floor(score * steps) / steps
 
 
 def _cover(links: Links | None, snapshot: Snapshot, min_score: float) -> bool:
@@ -135,37 +236,3 @@ def _fingerprint(snapshot: Snapshot, rows: int) -> bytes:
     """Of the first `rows` rows: what is written in a generation never changes."""
     sample = np.unique(np.linspace(0, rows - 1, min(rows, SAMPLE_ROWS), dtype=np.intp))
     return blake2b(snapshot.read_rows(sample).tobytes()).digest()
-
-
-def _save(path: Path, snapshot: Snapshot, links: Links) -> None:
-    """Keep the links; where nothing can be written they are found again after a restart."""
-    part = path.with_suffix(".part")
-    try:
-        with part.open("wb") as file:
-            np.savez(
-                file,
-                generation=links.generation,
-                min_score=links.min_score,
-                rows=links.rows,
-                pairs=links.pairs,
-                fingerprint=np.frombuffer(_fingerprint(snapshot, links.rows), np.uint8),
-            )
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        log.info("%s can't be kept: %s", path, error)
-
-
-def _load(path: Path, snapshot: Snapshot) -> Links | None:
-    """The links kept there, None unless they are whole and of this index."""
-    try:
-        with np.load(path) as kept:
-            links = Links(
-                int(kept["generation"]), float(kept["min_score"]), int(kept["rows"]), kept["pairs"]
-            )
-            fingerprint = kept["fingerprint"].tobytes()
-    except (OSError, EOFError, ValueError, KeyError, BadZipFile):
-        return None
-    if links.rows > snapshot.rows or fingerprint != _fingerprint(snapshot, links.rows):
-        return None
-    return links

@@ -164,6 +164,7 @@ export default {
   'duplicates.list': 'On the list',
   'duplicates.list.label': 'Put {name} on the list',
   'duplicates.dismiss': 'Not duplicates',
+  'duplicates.undo': 'Undo',
   'duplicates.dismissed': 'Dismissed. The group stays away.',
   'duplicates.lesser': 'All but the best',
   'duplicates.copy': 'Copy list',

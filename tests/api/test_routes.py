@@ -269,6 +269,9 @@ def test_duplicates_are_grouped_and_dismissed(site: Site, ids: dict[str, int]) -
     assert post(site, "/api/duplicates/dismiss", ids=twins).json == {"dismissed": 1}
     groups = get(site, "/api/duplicates", min_score=0.99)["groups"]
     assert not [g for g in groups if {i["id"] for i in g["images"]} >= set(twins)]
+    assert post(site, "/api/duplicates/restore", ids=twins).json == {"restored": 1}
+    groups = get(site, "/api/duplicates", min_score=0.99)["groups"]
+    assert [g for g in groups if {i["id"] for i in g["images"]} >= set(twins)]
 
 
 # --- files ---------------------------------------------------------------------------------------

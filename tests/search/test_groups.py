@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,15 +15,17 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_app.config import Limits
-from edge_app.errors import NotFoundError, UsageError
+from edge_app.errors import NotFoundError, StoreError, UsageError
+from edge_app.index.format.linkfile import FILE, load_links
 from edge_app.index.read.reader import Reader
+from edge_app.index.repair.check import check, repair
 from edge_app.index.write.batch import Batch
 from edge_app.search import duplicates
 from edge_app.search.dismissed import FILE as DISMISSED
 from edge_app.search.dismissed import add_dismissed, read_dismissed
-from edge_app.search.groups import FILE, Review
+from edge_app.search.groups import Review
 from tests.indexes import DIM, new_image, writer_of
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, until
 
 NEAR, FAR = 0.99, 0.2
 
@@ -124,6 +129,17 @@ def test_a_damaged_file_of_links_is_made_anew(
     assert names(reader, Review(reader, Limits())) == before
 
 
+def test_check_finds_damaged_links_and_repair_clears_them(reader: Reader, groups: Review) -> None:
+    before = names(reader, groups)
+    assert check(reader.index).problems == []
+    (reader.index / FILE).write_bytes(b"no archive")
+    (problem,) = check(reader.index).problems
+    assert "duplicates.npz is damaged" in str(problem)
+    repair(reader.index)
+    assert check(reader.index).problems == []
+    assert names(reader, Review(reader, Limits())) == before
+
+
 def test_links_of_another_index_are_not_believed(tmp_path: Path, groups: Review) -> None:
     with Reader(tmp_path / "index") as reader:
         names(reader, groups)
@@ -146,6 +162,125 @@ def test_a_dismissed_group_stays_dismissed(reader: Reader, groups: Review) -> No
     assert names(reader, groups) == []
     assert names(reader, Review(reader, Limits())) == []
     assert groups.dismiss([member.id for member in group.members]) == 0
+
+
+def test_a_dismissal_can_be_taken_back(reader: Reader, groups: Review) -> None:
+    (group,), _ = groups.groups(0.95)
+    ids = [member.id for member in group.members]
+    groups.dismiss(ids)
+    assert groups.restore(ids) == 1
+    assert names(reader, groups) == [["a.jpg", "b.jpg"]]
+    assert groups.restore(ids) == 0
+    assert groups.dismiss(ids) == 1
+
+
+def test_60_clients_with_falling_scores_wait_for_nothing_and_share_four_comparisons(
+    reader: Reader, groups: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each used to start a comparison, and to hold a thread and a lock until it had ended."""
+    going_on, least = threading.Event(), []
+
+    def slow(snapshot: Any, score: float, *rest: Any) -> duplicates.Links:
+        least.append(score)
+        assert going_on.wait(PATIENCE_S)
+        return duplicates.link(snapshot, score, *rest)
+
+    monkeypatch.setattr("edge_app.search.groups.link", slow)
+    scores = [0.95 - 0.15 * number / 600 for number in range(600)]
+    pending = [groups.groups(score)[1] for score in scores[:1]]
+    answered = threading.Semaphore(0)
+
+    def ask(some: list[float]) -> None:
+        pending.extend(groups.groups(score)[1] for score in some)
+        answered.release()
+
+    # While one waits, as it may, the other 59 get their answers.
+    groups._limits = Limits(duplicate_wait_s=PATIENCE_S)
+    waiting = threading.Thread(target=groups.groups, args=(0.9,), daemon=True)
+    waiting.start()
+    until(lambda: groups._waiting)
+    clients = [threading.Thread(target=ask, args=(scores[n::59],), daemon=True) for n in range(59)]
+    for client in clients:
+        client.start()
+    for _ in clients:
+        assert answered.acquire(timeout=PATIENCE_S / 2)
+    assert len(pending) == 601
+    assert all(pending)
+    assert len(least) == 1
+    going_on.set()
+    waiting.join(PATIENCE_S)
+    until(lambda: groups._work is None)
+    assert sorted(set(least)) == sorted(least)
+    assert len(least) <= 4
+    assert names(reader, groups, scores[-1]) == [["a.jpg", "b.jpg"]]
+
+
+def test_dismissing_is_all_or_nothing(tmp_path: Path) -> None:
+    """4,950 pairs where a file may have 64 KiB: the kernel takes a part of what is written."""
+    program = """
+import itertools, resource, sys
+from pathlib import Path
+from edge_app.errors import DiskFullError
+from edge_app.search.dismissed import add_dismissed, read_dismissed
+folder = Path(sys.argv[1])
+contents = [bytes([number]) * 16 for number in range(100)]
+add_dismissed(folder, [(contents[0], contents[1])])
+before = (folder / "dismissed.txt").read_bytes()
+resource.setrlimit(resource.RLIMIT_FSIZE, (65536, resource.RLIM_INFINITY))
+try:
+    add_dismissed(folder, itertools.combinations(contents, 2))
+except DiskFullError as error:
+    print(error.status, (folder / "dismissed.txt").read_bytes() == before)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(add_dismissed(folder, itertools.combinations(contents, 2)), len(read_dismissed(folder)))
+print(sorted(path.name for path in folder.iterdir()))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.splitlines() == ["507 True", "4949 4950", "['dismissed.txt']"]
+
+
+def test_a_flipped_bit_in_the_links_is_noticed_or_does_not_matter(
+    reader: Reader, groups: Review
+) -> None:
+    names(reader, groups)
+    file = reader.index / FILE
+    sound = file.read_bytes()
+    kept = load_links(reader.index)
+    noticed, bits = 0, range(0, len(sound) * 8, 5)
+    for bit in bits:
+        damaged = bytearray(sound)
+        damaged[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(damaged)
+        try:
+            found = load_links(reader.index)
+        except ValueError:
+            noticed += 1
+        else:
+            assert np.array_equal(found.pairs, kept.pairs)
+            assert (found.rows, found.min_score) == (kept.rows, kept.min_score)
+    assert len(bits) > 2000
+    assert noticed > len(bits) / 2
+
+
+def test_links_and_pipes_in_the_folder_are_not_followed(
+    tmp_path: Path, reader: Reader, groups: Review
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (reader.index / "duplicates.part").symlink_to(precious)
+    assert names(reader, groups) == [["a.jpg", "b.jpg"]]
+    assert precious.read_text() == "mine"
+    for make in (lambda path: path.symlink_to(precious), os.mkfifo, os.mkdir):
+        dismissed = reader.index / DISMISSED
+        make(dismissed)
+        with pytest.raises(StoreError, match="regular files only"):
+            groups.dismiss([1, 2])
+        with pytest.raises(StoreError, match="regular files only"):
+            read_dismissed(reader.index)
+        dismissed.rename(tmp_path / f"aside-{make.__name__}")
+    assert precious.read_text() == "mine"
 
 
 def test_dismissal_needs_no_writer(tmp_path: Path, reader: Reader, groups: Review) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_app.errors import StoreError
+from edge_app.index.format.regular import open_regular
 
 HEADER_BYTES = 4096  # one page, so that rows start aligned for any vector instruction
 FORMAT_VERSION = 1
@@ -95,7 +96,7 @@ class AppendFile:
         A file of that name is unlinked, not truncated: a reader may still have it mapped.
         """
         path.unlink(missing_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        fd = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         file = cls(path, fd, header)
         try:
             file._pwrite(header.pack(), 0)
@@ -121,7 +122,7 @@ class AppendFile:
     @classmethod
     def unverified(cls, path: Path, expected: Header, *, writable: bool = False) -> AppendFile:
         """An existing file, whatever is in it."""
-        return cls(path, os.open(path, os.O_RDWR if writable else os.O_RDONLY), expected)
+        return cls(path, open_regular(path, os.O_RDWR if writable else os.O_RDONLY), expected)
 
     def problem(self) -> str | None:
         """What is wrong with the header on the medium, if anything."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge_app.config import MiB
 from edge_app.errors import DiskFullError, EdgeAppError, LockedError, StoreError
+from edge_app.index.format.regular import open_regular
 
 _LOCK = "lock"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -19,7 +20,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 def lock(index: Path) -> int:
     """The descriptor that holds the index; the lock ends with it, however the process ends."""
-    fd = os.open(index / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    fd = open_regular(index / _LOCK, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

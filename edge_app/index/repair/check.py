@@ -16,7 +16,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from edge_app.errors import NoIndexError
+from edge_app.errors import NoIndexError, StoreError
+from edge_app.index.format import linkfile
 from edge_app.index.format.appendfile import AppendFile, Header
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import (
@@ -27,6 +28,7 @@ from edge_app.index.format.generation import (
     thumbs_header,
     thumbs_name,
 )
+from edge_app.index.format.linkfile import load_links
 from edge_app.index.format.locking import errors_translated, lock
 from edge_app.index.format.readonly import open_for_reading
 from edge_app.index.format.records import GenerationRecord, join_path, record_crc
@@ -68,6 +70,7 @@ def check(index: Path) -> CheckReport:
             report.problems.extend(_structure(catalog))
             if not report.problems:
                 report.problems.extend(_Contents(index, catalog, report).problems())
+                report.problems.extend(_links(index))
     except (sqlite3.Error, ValueError, OverflowError) as error:
         report.problems.append(_catalog_problem(str(error)))
     return report
@@ -114,6 +117,19 @@ def _structure(catalog: Catalog) -> Iterator[Problem]:
         for *values, crc in catalog.connection.execute(f"SELECT * FROM {table}"):
             if record_crc(values) != crc:
                 yield _catalog_problem(f"a record of {table} differs from its CRC")
+
+
+def _links(index: Path) -> Iterator[Problem]:
+    try:
+        load_links(index)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, StoreError) as error:
+        path = index / linkfile.FILE
+        yield Problem(
+            f"{path.name} is damaged ({error}); it will be made again",
+            lambda catalog: path.unlink(missing_ok=True),
+        )
 
 
 class _Contents:

@@ -62,8 +62,9 @@ const region = h('div.toasts', { role: 'status' });
 document.body.append(region);
 
 /** A short notice at the foot of the window, read out politely. */
-export function toast(text) {
-  const notice = h('p.toast', {}, text);
+export function toast(text, button) {
+  const notice = h('p.toast', {}, text, button);
+  button?.addEventListener('click', () => notice.remove());
   region.replaceChildren(notice);
   setTimeout(() => notice.remove(), TOAST_MS);
 }

@@ -78,16 +78,26 @@ export default function duplicates(first, { restored } = {}) {
   }
 
   function card(group, index) {
+    const ids = group.images.map((image) => image.id);
+    const undo = async () => {
+      try {
+        await post('api/duplicates/restore', { ids });
+      } catch (error) {
+        return toast(error.message);
+      }
+      groups = [...groups.slice(0, index), group, ...groups.slice(index)];
+      draw();
+    };
     const dismiss = async () => {
       try {
-        await post('api/duplicates/dismiss', { ids: group.images.map((image) => image.id) });
+        await post('api/duplicates/dismiss', { ids });
       } catch (error) {
         return toast(error.message);
       }
       for (const image of group.images) listed.delete(image.id);
       groups = groups.filter((each) => each !== group);
       draw();
-      toast(t('duplicates.dismissed'));
+      toast(t('duplicates.dismissed'), h('button.plain', { type: 'button', onclick: undo }, t('duplicates.undo')));
     };
     return h('section.dupes', { 'aria-label': t('duplicates.group', { n: index + 1 }) },
       h('header', {}, h('span.badge', {}, t(group.exact ? 'duplicates.exact' : 'duplicates.near')),
