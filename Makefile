@@ -21,6 +21,8 @@ BUILD_PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo $
 JOBS  ?= $(shell expr $$(nproc) + 1)
 # Which tests: `make test ONLY='-m "not browser"'`.
 ONLY  ?=
+# Lint while the model is made.
+MAKEFLAGS += --jobs=2
 PIP   := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run test lint model samples faults test-arm64 bench screenshots clean
@@ -31,7 +33,7 @@ run: $(EDGE)/ready $(MODEL) samples
 		--host $(HOST) --port $(PORT) --head-start 60
 
 test: lint $(MODEL)
-	$(TEST)/bin/python -m pytest -n $(JOBS) --dist loadfile $(ONLY)
+	$(TEST)/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ONLY)
 
 lint: $(TEST)/ready
 	$(TEST)/bin/ruff check .

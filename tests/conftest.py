@@ -16,6 +16,12 @@ ROOT = Path(__file__).parent.parent
 DOOR, ROOM = Path(__file__), ROOT / "pyproject.toml"  # files that are there, to lock
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests begin first, so that none runs on when the others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest-timeout: waiting here is no hang
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Tests run side by side in several processes, but one marked `alone` while no other runs.
