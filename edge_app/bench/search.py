@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_app.errors import UsageError
 from edge_app.index.read.snapshot import Snapshot
+from edge_app.search.bounds import reads_codes
 from edge_app.search.exact import similar
 from edge_app.search.kernels import Floats
 from edge_app.search.products import kernel
@@ -41,6 +42,7 @@ def measure(snapshot: Snapshot, k: int = 20, queries: int = 50) -> Figures:
     rows = rows[np.linspace(0, len(rows) - 1, queries).astype(np.int64)]
     vectors = snapshot.read_rows(rows)
     counting = CountingReads(snapshot)
+    scanned = snapshot.codes if reads_codes(snapshot) else snapshot.vectors
     times_ms, touched, found = [], [], []
     similar(snapshot, vectors[0], k)
     for vector in vectors:
@@ -48,7 +50,7 @@ def measure(snapshot: Snapshot, k: int = 20, queries: int = 50) -> Figures:
         start = time.perf_counter()
         matches = similar(counting, vector, k)  # type: ignore[arg-type]
         times_ms.append(1000 * (time.perf_counter() - start))
-        touched.append(snapshot.codes.nbytes + counting.rows_read * vector.nbytes)
+        touched.append(scanned.nbytes + counting.rows_read * vector.nbytes)
         found.append([match.id for match in matches])
     return Figures(
         kernel=kernel(),

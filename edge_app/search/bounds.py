@@ -9,19 +9,25 @@ and vector are:
 So a row can score t only if the cosine between the codes is at least cos(arccos(t) + both angles).
 That cosine is a product of integers times a scale: one multiplication a row. The rows that reach
 it for the largest angle of all are then asked for with their own.
+
+Where the processor has no instructions for int8, and the vectors fit in memory, their product in
+float32 is the faster bound: it is off by no more than rounding.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app import memory
+from edge_app.config import MiB
 from edge_app.index.format import codes
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search.kernels import BAR, Floats, cosines, largest_places, rounding_bound
-from edge_app.search.products import scaled_products
+from edge_app.search.products import instructions, scaled_products
 
 Hidden = NDArray[np.bool_]  # (rows,) which are never an answer
 
@@ -78,14 +84,44 @@ class Bounds:
         return least
 
 
+@dataclass(frozen=True, slots=True)
+class FloatBounds:
+    """The same from float32 products of the vectors."""
+
+    scores: Floats  # (rows,) in float32; hidden rows far below the rest
+    rounding: float  # by which they may be off
+
+    def hide(self, row: int) -> None:
+        """Never ask for this row."""
+        self.scores[row] = -BAR
+
+    def highest(self, count: int) -> NDArray[np.intp]:
+        """(<= count,) the rows that look best, in no order."""
+        return largest_places(self.scores, count)
+
+    def reaching(self, score: float, known: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Every row that may score that much, but for those `known`, and few others; rising."""
+        # Never down to where the hidden rows are.
+        reached = self.scores >= np.float32(max(score - self.rounding, -2))
+        reached[known] = False
+        return np.flatnonzero(reached)
+
+
 def bounds_of(
     snapshot: Snapshot, queries: Floats, hidden: Hidden | None, tiles: bool
-) -> list[Bounds]:
-    """The bounds of each of (n, dim) float32 unit queries, from one pass over the codes."""
+) -> Sequence[Bounds | FloatBounds]:
+    """The bounds of each of (n, dim) float32 unit queries, from one pass."""
+    parts = _best_tiles(snapshot, queries) if tiles else None
+    if not reads_codes(snapshot):
+        scores = cosines(queries, snapshot.vectors)
+        if parts is not None:
+            np.maximum(scores, parts, out=scores)
+        if hidden is not None:
+            scores -= hidden * np.float32(BAR)
+        return [FloatBounds(row, rounding_bound(queries.shape[1])) for row in scores]
     encoded = codes.encode(queries)
     query_codes = np.ascontiguousarray(encoded.codes[:, : snapshot.codes.shape[1]])
     products = scaled_products(np.asarray(snapshot.codes), snapshot.scales, query_codes)
-    parts = _best_tiles(snapshot, queries) if tiles else None
     if hidden is not None:
         bars = hidden * np.float32(BAR)  # a subtraction is faster than a choice
         products -= bars
@@ -97,6 +133,18 @@ def bounds_of(
             zip(products, encoded.bounds.tolist(), strict=True)
         )
     ]
+
+
+def reads_codes(snapshot: Snapshot) -> bool:
+    """Whether a search reads the codes of all rows, and not their vectors."""
+    return instructions() is not None or not fit_in_memory(snapshot.vectors.nbytes)
+
+
+def fit_in_memory(size_bytes: int) -> bool:
+    """Whether that much can be read again and again from memory. A fifth is left to everything
+    else: a scan of slightly more than fits reads it all from disk."""
+    # Asking takes 0.7 ms; this little fits anywhere.
+    return size_bytes <= 32 * MiB or size_bytes <= 0.8 * memory.available_bytes()
 
 
 def _best_tiles(snapshot: Snapshot, queries: Floats) -> Floats:

@@ -19,7 +19,7 @@ from edge_app.errors import UsageError
 from edge_app.index.format import codes
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.bounds import Bounds, bounds_of
+from edge_app.search.bounds import Bounds, FloatBounds, bounds_of
 from edge_app.search.kernels import Floats, fold_groups
 
 Ranking = tuple[NDArray[np.intp], NDArray[np.float64]]  # rows and their scores, best first
@@ -134,7 +134,7 @@ class _Search:
 
     snapshot: Snapshot
     query: Floats
-    bounds: Bounds
+    bounds: Bounds | FloatBounds
     min_score: float | None
     tiles: bool
 

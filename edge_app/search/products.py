@@ -29,24 +29,34 @@ _PACKED_BYTES = MiB // 4  # of products a block: they stay in the cache until th
 _BLOCK_ROWS = 256  # as float32 and 1280 wide this stays in a 2 MB cache: measured best of 16...1024
 
 
-def kernel() -> str:
-    """What computes the products, such as "NumKong (icelake)"; the instruction set in brackets."""
+# Those that NumKong has int8 kernels for, the best first. Without any of them its loop is not made
+# of vector instructions, and 14 times slower than NumPy: on a Raspberry Pi before the 5, whose
+# processors have no dot product.
+_INSTRUCTIONS = ("sierra", "icelake", "alder", "skylake", "haswell", "svesdot", "neonsdot")
+
+
+def instructions() -> str | None:
+    """The set of vector instructions that multiply codes here; None where there is none."""
     if numkong is None:
-        return "NumPy"
+        return None
     able = numkong.get_capabilities()
-    return f"NumKong ({next((name for name in _INSTRUCTIONS if able.get(name)), 'serial')})"
+    return next((name for name in _INSTRUCTIONS if able.get(name)), None)
 
 
-# Those that NumKong has an int8 product for, the best first.
-_INSTRUCTIONS = ("icelake", "alder", "haswell", "svesdot", "neonsdot", "neon")
+def kernel() -> str:
+    """What computes the products, such as "NumKong (icelake)"; the instructions in brackets."""
+    name = instructions()
+    return f"NumKong ({name})" if name else "NumPy"
 
 
 def scaled_products(codes: Codes, scales: Floats, queries: Codes) -> Floats:
     """(rows, width) int8, (rows,) float32, (n, width) int8 -> (n, rows) float32: the products,
     times the scale of the row."""
     found = np.empty((len(queries), len(codes)), np.float32)
-    by_numkong = _fill_one if len(queries) == 1 else _fill_packed
-    fill = _fill_by_numpy if numkong is None else by_numkong
+    if not instructions():
+        _fill_by_numpy(codes, scales, queries, found)
+        return found
+    fill = _fill_one if len(queries) == 1 else _fill_packed
 
     def part(start: int, end: int) -> None:
         fill(codes[start:end], scales[start:end], queries, found[:, start:end])

@@ -6,12 +6,13 @@ from typing import cast
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_app.errors import StoreError
 from edge_app.index.format import codes
 from edge_app.index.read.snapshot import Snapshot
+from edge_app.search import bounds
 from edge_app.search.bounds import bounds_of
 from tests.columns import Columns
 from tests.index.format.test_codes import random_units, scores
@@ -19,7 +20,17 @@ from tests.index.format.test_codes import random_units, scores
 NONE = np.zeros(0, np.intp)
 
 
-@settings(deadline=None, max_examples=60)
+@pytest.fixture(autouse=True)
+def from_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Codes bound the scores, whatever this processor has."""
+    monkeypatch.setattr(bounds, "fit_in_memory", lambda size_bytes: False)
+
+
+@settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     seed=st.integers(0, 2**32 - 2),
     rows=st.integers(0, 600),
@@ -34,19 +45,19 @@ def test_every_row_that_reaches_a_score_is_asked_for(
     queries = np.concatenate([random_units(seed + 1, 2, dim, spread), vectors[:2], -vectors[:2]])
     snapshot = cast(Snapshot, Columns(vectors))
     exact = scores(vectors, queries)
-    for bounds, row in zip(bounds_of(snapshot, queries, None, False), exact, strict=True):
+    for bound, row in zip(bounds_of(snapshot, queries, None, False), exact, strict=True):
         for least in (*row[at : at + 1].tolist(), -1.0, 0.0, 0.9):
-            found = set(bounds.reaching(least, known=NONE).tolist())
+            found = set(bound.reaching(least, known=NONE).tolist())
             assert found >= set(np.flatnonzero(row >= least).tolist())
 
 
 def test_of_a_thousand_rows_few_are_asked_for_in_vain() -> None:
     vectors = random_units(3, 1000, 1280)
-    (bounds,) = bounds_of(cast(Snapshot, Columns(vectors)), vectors[:1], None, False)
+    (bound,) = bounds_of(cast(Snapshot, Columns(vectors)), vectors[:1], None, False)
     exact = scores(vectors, vectors[:1])[0]
     least = np.sort(exact)[-50]
-    assert 50 <= len(bounds.reaching(least, known=NONE)) < 400
-    assert bounds.reaching(0.99, known=NONE).tolist() == [0]
+    assert 50 <= len(bound.reaching(least, known=NONE)) < 400
+    assert bound.reaching(0.99, known=NONE).tolist() == [0]
 
 
 def test_the_rotation_keeps_a_few_large_coordinates_from_spoiling_the_rest(
@@ -61,16 +72,16 @@ def test_the_rotation_keeps_a_few_large_coordinates_from_spoiling_the_rest(
 def test_hidden_and_known_rows_are_not_asked_for() -> None:
     vectors = random_units(5, 100, 16)
     hidden = np.arange(100) % 2 == 0
-    (bounds,) = bounds_of(cast(Snapshot, Columns(vectors)), vectors[:1], hidden, False)
-    bounds.hide(7)
-    found = bounds.reaching(-1, known=np.array([3, 5]))
+    (bound,) = bounds_of(cast(Snapshot, Columns(vectors)), vectors[:1], hidden, False)
+    bound.hide(7)
+    found = bound.reaching(-1, known=np.array([3, 5]))
     assert found.tolist() == [row for row in range(1, 100, 2) if row not in (3, 5, 7)]
-    assert set(bounds.highest(200).tolist()) == {row for row in range(1, 100, 2) if row != 7}
+    assert set(bound.highest(200).tolist()) == {row for row in range(1, 100, 2) if row != 7}
 
 
 def test_damaged_bounds_are_an_error_and_no_answer() -> None:
     columns = Columns(random_units(6, 100, 16))
     columns.bounds[5, 1] = np.nan
-    (bounds,) = bounds_of(cast(Snapshot, columns), columns.vectors[:1], None, False)
+    (bound,) = bounds_of(cast(Snapshot, columns), columns.vectors[:1], None, False)
     with pytest.raises(StoreError, match="check --repair"):
-        bounds.reaching(0.5, known=NONE)
+        bound.reaching(0.5, known=NONE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +16,7 @@ from edge_app.config import Limits
 from edge_app.errors import UsageError
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search import products
+from edge_app.search import bounds, products
 from edge_app.search.exact import Match, combine, similar, similar_many
 from edge_app.search.kernels import Floats
 from tests.columns import Columns
@@ -26,14 +25,17 @@ LIMITS = Limits()
 QUICK = settings(deadline=None, max_examples=60)
 
 
-@pytest.fixture(params=["NumKong", "NumPy"], autouse=True, scope="module")
+@pytest.fixture(
+    params=["NumKong", "NumPy", "NumPy, vectors larger than memory"], autouse=True, scope="module"
+)
 def kernel(request: pytest.FixtureRequest) -> Iterator[None]:
     """Everything here holds with the kernels and without."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.param == "NumPy":
+        if request.param != "NumKong":
             patch.setattr(products, "numkong", None)
-        elif find_spec("numkong") is None:
-            pytest.skip("NumKong is not installed")
+            patch.setattr(bounds, "fit_in_memory", lambda size_bytes: request.param == "NumPy")
+        elif products.instructions() is None:
+            pytest.skip("NumKong is not installed, or has nothing for this processor")
         yield
 
 

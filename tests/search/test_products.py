@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
@@ -18,8 +18,8 @@ from edge_app.search.kernels import Floats
 def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "NumPy":
         monkeypatch.setattr(products, "numkong", None)
-    elif find_spec("numkong") is None:
-        pytest.skip("NumKong is not installed")
+    elif products.instructions() is None:
+        pytest.skip("NumKong is not installed, or has nothing for this processor")
 
 
 def made_up(seed: int, rows: int, width: int) -> Codes:
@@ -75,6 +75,31 @@ def test_threads_leave_no_row_out(
     found = products.scaled_products(codes, scales, asked)
     products._pool.cache_clear()
     assert found == pytest.approx(expected(codes, scales, asked), rel=1e-6, abs=1e-2)
+
+
+@pytest.fixture
+def capabilities() -> Iterator[list[str]]:
+    """The sets of instructions that can be switched off here, the best first."""
+    if products.instructions() is None:
+        pytest.skip("there are none")
+    numkong = pytest.importorskip("numkong")
+    able = [name for name in products._INSTRUCTIONS if numkong.get_capabilities().get(name)]
+    yield able
+    for name in able:
+        numkong.enable_capability(name)
+
+
+@pytest.mark.parametrize("queries", [1, 20])
+def test_every_set_of_instructions_gives_the_same(queries: int, capabilities: list[str]) -> None:
+    codes, asked, scales = made_up(8, 200, 256), made_up(9, queries, 256), np.ones(200, np.float32)
+    codes[0], codes[1], asked[0] = -127, 127, 127
+    for name in capabilities:
+        assert products.instructions() == name
+        found = products.scaled_products(codes, scales, asked)
+        assert found == pytest.approx(expected(codes, scales, asked), rel=1e-6, abs=1e-2)
+        pytest.importorskip("numkong").disable_capability(name)
+    assert products.instructions() is None
+    assert products.kernel() == "NumPy"
 
 
 def test_it_is_said_who_multiplies() -> None:
