@@ -9,12 +9,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
 import os
 import re
 from pathlib import Path
 
 from edge_app.config import Limits
 from edge_app.errors import ServeError, UsageError
+
+log = logging.getLogger(__name__)
 
 # From OWASP's password storage cheat sheet, the set with the least memory: 16 MiB, 0.28 s.
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 5
@@ -34,16 +37,59 @@ def hash_passcode(passcode: str, limits: Limits, salt: bytes | None = None) -> s
 
 
 def write_passcode(path: Path, passcode: str, limits: Limits) -> None:
-    """Make or replace the passcode file, readable by its owner only; ServeError if that fails."""
+    """Make or replace the passcode file, readable by its owner only; all of it or, with a
+    ServeError, nothing."""
     line = hash_passcode(passcode, limits)
     fresh = path.with_name(path.name + ".new")
     try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w") as file:
-            file.write(line + "\n")
-        fresh.replace(path)
+        fresh.unlink(missing_ok=True)  # a link, or what a power cut has left
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(descriptor, "w") as file:
+                file.write(line + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except OSError as error:
         raise ServeError(f"cannot write the passcode file {path}: {error.strerror}") from error
+
+
+class PasscodeFile:
+    """The line of a passcode file, read again when the file has changed."""
+
+    def __init__(self, path: Path) -> None:
+        """ServeError says what is wrong with the file."""
+        self.path = path
+        self._seen = self._signature()
+        self._line: str | None = read_hash(path)
+
+    def line(self) -> str | None:
+        """The line as it is now; None, which lets nobody in, if the file can't be used."""
+        seen = self._signature()
+        if seen != self._seen:
+            self._seen = seen
+            try:
+                self._line = read_hash(self.path)
+                log.info("the passcode file %s has changed: everybody signs in again", self.path)
+            except ServeError as error:
+                self._line = None
+                log.error("nobody can sign in: %s", error)
+        return self._line
+
+    def _signature(self) -> tuple[int, ...] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def read_hash(path: Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import signal
 import socket
 import threading
@@ -22,7 +23,7 @@ from edge_app.config import Config
 from edge_app.errors import ServeError
 from edge_app.guard import addresses, announce
 from edge_app.guard.compress import Compress
-from edge_app.guard.passcode import read_hash
+from edge_app.guard.passcode import PasscodeFile
 from edge_app.guard.policy import Policy
 from edge_app.guard.signin import LOGIN, Passcode
 from edge_app.guard.traffic import Traffic, Watched
@@ -86,7 +87,7 @@ def protect(
     app = Compress(app, config.limits.compressed_bytes)
     form_paths = []
     if config.passcode_file is not None:
-        app = Passcode(app, read_hash(config.passcode_file), config.limits, open_paths)
+        app = Passcode(app, PasscodeFile(config.passcode_file), config.limits, open_paths)
         form_paths = [LOGIN]
     names = [*addresses.own_names(), config.host, *config.allowed_hosts]
     return Policy(app, names, config.base_path, form_paths)
@@ -156,7 +157,11 @@ def listen(config: Config) -> socket.socket:
 
 @contextmanager
 def stopped_by_signals(server: Server) -> Iterator[None]:
-    """SIGTERM and SIGINT stop `server`; only the main thread may ask for that."""
+    """SIGTERM and SIGINT stop `server`; only the main thread may ask for that.
+
+    SIGHUP stops it on a terminal, whose end it tells of. A service goes on: it means "read your
+    files again", and the passcode file is read whenever it has changed.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -170,6 +175,9 @@ def stopped_by_signals(server: Server) -> Iterator[None]:
     before = {
         number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)
     }
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # else nohup, which says to go on
+        on_hangup = on_signal if os.isatty(0) else signal.SIG_IGN
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, on_hangup)
     try:
         yield
     finally:

@@ -14,11 +14,11 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from edge_app.config import Limits
-from edge_app.guard.passcode import make_token, matches
+from edge_app.guard.passcode import PasscodeFile, make_token, matches
 from edge_app.server.refusal import refuse
 
 if TYPE_CHECKING:
@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 
 COOKIE = "lookalike"
 TOKEN = r"(([0-9]{1,12})\.[0-9a-f]{64})"
-IN_COOKIES = re.compile(rf"(?:^|;\s*){COOKIE}={TOKEN}(?:;|$)")
+# The lookahead leaves the semicolon to the next one: cookies know no ports, so another program of
+# this device may have set a second one of this name.
+IN_COOKIES = re.compile(rf"(?:^|;\s*){COOKIE}={TOKEN}(?=;|$)")
+TOKENS = 8  # that are looked at in one request
 BEARER = re.compile(rf"Bearer {TOKEN}", re.IGNORECASE)  # RFC 6750, 2.1
-LOGIN, STYLE = "/login", "/login.css"
+LOGIN, LOGOUT, STYLE = "/login", "/logout", "/login.css"
+QUERY = re.compile(r"\?[!-~]{1,2000}")  # as it came in a request line: printable ASCII, no space
 FORM_BYTES = 4096
 RETRY = ("Retry-After", "1")
 HERE = Path(__file__).parent
@@ -61,11 +65,15 @@ class Passcode:
     """WSGI middleware: nothing but the sign-in page without a session."""
 
     def __init__(
-        self, app: WSGIApplication, line: str, limits: Limits, open_paths: Collection[str] = ()
+        self,
+        app: WSGIApplication,
+        file: PasscodeFile,
+        limits: Limits,
+        open_paths: Collection[str] = (),
     ) -> None:
-        """`line` as `read_hash` gives it; `open_paths` need no passcode."""
+        """`open_paths` need no passcode."""
         self.app = app
-        self.line = line
+        self.file = file
         self.limits = limits
         self.open_paths = open_paths
         self.attempts = Attempts(limits)
@@ -83,8 +91,12 @@ class Passcode:
             return [self.style if method != "HEAD" else b""]
         if path == LOGIN and method == "POST":
             return self.sign_in(environ, start_response)
-        if path in self.open_paths or self.is_signed_in(environ):
+        if path == LOGOUT and method == "POST":
+            return self.sign_out(environ, start_response)
+        if path in self.open_paths:
             return self.app(environ, start_response)
+        if self.is_signed_in(environ):
+            return self.app(environ, private(start_response))
         if path == LOGIN or "text/html" in environ.get("HTTP_ACCEPT", ""):
             return self.show(environ, start_response, "401 Unauthorized", "")
         return refuse(start_response, 401, "Sign in with the passcode first.", [challenge(environ)])
@@ -92,15 +104,22 @@ class Passcode:
     def sign_in(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         form = parse_qs(environ["wsgi.input"].read(FORM_BYTES).decode("ascii", "replace"))
         passcode = form.get("passcode", [""])[0]
+        wanted = form.get("next", [""])[0]
         address = environ.get("REMOTE_ADDR", "")
         # One at a time: a check takes 16 MiB on purpose, and who waited here would hold a thread.
         if not self.checking.acquire(blocking=False):
             return self.show(
-                environ, start_response, "503 Service Unavailable", "Busy. Try again.", RETRY
+                environ,
+                start_response,
+                "503 Service Unavailable",
+                "Busy. Try again.",
+                RETRY,
+                wanted=wanted,
             )
+        line = self.file.line()
         try:
             wait_s = self.attempts.wait_s(address, time.monotonic())
-            right = wait_s == 0 and matches(passcode, self.line)
+            right = wait_s == 0 and line is not None and matches(passcode, line)
             if not wait_s and not right:
                 self.attempts.failed(address, time.monotonic())
         finally:
@@ -108,30 +127,47 @@ class Passcode:
         if wait_s:
             minutes = f"Too many wrong passcodes. Try again in {wait_s / 60 + 1:.0f} minutes."
             retry = ("Retry-After", str(int(wait_s) + 1))
-            return self.show(environ, start_response, "429 Too Many Requests", minutes, retry)
-        if not right:
-            return self.show(environ, start_response, "401 Unauthorized", "Wrong passcode.")
+            return self.show(
+                environ, start_response, "429 Too Many Requests", minutes, retry, wanted=wanted
+            )
+        if not right or line is None:
+            return self.show(
+                environ, start_response, "401 Unauthorized", "Wrong passcode.", wanted=wanted
+            )
         path = environ.get("SCRIPT_NAME", "") + "/"
         secure = "; Secure" if environ["wsgi.url_scheme"] == "https" else ""
-        token = make_token(self.line, int(time.time()) + self.limits.session_s)
+        token = make_token(line, int(time.time()) + self.limits.session_s)
         cookie = (
             f"{COOKIE}={token}; Path={path}; "
             f"Max-Age={self.limits.session_s}; HttpOnly; SameSite=Strict{secure}"
         )
         start_response(
             "303 See Other",
-            [("Location", path), ("Set-Cookie", cookie), ("Content-Length", "0")],
+            [("Location", page_of(path, wanted)), ("Set-Cookie", cookie), ("Content-Length", "0")],
+        )
+        return [b""]
+
+    def sign_out(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        """Have this browser forget its session; another passcode ends those of all."""
+        path = environ.get("SCRIPT_NAME", "") + "/"
+        start_response(
+            "204 No Content",
+            [
+                ("Set-Cookie", f"{COOKIE}=; Path={path}; Max-Age=0; HttpOnly; SameSite=Strict"),
+                ("Clear-Site-Data", '"cache", "storage"'),
+            ],
         )
         return [b""]
 
     def is_signed_in(self, environ: WSGIEnvironment) -> bool:
-        match = IN_COOKIES.search(environ.get("HTTP_COOKIE", "")) or BEARER.fullmatch(
-            environ.get("HTTP_AUTHORIZATION", "")
-        )
-        return (
-            match is not None
-            and hmac.compare_digest(match[1], make_token(self.line, int(match[2])))
-            and int(match[2]) > time.time()
+        found = IN_COOKIES.findall(environ.get("HTTP_COOKIE", ""))[:TOKENS]
+        bearer = BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
+        if bearer:
+            found.append(bearer.groups())
+        line = self.file.line()
+        return line is not None and any(
+            hmac.compare_digest(token, make_token(line, int(expiry))) and int(expiry) > time.time()
+            for token, expiry in found
         )
 
     def show(
@@ -141,11 +177,17 @@ class Passcode:
         status: str,
         message: str,
         *headers: tuple[str, str],
+        wanted: str = "",
     ) -> list[bytes]:
         """The sign-in page; no script, no inline style."""
         action = environ.get("SCRIPT_NAME", "") + LOGIN
+        query = environ.get("QUERY_STRING", "")
+        if environ["PATH_INFO"] == "/" and query:
+            wanted = f"?{query}"
         body = self.page.substitute(
-            action=html.escape(action), message=html.escape(message)
+            action=html.escape(action),
+            message=html.escape(message),
+            next=html.escape(wanted),
         ).encode()
         start_response(
             status,
@@ -164,3 +206,24 @@ def challenge(environ: WSGIEnvironment) -> tuple[str, str]:
     """A 401 must name a way in (RFC 9110, 11.6.1); no registered scheme means a form."""
     action = environ.get("SCRIPT_NAME", "") + LOGIN
     return "WWW-Authenticate", f'Cookie form-action="{action}", cookie-name="{COOKIE}"'
+
+
+def private(start_response: StartResponse) -> StartResponse:
+    """Has JSON kept by no cache: it would outlive the session."""
+
+    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        if any(
+            name.lower() == "content-type" and value.startswith("application/json")
+            for name, value in headers
+        ):
+            headers = [pair for pair in headers if pair[0].lower() not in ("cache-control", "etag")]
+            headers.append(("Cache-Control", "no-store"))
+        return start_response(status, headers, exc_info)
+
+    return start
+
+
+def page_of(home: str, wanted: str) -> str:
+    """Where to go after signing in: the page with the query string that was asked for, which can't
+    be another site's."""
+    return home + wanted if QUERY.fullmatch(wanted) else home

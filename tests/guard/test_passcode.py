@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -15,7 +17,14 @@ from edge_app.cli.arguments import main
 from edge_app.config import Config, Limits
 from edge_app.errors import ServeError, UsageError
 from edge_app.guard import passcode
-from edge_app.guard.passcode import hash_passcode, make_token, matches, read_hash, write_passcode
+from edge_app.guard.passcode import (
+    PasscodeFile,
+    hash_passcode,
+    make_token,
+    matches,
+    read_hash,
+    write_passcode,
+)
 from edge_app.guard.signin import Attempts, Passcode
 from tests.serving import Answer, Site, answering, serving
 
@@ -158,10 +167,83 @@ def test_a_session_outlives_the_server_but_not_the_passcode(
         assert changed.ask(headers=cookie).status == 401
 
 
+def test_another_passcode_signs_everybody_out_of_a_running_server(tmp_path: Path) -> None:
+    path = tmp_path / "passcode"
+    write_passcode(path, RIGHT, LIMITS)
+    with serving(answering(b"photos"), Config(port=0, passcode_file=path)) as site:
+        cookie = {"Cookie": sign_in(site, RIGHT).headers["set-cookie"].split(";")[0]}
+        assert site.ask(headers=cookie).status == 200
+        write_passcode(path, RIGHT + "!", LIMITS)
+        assert site.ask(headers=cookie).status == 401
+        assert sign_in(site, RIGHT).status == 401
+        cookie = {"Cookie": sign_in(site, RIGHT + "!").headers["set-cookie"].split(";")[0]}
+        assert site.ask(headers=cookie).status == 200
+        path.unlink()  # nobody gets in, rather than everybody
+        assert site.ask(headers=cookie).status == 401
+        assert sign_in(site, RIGHT + "!").status == 401
+
+
+def test_a_second_cookie_of_the_name_locks_nobody_out(site: Site) -> None:
+    own = sign_in(site, RIGHT).headers["set-cookie"].split(";")[0]
+    for foreign in ("lookalike=x", f"lookalike=9999999999.{'0' * 64}"):
+        for both in (f"{foreign}; {own}", f"{own}; {foreign}", f"{foreign}; {foreign}; {own}"):
+            assert site.ask(headers={"Cookie": both}).status == 200, both
+
+
+def test_signing_out_makes_the_browser_forget(site: Site) -> None:
+    cookie = {"Cookie": sign_in(site, RIGHT).headers["set-cookie"].split(";")[0]}
+    answer = site.post("/logout", headers=cookie)
+    assert answer.status == 204
+    assert {"lookalike=", "Max-Age=0", "Path=/"} <= set(answer.headers["set-cookie"].split("; "))
+    assert site.ask("/logout", "POST", cookie).status == 403, "another site's page may not"
+
+
+def test_the_page_asked_for_is_opened_after_signing_in(site: Site) -> None:
+    page = site.ask("/?view=photo&id=7", headers={"Accept": "text/html"}).body.decode()
+    assert 'name="next" value="?view=photo&amp;id=7"' in page
+
+    def opened(wanted: str, passcode: str = RIGHT) -> Answer:
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = urlencode({"passcode": passcode, "next": wanted}).encode()
+        return site.ask("/login", "POST", form, body)
+
+    assert opened("?view=photo&id=7").headers["location"] == "/?view=photo&id=7"
+    assert b'value="?view=photo&amp;id=7"' in opened("?view=photo&id=7", "wrong").body
+    for elsewhere in ("//evil.example", "https://evil.example", "?a\r\nX: y", "?a b", "x", "?"):
+        assert opened(elsewhere).headers["location"] == "/", elsewhere
+
+
+def test_no_cache_keeps_what_a_session_was_told(config: Config) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        headers = [("Content-Type", "application/json"), ("Cache-Control", "no-cache")]
+        start_response("200 OK", [*headers, ("Content-Length", "2"), ("ETag", '"1"')])
+        return [b"{}"]
+
+    with serving(app, config) as site:
+        cookie = {"Cookie": sign_in(site, RIGHT).headers["set-cookie"].split(";")[0]}
+        assert site.ask("/api/images", headers=cookie).headers["cache-control"] == "no-store"
+
+
+def test_a_passcode_file_that_does_not_fit_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "passcode"
+    write_passcode(path, RIGHT, LIMITS)
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("edge_app.guard.passcode.os.fsync", full)
+    with pytest.raises(ServeError, match="No space left"):
+        write_passcode(path, "another horse", LIMITS)
+    assert matches(RIGHT, read_hash(path))
+    assert [file.name for file in tmp_path.iterdir()] == ["passcode"]
+
+
 def test_no_other_token_opens_a_session(config: Config, site: Site) -> None:
     assert config.passcode_file
     line = read_hash(config.passcode_file)
-    guard = Passcode(answering(b""), line, LIMITS)
+    guard = Passcode(answering(b""), PasscodeFile(config.passcode_file), LIMITS)
     good = make_token(line, 9_999_999_999)
     expiry, signature = good.split(".")
     assert guard.is_signed_in({"HTTP_COOKIE": f"lookalike={good}"})
