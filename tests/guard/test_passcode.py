@@ -128,7 +128,7 @@ def test_a_file_without_a_hash_is_refused_with_the_command_that_makes_one(
     path = tmp_path / "passcode"
     path.touch(mode=0o600)
     path.write_text(text)
-    with pytest.raises(ServeError, match="python -m edge_app passcode"):
+    with pytest.raises(ServeError, match="lookalike passcode"):
         read_hash(path)
     with pytest.raises(ServeError, match="cannot read"):
         read_hash(tmp_path / "missing")

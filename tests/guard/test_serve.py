@@ -136,6 +136,28 @@ def test_a_signal_ends_it_after_the_answers_under_way(number: signal.Signals) ->
         assert process.wait(PATIENCE_S) == 0
 
 
+def test_a_service_goes_on_after_a_hangup() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_SERVER],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    with process:
+        assert process.stdout
+        host, _, port = process.stdout.readline().split("/")[2].partition(":")
+        process.send_signal(signal.SIGHUP)
+        with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert process.stdout.readline() == "asked\n"
+            process.send_signal(signal.SIGTERM)
+            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+        assert answer.endswith(b"\r\n\r\ndone")
+        assert process.wait(PATIENCE_S) == 0
+
+
 AGAIN_MEANWHILE = """
 import signal, sys
 
