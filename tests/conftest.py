@@ -9,10 +9,15 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from edge_app.config import Config
 
 ROOT = Path(__file__).parent.parent
+# A busy machine is slow, not wrong.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
 DOOR, ROOM = Path(__file__), ROOT / "pyproject.toml"  # files that are there, to lock
 
 
