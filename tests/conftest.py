@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 from collections.abc import Generator, Iterator
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from edge_app.config import Config
+from tests.turns import turn
 
 ROOT = Path(__file__).parent.parent
 # A busy machine is slow, not wrong.
@@ -29,19 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest-timeout: waiting here is no hang
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Tests run side by side in several processes, but one marked `alone` while no other runs.
-
-    Whoever waits for the room holds the door, so a test that wants all of it gets it soon.
-    """
     alone = item.get_closest_marker("alone") is not None
-    with DOOR.open() as door, ROOM.open() as room:
-        fcntl.flock(door, fcntl.LOCK_EX)
-        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        fcntl.flock(door, fcntl.LOCK_UN)
-        try:
-            return (yield)
-        finally:
-            fcntl.flock(room, fcntl.LOCK_UN)  # closing is not enough while a forked child lives
+    with turn(DOOR, ROOM, alone=alone):
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)
