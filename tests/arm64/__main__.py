@@ -37,7 +37,6 @@ FLOWERS = ROOT.parent / "shared/photos/flowers"
 PHOTOS = 50  # of the flowers
 QUERIES = 10
 K = 10
-PORT = 5640
 COSINE_OFF = 1e-4  # by which the embeddings of one photo may differ
 SCORE_OFF = 1e-5
 START_S = 120.0  # for an emulated server
@@ -70,14 +69,13 @@ class Side(NamedTuple):
     @contextmanager
     def serving(self, index: str) -> Iterator[str]:
         """The URL of a server of that index."""
-        words = ("--no-watch", "--port", str(PORT))
+        words = ("--no-watch", "--port", "0")
         server = subprocess.Popen(
-            self.command("serve", index, *words), cwd=ROOT, stdout=subprocess.PIPE
+            self.command("serve", index, *words), cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         try:
             assert server.stdout
-            server.stdout.readline()  # says where it listens
-            yield f"http://127.0.0.1:{PORT}"
+            yield server.stdout.readline().split()[-1].rstrip("/")  # it says where it listens
         finally:
             server.terminate()
             server.wait(START_S)
