@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_app.errors import EdgeAppError, StoreError, UsageError
 from edge_app.index.format.appendfile import AppendFile
@@ -28,6 +29,8 @@ from edge_app.indexing.plan import Progress, plan
 from edge_app.library.originals import fingerprint_at
 from edge_app.library.scan import FoundFile, scan
 from edge_app.model.card import ModelIdentity, comparable
+
+_LENGTH_ERROR = 1e-3  # far above what float32 rounds, 1e-7 for each number
 
 
 def take_over(
@@ -60,7 +63,7 @@ def take_over(
                     writer.commit(Batch(images=images))
                 done += len(images)
                 on_progress(Progress("importing", start + len(some), len(files)))
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, TypeError, ValueError) as error:
         raise StoreError(f"{source} can't be imported: {error}; `check` says more") from error
     return done
 
@@ -137,7 +140,10 @@ class _Donor:
             data = self._files[header.kind].read(row.row * header.item_bytes, header.item_bytes)
             if zlib.crc32(data) != crcs[header.kind]:
                 return None
-            arrays[header.kind] = np.frombuffer(data, "<f4").reshape(column.row_shape)
+            vectors = np.frombuffer(data, "<f4").reshape(column.row_shape)
+            if not _are_unit(vectors):
+                return None
+            arrays[header.kind] = vectors
         thumbnail = self._files["thumbs"].read(image.thumb_offset, image.thumb_bytes)
         if zlib.crc32(thumbnail) != image.thumb_crc:
             return None
@@ -155,6 +161,13 @@ class _Donor:
             vector=arrays["vectors"],
             tiles=arrays.get("tiles"),
         )
+
+
+def _are_unit(vectors: NDArray[np.float32]) -> bool:
+    """Whether all are finite and of length 1: a longer one would rank first in every search. A CRC
+    can be made for any vector, so it does not tell."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=-1)
+    return bool(np.all(np.abs(lengths - 1) < _LENGTH_ERROR))  # NaN fails too
 
 
 def _refuse_another_model(index: Path, theirs: ModelIdentity, ours: ModelIdentity) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+import zlib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,8 @@ import pytest
 from edge_app.config import Limits
 from edge_app.errors import StoreError, UsageError
 from edge_app.index.format.appendfile import HEADER_BYTES
+from edge_app.index.format.records import record_crc
+from edge_app.index.format.schema import CATALOG
 from edge_app.index.read.reader import Reader
 from edge_app.index.repair.check import check
 from edge_app.index.write.writer import Writer
@@ -86,6 +91,29 @@ def contents(folder: Path) -> dict[str, bytes]:
     # SQLite's log, empty here, and its shared memory come and go with readers.
     passing = ("-shm", "-wal")
     return {p.name: p.read_bytes() for p in folder.iterdir() if not p.name.endswith(passing)}
+
+
+@pytest.mark.parametrize("factor", [1000, 0, float("nan"), float("inf"), 1.01])
+def test_a_vector_that_is_not_of_length_1_is_not_taken_over(
+    tmp_path: Path, library: Path, run: Run, factor: float
+) -> None:
+    """One times 1000 ranked first in every search; whoever makes an index makes its CRCs too."""
+    run(library, tmp_path / "donor")
+    with closing(sqlite3.connect(tmp_path / "donor" / CATALOG)) as catalog, catalog:
+        *values, _ = catalog.execute("SELECT * FROM rows WHERE row = 3").fetchone()
+        (file,) = (tmp_path / "donor").glob("vectors-*")
+        size_bytes = (file.stat().st_size - HEADER_BYTES) // 12
+        data = bytearray(file.read_bytes())
+        place = slice(HEADER_BYTES + 3 * size_bytes, HEADER_BYTES + 4 * size_bytes)
+        vector = np.frombuffer(data[place], "<f4") * np.float32(factor)
+        data[place] = vector.tobytes()
+        file.write_bytes(data)
+        values[3] = zlib.crc32(vector.tobytes())
+        catalog.execute(
+            "UPDATE rows SET vector_crc = ?, crc = ? WHERE row = 3", (values[3], record_crc(values))
+        )
+    report = run(library, tmp_path / "index", donor=tmp_path / "donor")
+    assert (report.imported, report.added) == (11, 1)
 
 
 def test_two_machines_share_a_library_and_end_with_what_one_would_have_made(

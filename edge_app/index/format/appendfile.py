@@ -160,7 +160,9 @@ class AppendFile:
 
     def read(self, offset: int, length: int) -> bytes:
         """`length` bytes at `offset`, fewer where the file ends."""
-        return os.pread(self._fd, length, HEADER_BYTES + offset)
+        # No more than there is: memory is taken first, for any length that a catalogue may say.
+        length = min(length, self.size_bytes() - offset)
+        return os.pread(self._fd, length, HEADER_BYTES + offset) if length > 0 <= offset else b""
 
     def read_items(self, items: Iterable[int]) -> bytes:
         """Those items of `header.item_bytes`, one after another."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import astuple
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +25,9 @@ from edge_app.index.format.records import (
     image_record,
     record_crc,
     stored,
+    typed,
 )
+from edge_app.index.format.regular import check_regular
 from edge_app.index.format.schema import (
     IMAGE_COLUMNS,
     IMAGE_TABLES,
@@ -33,6 +37,8 @@ from edge_app.index.format.schema import (
     SCHEMA,
     SCHEMA_VERSION,
 )
+
+_SIGNAL_STEPS = 1_000_000  # of SQLite's machine, some 10 ms
 
 
 class Catalog:
@@ -53,16 +59,19 @@ class Catalog:
 
         sqlite3.Error if it can't be read, found out at once. Commits are on the medium on return.
         """
+        for ending in ("", "-wal", "-shm", "-journal"):
+            check_regular(path.with_name(path.name + ending))
         uri = f"file:{quote(os.fsencode(path.absolute()))}?{options}"
         connection = sqlite3.connect(
             uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10
         )
         catalog = cls(connection)
         try:
+            _distrust(connection)
             connection.execute("PRAGMA synchronous = FULL")
             log_pages = LOG_BYTES // catalog.value("PRAGMA page_size")
             connection.execute(f"PRAGMA wal_autocheckpoint = {log_pages}")
-            catalog.schema_version()
+            catalog.check_schema()
         except BaseException:
             catalog.close()
             raise
@@ -109,6 +118,17 @@ class Catalog:
         """Every table and index, with the SQL that made it."""
         return set(self.connection.execute("SELECT type, name, sql FROM sqlite_master"))
 
+    def check_schema(self) -> None:
+        """sqlite3.DatabaseError if the catalogue has anything but our tables and indexes: a view
+        may take a table's name and compute for ever, a trigger acts on what we write."""
+        version, found = self.schema_version(), self.schema()
+        foreign = any(
+            kind not in ("table", "index") or "VIRTUAL" in (sql or "").upper()[:40]
+            for kind, _, sql in found
+        )
+        if foreign or (version == SCHEMA_VERSION and found != _sound_schema()):
+            raise sqlite3.DatabaseError("its schema is not the one it was made with")
+
     def data_version(self) -> int:
         """Changes when another connection has committed."""
         return int(self.value("PRAGMA data_version"))
@@ -116,11 +136,11 @@ class Catalog:
     # --- what readers and the writer ask -------------------------------------------------------
 
     def state(self) -> State:
-        return State(*self._row("SELECT * FROM state")[:-1])
+        return typed(State(*self._row("SELECT * FROM state")[:-1]))
 
     def generations(self) -> dict[int, GenerationRecord]:
         return {
-            row[0]: GenerationRecord(*row[:-1])
+            row[0]: typed(GenerationRecord(*row[:-1]))
             for row in self.connection.execute("SELECT * FROM generations")
         }
 
@@ -150,7 +170,7 @@ class Catalog:
             "SELECT * FROM rows WHERE generation = ? AND row >= ? ORDER BY row LIMIT ?",
             (generation, first, count),
         )
-        return [RowRecord(*row[:-1]) for row in rows]
+        return [typed(RowRecord(*row[:-1])) for row in rows]
 
     def images(self, first: int, count: int) -> list[ImageRecord]:
         """Up to `count` images by id, from id `first` on."""
@@ -250,3 +270,22 @@ class Catalog:
     def value(self, sql: str) -> Any:
         """The first value of the first row."""
         return self._row(sql)[0]
+
+
+@cache
+def _sound_schema() -> frozenset[tuple[str, str, str | None]]:
+    with closing(Catalog.empty()) as sound:
+        return frozenset(sound.schema())
+
+
+def _distrust(connection: sqlite3.Connection) -> None:
+    """The file may come from elsewhere: what is in its schema runs no function of ours, and a
+    statement that goes on and on lets signals through."""
+    connection.execute("PRAGMA trusted_schema = OFF")
+    if sys.version_info >= (3, 12):  # before that Python has no way to say it
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
+    connection.set_progress_handler(_let_signals_through, _SIGNAL_STEPS)
+
+
+def _let_signals_through() -> int:
+    return 0  # Python runs signal handlers when it runs anything

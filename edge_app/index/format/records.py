@@ -7,10 +7,21 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "bool": (bool,),
+    "str": (str,),
+    "bytes": (bytes,),
+    "str | None": (str, type(None)),
+}
+_MAY_BE_NEGATIVE = {"mtime_ns", "taken_at"}
 
 INCOMPLETE = "incomplete"  # a note: the file lacks a part of the picture
 LANDSCAPE, PORTRAIT, SQUARE = 0, 1, 2
@@ -119,6 +130,22 @@ class Known(NamedTuple):
     embedded: bool  # has a live row in the generation being written
 
 
+def typed(record: T) -> T:
+    """The record; sqlite3.DatabaseError unless every value has the type and range of its field.
+
+    SQLite keeps text where a column says INTEGER, and a CRC can be made for that as well.
+    """
+    for field in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, field.name)
+        if type(value) not in _TYPES[str(field.type)] or (
+            type(value) is int and value < 0 and field.name not in _MAY_BE_NEGATIVE
+        ):
+            raise sqlite3.DatabaseError(
+                f"a record of the catalogue has {ascii(value)[:40]} as {field.name}"
+            )
+    return record
+
+
 def record_crc(values: Iterable[object]) -> int:
     """CRC-32 over values and their types; `ascii` because it prints alike in every Python."""
     return zlib.crc32(ascii(tuple(values)).encode("ascii"))
@@ -172,8 +199,12 @@ def join_path(folder: bytes, name: bytes) -> str:
 def image_record(columns: tuple[Any, ...]) -> ImageRecord:
     """An ImageRecord from a selection of IMAGE_COLUMNS."""
     id, folder, name, *others = columns
-    record = ImageRecord(id, join_path(folder, name), *others)
-    return replace(record, mtime_ns=int(record.mtime_ns), offline=bool(record.offline))
+    try:
+        record = ImageRecord(id, join_path(folder, name), *others)
+        record = replace(record, mtime_ns=int(record.mtime_ns), offline=bool(record.offline))
+    except (TypeError, ValueError) as error:
+        raise sqlite3.DatabaseError(f"a record of an image is damaged: {error}") from None
+    return typed(record)
 
 
 def rejected_record(columns: tuple[Any, ...]) -> RejectedRecord:

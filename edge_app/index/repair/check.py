@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from edge_app.index.format.generation import (
     Column,
     columns,
     has_mixed_codes,
+    identity_of,
     row_crcs,
     thumbs_header,
     thumbs_name,
@@ -71,7 +72,7 @@ def check(index: Path) -> CheckReport:
             if not report.problems:
                 report.problems.extend(_Contents(index, catalog, report).problems())
                 report.problems.extend(_links(index))
-    except (sqlite3.Error, ValueError, OverflowError) as error:
+    except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
         report.problems.append(_catalog_problem(str(error)))
     return report
 
@@ -97,12 +98,6 @@ def repair(index: Path) -> CheckReport:
             os.close(lock_fd)
 
 
-@cache
-def _sound_schema() -> set[tuple[str, str, str | None]]:
-    with closing(Catalog.empty()) as sound:
-        return sound.schema()
-
-
 def _structure(catalog: Catalog) -> Iterator[Problem]:
     """Whether SQLite can be believed at all."""
     if catalog.schema_version() != SCHEMA_VERSION:
@@ -111,8 +106,6 @@ def _structure(catalog: Catalog) -> Iterator[Problem]:
     for (message,) in catalog.connection.execute("PRAGMA integrity_check"):
         if message != "ok":
             yield _catalog_problem(" ".join(message.split()))
-    if catalog.schema() != _sound_schema():
-        yield _catalog_problem("its schema is not the one it was made with")
     for table in ("state", "generations"):
         for *values, crc in catalog.connection.execute(f"SELECT * FROM {table}"):
             if record_crc(values) != crc:
@@ -150,6 +143,11 @@ class _Contents:
             yield from thumbs.problems()
             yield from self._images(thumbs)
         for record in self._catalog.generations().values():
+            try:
+                identity_of(record)
+            except StoreError as error:
+                yield _catalog_problem(str(error))
+                continue
             with ExitStack() as opened:
                 found = columns(record, mixed=has_mixed_codes(self._index, record))
                 files = [

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.records import (
@@ -27,20 +30,21 @@ def known(catalog: Catalog, generation: int) -> dict[str, Known]:
            LEFT JOIN rows ON rows.image_id = images.id AND rows.generation = ?""",
         (generation,),
     )
-    return {
-        join_path(folder, name): Known(
-            id, size_bytes, int(mtime_ns), content, bool(offline), bool(embedded)
-        )
-        for folder, name, id, size_bytes, mtime_ns, content, offline, embedded in rows
-    }
+    with _damage_told():
+        return {
+            join_path(folder, name): Known(
+                id, size_bytes, int(mtime_ns), content, bool(offline), bool(embedded)
+            )
+            for folder, name, id, size_bytes, mtime_ns, content, offline, embedded in rows
+        }
 
 
 def rejected(catalog: Catalog) -> dict[str, RejectedRecord]:
     rows = catalog.connection.execute(
         "SELECT path, size_bytes, mtime_ns, reason, lacks FROM rejected"
     )
-    records = map(rejected_record, rows)
-    return {record.path: record for record in records}
+    with _damage_told():
+        return {record.path: record for record in map(rejected_record, rows)}
 
 
 def embedded(catalog: Catalog, generation: int) -> list[tuple[int, bytes, int]]:
@@ -98,3 +102,12 @@ def put_rejected(catalog: Catalog, record: RejectedRecord) -> None:
 
 def drop_rejected(catalog: Catalog, path: str) -> None:
     catalog.connection.execute("DELETE FROM rejected WHERE path = ?", (os.fsencode(path),))
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Text where a number belongs, and the like, is damage of the catalogue."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise sqlite3.DatabaseError(f"a record is damaged: {error}") from error
