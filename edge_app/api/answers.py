@@ -85,14 +85,9 @@ def _refused(status: int, message: str, code: str) -> HTTPResponse:
     return HTTPResponse(body, status, headers)
 
 
-CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
-
-
 def refused_by_bottle(error: bottle.HTTPError) -> bytes:
     """What Bottle itself refuses, in the API's shape."""
-    status = error.status_code
-    code = CODES.get(status, "bad_request" if status < 500 else "failed")
-    headers, body = refusal(status, str(error.body), code=code)
+    headers, body = refusal(error.status_code, str(error.body))
     for name, value in headers:
         response.set_header(name, value)
     return body

@@ -16,6 +16,29 @@ from edge_app.api import requests, shapes
 
 Schema = dict[str, Any]
 TEMPLATE = "#/components/schemas/{name}"
+REASONS = {
+    200: "The answer",
+    202: "What is known so far: ask again",
+    206: "The part of the file that was asked for",
+    304: "What the client has is still true",
+    400: "A value that can't be used; the message names it and what would do",
+    401: "A passcode is asked for",
+    403: "A request that a page of another site may have sent, or a file that is not given away",
+    404: "There is no such image, word or path",
+    408: "The request took too long",
+    413: "Too large; the message names the limit",
+    416: "No such part of the file",
+    421: "This server is not known by that name",
+    422: "Not an image that can be read",
+    431: "The request's headers are too large",
+    500: "A mistake of the server; its log says which",
+    503: "Not now: busy, the library is offline, or no model or index can be read",
+    505: "Not HTTP/1.1",
+}
+# What any request may meet before a route is asked.
+ANYWHERE = (400, 408, 421, 431, 500, 503, 505)
+BEHIND_PASSCODE = (401, 404)  # 404: outside --base-path
+SENT = (403, 413)  # with a body
 ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 
 
@@ -29,6 +52,7 @@ class Route(NamedTuple):
     query: type[requests.Request] | None = None
     body: type[requests.Request] | None = None
     form: type[requests.Request] | None = None  # beside the file field `image`
+    also: tuple[int, ...] = ()  # statuses of its own, beside those any route may answer
 
 
 ROUTES = (
@@ -41,7 +65,7 @@ ROUTES = (
     ),
     Route(
         "GET", "/api/layout", "Ids and proportions of the whole gallery", shapes.Layout,
-        requests.Order,
+        requests.Order, also=(304,),
     ),
     Route("GET", "/api/folders", "Every folder with images", shapes.Folders),
     Route("GET", "/api/facets", "What there is to filter by", shapes.Facets),
@@ -52,18 +76,20 @@ ROUTES = (
     Route("GET", "/api/images/{id}", "One image", shapes.Image),
     Route(
         "GET", "/api/images/{id}/similar", "The images most similar to one, or to a region of it",
-        shapes.Answer, requests.Similar,
+        shapes.Answer, requests.Similar, also=(422,),
     ),
     Route(
         "POST", "/api/search", "More like these, like a word or like a picture that is sent",
         shapes.Answer, body=requests.Combined, form=requests.Upload,
+        also=(422,),
     ),
     Route(
         "GET", "/api/words", "Words to search for that begin so", shapes.Words,
         requests.WordsBegin,
     ),
     Route(
-        "GET", "/api/duplicates", "Groups of near-duplicates", shapes.Groups, requests.Duplicates
+        "GET", "/api/duplicates", "Groups of near-duplicates", shapes.Groups, requests.Duplicates,
+        also=(202,),
     ),
     Route(
         "POST", "/api/duplicates/dismiss", "Say that images are no duplicates of one another",
@@ -73,8 +99,11 @@ ROUTES = (
         "POST", "/api/duplicates/restore", "Take that back", shapes.Restored,
         body=requests.Dismissal,
     ),
-    Route("GET", "/thumbs/{id}", "A thumbnail", "image/jpeg", requests.Version),
-    Route("GET", "/originals/{id}", "The file itself", "*/*", requests.Download),
+    Route("GET", "/thumbs/{id}", "A thumbnail", "image/jpeg", requests.Version, also=(304,)),
+    Route(
+        "GET", "/originals/{id}", "The file itself", "*/*", requests.Download,
+        also=(206, 304, 403, 413, 416),
+    ),
 )  # fmt: skip
 
 
@@ -141,18 +170,24 @@ def _operation(route: Route, components: dict[str, Schema]) -> Schema:
 
 
 def _responses(route: Route) -> Schema:
-    if isinstance(route.answer, str):
-        media, schema = route.answer, {"type": "string"}
-    else:
-        media, schema = "application/json", _ref(route.answer)
-    error = {"application/json": {"schema": _ref(shapes.Error)}}
-    answer = {"description": "The answer", "content": {media: {"schema": schema}}}
-    pending = {"202": answer | {"description": "What is known so far"}}
-    return {
-        "200": answer,
-        **(pending if route.answer is shapes.Groups else {}),
-        "default": {"description": "Why there is no answer", "content": error},
-    }
+    statuses = {200, *ANYWHERE, *route.also}
+    if route.path != "/healthz":
+        statuses |= set(BEHIND_PASSCODE)
+    if route.method == "POST":
+        statuses |= set(SENT)
+    return {str(status): _response(route, status) for status in sorted(statuses)}
+
+
+def _response(route: Route, status: int) -> Schema:
+    media, schema = "application/json", _ref(shapes.Error)
+    if status == 304:
+        return {"description": REASONS[status]}
+    if status < 300:
+        answer = route.answer
+        media, schema = (
+            (answer, {"type": "string"}) if isinstance(answer, str) else (media, _ref(answer))
+        )
+    return {"description": REASONS[status], "content": {media: {"schema": schema}}}
 
 
 def _with_id(path: str, item: Schema) -> Schema:

@@ -17,6 +17,7 @@ from edge_app.config import Limits
 from edge_app.errors import BusyError, LimitError
 from edge_app.index.format.records import ImageRecord
 from edge_app.photos.strip import without_location
+from edge_app.server.refusal import refusal
 
 # From the catalogue, which has it from the file's bytes; a name's suffix may lie.
 MEDIA_TYPES = {
@@ -108,7 +109,10 @@ def send_original(
     first = next(parse_range_header(wanted, size), None)
     if first is None:
         file.close()
-        return HTTPResponse("", 416, headers | {"Content-Range": f"bytes */{size}"})
+        error, body = refusal(
+            416, f"the file has {size} bytes", [("Content-Range", f"bytes */{size}")]
+        )
+        return HTTPResponse(body, 416, error)
     start, end = first
     headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)

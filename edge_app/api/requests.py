@@ -27,6 +27,8 @@ BoxText = Annotated[
 ]
 IDS_PATTERN = r"^[0-9]+(,[0-9]+)*$"
 IdsText = Annotated[str, Meta(description="ids with commas between", pattern=IDS_PATTERN)]
+WEIGHT_MAX = 1000.0  # beyond any use, and far from where float32 overflows
+Weight = Annotated[float, Meta(ge=0, le=WEIGHT_MAX)]
 Sort = Annotated[
     str, Meta(extra_json_schema={"enum": [sign + name for name in SORTS for sign in ("", "-")]})
 ]
@@ -96,7 +98,7 @@ class Combined(Ranking):
     like: Annotated[list[Id], Meta(max_length=_LIMITS.query_images)] = []
     unlike: Annotated[list[Id], Meta(max_length=_LIMITS.query_images)] = []
     word: str | None = None
-    weight: float = _LIMITS.unlike_weight  # how strongly `unlike` counts
+    weight: Weight = _LIMITS.unlike_weight  # how strongly `unlike` counts
 
 
 class WordsBegin(Request):
@@ -146,8 +148,8 @@ def _explained(kind: type[Request], given: Mapping[str, Any], reason: str) -> st
     reason, _, place = reason.partition(" - at `$")
     name = place.strip("`.").partition(".")[0].partition("[")[0]
     fields = {field.encode_name: field.type for field in inspect.type_info(kind).fields}  # type: ignore[attr-defined]
-    if name not in fields:  # what is missing has no place
-        return reason[0].lower() + reason[1:].replace("Object", "the request")
+    if name not in fields:  # what is missing has no place, but a name
+        return f"the request lacks {reason.split('`')[1]}"
     value = repr(given[name]).strip("'")[:100]
     return f"{name} {value} is not {_named(fields[name])}"
 

@@ -14,6 +14,7 @@ from edge_app.api.openapi import description
 from edge_app.api.originals import Stripper, send_original
 from edge_app.api.params import filter_of, ids_of
 from edge_app.api.searches import add_duplicates, add_searches
+from edge_app.api.state import state_of
 from edge_app.api.thumbs import Thumbnails
 from edge_app.api.views import (
     facets_of,
@@ -26,10 +27,8 @@ from edge_app.api.views import (
 from edge_app.guard.metrics import Histogram
 from edge_app.indexing.watch import Watcher
 from edge_app.library.originals import open_original
-from edge_app.model.describe import model_state
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
-from edge_app.search.products import kernel
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -60,39 +59,38 @@ def make_routes(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bo
 
 
 def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
+    root, limits = gallery.config.gallery, gallery.config.limits
+
     @app.get("/api/status")
     def status() -> shapes.Status:
-        snapshot = gallery.reader.snapshot()
-        counts = gallery.reader.counts()
-        root, limits = gallery.config.gallery, gallery.config.limits
-        message = None if gallery.online else f"the library {root.name} is offline"
+        state = state_of(gallery.config, gallery.reader, watcher.status)
+        index, model = state.index, state.model
+        message = None if state.online else f"the library {root.name} is offline"
         return shapes.Status(
-            images=counts.images,
-            rejected=counts.rejected,
-            offline=counts.offline,
+            images=index.images,
+            rejected=index.rejected,
+            offline=index.offline,
             library=shapes.Library(
-                name=text_of(root.resolve().name), online=gallery.online, message=message
+                name=text_of(root.resolve().name), online=state.online, message=message
             ),
-            indexing=shapes.Indexing(**watcher.status.as_json()),
-            **model_shapes(gallery, snapshot.identity),
-            search=shapes.Search(kernel=kernel(), tiles=snapshot.tiles is not None),
-            generation=snapshot.generation,
-            revision=gallery.reader.version(),
-            limits=shapes.PageLimits(query_images=limits.query_images, box_px=limits.box_px),
+            indexing=state.indexing,
+            model=model.answering,
+            next_model=model.next,
+            model_error=model.error,
+            search=shapes.Search(kernel=state.kernel, tiles=index.tiles > 0),
+            generation=index.generation,
+            revision=index.revision,
+            limits=shapes.PageLimits(
+                query_images=limits.query_images,
+                box_px=limits.box_px,
+                duplicate_score=limits.duplicate_score,
+            ),
             version=VERSION,
         )
 
     @app.get("/api/openapi.json")
     def openapi() -> dict[str, Any]:
         return description()
-
-
-def model_shapes(gallery: Gallery, identity: Any) -> dict[str, Any]:
-    """`model`, `next_model` and `model_error` of the status."""
-    state = model_state(gallery.config, identity)
-    for name in ("model", "next_model"):
-        state[name] = state[name] and shapes.Model(**state[name])
-    return state
 
 
 def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:

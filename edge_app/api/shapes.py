@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 Count = Annotated[int, Meta(ge=0)]
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Score = Annotated[float, Meta(ge=-1.0001, le=1.0001)]  # a cosine, rounded
+Doing = Literal["idle", "scanning", "importing", "indexing", "failed"]
 Orientation = Literal["landscape", "portrait", "square"]
 # JSON has no tuples, and what describes their parts differs between versions of JSON Schema.
 Pair = Annotated[list[str | int], Meta(min_length=2, max_length=2, description="name, count")]
@@ -127,14 +128,14 @@ class UploadedImage(Shape):
     format: str
 
 
-class Asked(Shape, omit_defaults=True):
-    """What was searched for."""
+class Asked(Shape):
+    """What was searched for; the keys that belong to such a search."""
 
     like: list[Id] | UnsetType = UNSET
     unlike: list[Id] | UnsetType = UNSET
-    box: Sides | None = None
+    box: Sides | UnsetType | None = UNSET
     weight: float | UnsetType = UNSET
-    word: str | None = None
+    word: str | UnsetType | None = UNSET
     upload: UploadedImage | UnsetType = UNSET
 
 
@@ -192,7 +193,7 @@ class Library(Shape):
 class Indexing(Shape):
     """The index run under way."""
 
-    state: Literal["idle", "scanning", "importing", "indexing", "failed"]
+    state: Doing
     done: Count
     total: Count
     images_per_s: float
@@ -220,8 +221,9 @@ class Search(Shape):
 class PageLimits(Shape):
     """Limits that the page keeps to."""
 
-    query_images: Count
-    box_px: Count
+    query_images: Count  # photos in one query
+    box_px: Count  # a region's shorter side, in pixels of the original
+    duplicate_score: Score  # images this close to one another are near-duplicates
 
 
 class Status(Shape):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 import sys
@@ -106,9 +105,8 @@ def serve(config: Config, options: Namespace) -> int:
 def search(config: Config, options: Namespace) -> int:
     """Print the most similar images of each query."""
     wanted = requests.read(requests.Similar, vars(options))
+    weight = requests.read(requests.Combined, {"weight": options.weight}).weight
     box = params.box_of(wanted.box) or WHOLE
-    if not 0 <= options.weight < math.inf:  # NaN fails too
-        raise UsageError(f"weight {options.weight} is not a number from 0 up")
     if not options.images and options.word is None:
         raise UsageError("nothing to search for: name an IMAGE, or a --word")
     gallery = Gallery(config)
@@ -121,7 +119,7 @@ def search(config: Config, options: Namespace) -> int:
             names.append([options.word])
         if options.together or options.unlike or options.word is not None:
             unlikes = [gallery.query_of_name(snapshot, name) for name in options.unlike]
-            queries = [gallery.combined(queries, unlikes, options.weight)]
+            queries = [gallery.combined(queries, unlikes, weight)]
             names = [[word for name in names for word in name]]
         answers = gallery.similar(
             snapshot,

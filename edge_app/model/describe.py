@@ -11,10 +11,10 @@ from typing import Any
 
 from edge_app.config import Config
 from edge_app.errors import EdgeAppError, ModelError
-from edge_app.model.card import ModelCard, ModelIdentity, comparable
+from edge_app.model.card import ModelCard
 from edge_app.model.embed import Embedder
 from edge_app.model.file import ModelFile, failures_named, read_model
-from edge_app.model.runtime import Delegate, Runtime, installed_runtime
+from edge_app.model.runtime import Delegate, Runtime
 from edge_app.model.words import Words
 
 # Runtime, dtype and machine, from docs/models.md: six to nine times as long as float32, where
@@ -107,29 +107,3 @@ def _card(model: Path) -> ModelCard | None:
     with suppress(ModelError):
         return ModelCard.load(model)
     return None
-
-
-def model_state(config: Config, indexed: ModelIdentity | None) -> dict[str, Any]:
-    """`model`, `next_model` and `model_error` of /api/status; `indexed`: what the index that
-    answers was built with.
-
-    The two models differ from the start with another model until all photos are embedded again.
-    """
-    try:
-        card = ModelCard.load(config.model)
-        runtime = installed_runtime(config.runtime)
-    except ModelError as error:
-        return {"model": None, "next_model": None, "model_error": str(error)}
-    model = {
-        "name": card.name,
-        "dim": card.dim,
-        "weights": card.weights,
-        "runtime": runtime,
-        "words": card.labels is not None,
-    }
-    # Another runtime's int8 embeddings are not another model to a reader.
-    if indexed is None or comparable(card.identity(indexed.runtime), indexed):
-        return {"model": model, "next_model": None, "model_error": None}
-    # What else is known is on the card of the other.
-    answering = model | {"name": indexed.name, "dim": indexed.dim, "weights": None, "words": False}
-    return {"model": answering, "next_model": model, "model_error": None}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.api.routes import make_app
+from edge_app.cli.info import describe
 from edge_app.cli.logs import JsonLines
 from edge_app.config import Config, limits_from
 from edge_app.index.format.records import RejectedRecord
@@ -90,6 +91,43 @@ def test_the_index_and_its_indexing_are_told(site: Site, config: Config) -> None
     assert told['lookalike_indexing_state{state="indexing"}'] == 1
     assert told['lookalike_indexing_state{state="idle"}'] == 0
     assert (told["lookalike_indexing_done_files"], told["lookalike_indexing_files"]) == (2, 5)
+
+
+def test_status_metrics_and_info_tell_the_same(site: Site, config: Config) -> None:
+    status, told, info = site.ask("/api/status").json, figures(site), describe(config)
+    for name, metric in (
+        ("images", "lookalike_index_images"),
+        ("rejected", "lookalike_index_rejected_files"),
+        ("offline", "lookalike_index_offline_images"),
+    ):
+        assert status[name] == told[metric] == info["index"][name]
+    assert status["generation"] == info["index"]["generation"]
+    assert status["search"]["kernel"] == info["index"]["search kernel"]
+    rows = told["lookalike_index_live_rows"] + told["lookalike_index_dead_rows"]
+    assert rows == info["index"]["rows"]
+    indexing = status["indexing"]
+    assert (indexing["state"], indexing["done"], indexing["total"]) == ("indexing", 2, 5)
+
+
+def test_the_revision_is_another_after_every_commit_and_else_the_same(
+    site: Site, tmp_path: Path
+) -> None:
+    def revision() -> str:
+        return str(site.ask("/api/status").json["revision"])
+
+    first = revision()
+    assert revision() == first
+    with writer_of(tmp_path) as writer:
+        writer.commit(Batch([new_image("a.jpg", version=1)]))  # in the place of another
+    assert revision() != first
+
+
+def test_the_page_is_told_the_limits_it_keeps_to(site: Site, config: Config) -> None:
+    assert site.ask("/api/status").json["limits"] == {
+        "query_images": config.limits.query_images,
+        "box_px": config.limits.box_px,
+        "duplicate_score": config.limits.duplicate_score,
+    }
 
 
 def test_searches_are_counted_and_timed(site: Site) -> None:

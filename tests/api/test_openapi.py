@@ -82,8 +82,27 @@ def test_a_value_that_does_not_fit_is_named_with_what_would(
 
 
 def test_what_is_missing_is_named() -> None:
-    with pytest.raises(UsageError, match="ids"):
+    with pytest.raises(UsageError) as error:
         requests.read(requests.Dismissal, {})
+    assert str(error.value) == "the request lacks ids"
+
+
+@pytest.mark.parametrize("weight", ["nan", "inf", -1])
+def test_a_weight_is_a_number_that_can_be_computed_with(weight: object) -> None:
+    with pytest.raises(UsageError, match="is not a number from 0 to 1000"):
+        requests.read(requests.Combined, {"like": [1], "weight": weight})
+
+
+def test_every_route_says_what_it_refuses_and_in_what_shape() -> None:
+    error = {"$ref": "#/components/schemas/Error"}
+    for path, item in description()["paths"].items():
+        for method in item.keys() - {"parameters"}:
+            responses = item[method]["responses"]
+            assert {"200", "400", "421", "503"} <= responses.keys()
+            assert ("403" in responses) >= (method == "post"), path
+            for status in (status for status in responses if status >= "400"):
+                content = responses[status]["content"]
+                assert content == {"application/json": {"schema": error}}, (path, status)
 
 
 def test_an_empty_value_is_an_absent_one() -> None:

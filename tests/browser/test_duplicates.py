@@ -46,9 +46,11 @@ def test_groups_show_what_differs(page: Page) -> None:
 
 
 def test_without_groups_it_says_what_to_do_as_long_as_that_helps(page: Page) -> None:
-    nothing = {"groups": [], "pending": False}
-    page.route("**/api/duplicates?*", lambda route: route.fulfill(json=nothing))
+    nothing = {"groups": [], "pending": False, "min_score": 0.97}
+    page.route("**/api/duplicates*", lambda route: route.fulfill(json=nothing))
     page.goto("?view=duplicates")
+    # The score is the device's until somebody chooses one.
+    expect(page.get_by_role("slider", name="How alike")).to_have_value("0.97")
     expect(page.get_by_text("Lower “How alike”")).to_be_visible()
     page.get_by_role("slider", name="How alike").fill("0.9")
     expect(page).to_have_url(re.compile("min=0.9$"))

@@ -386,12 +386,14 @@ def test_every_answer_to_requests_made_from_its_own_description_has_the_shape_it
     from schemathesis.specs.openapi.checks import (
         content_type_conformance,
         response_schema_conformance,
+        status_code_conformance,
     )
 
     base = f"http://127.0.0.1:{site.port}"
     schema = schemathesis.openapi.from_url(f"{base}/api/openapi.json")
     modes = list(schemathesis.GenerationMode)
     before = statuses.total()
+    answered = Counter[int]()
     for found in schema.get_all_operations():
         operation = found.ok()
         for mode in modes:
@@ -408,12 +410,20 @@ def test_every_answer_to_requests_made_from_its_own_description_has_the_shape_it
             def attack(case: Any) -> None:
                 answer = case.call(base_url=base, headers=OURS, timeout=PATIENCE_S)
                 assert answer.status_code < 500, (case.as_curl_command(), answer.text)
-                checks = [content_type_conformance, response_schema_conformance]
-                case.validate_response(answer, checks=checks)
+                case.validate_response(
+                    answer,
+                    checks=[
+                        status_code_conformance,
+                        content_type_conformance,
+                        response_schema_conformance,
+                    ],
+                )
+                answered[answer.status_code] += 1
 
             with suppress(Unsatisfiable):  # a route without parameters can't be asked wrongly
                 attack()
     assert statuses.total() - before >= 400
+    assert {200, 400, 404} <= answered.keys()  # refusals have a shape as well
 
 
 # --- who takes their time ------------------------------------------------------------------------

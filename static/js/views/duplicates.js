@@ -4,13 +4,15 @@ import { icon } from '../lib/icons.js';
 import { remember } from '../lib/library.js';
 import { emptyState, failure, slider, toast } from '../lib/pieces.js';
 import { href, note } from '../lib/route.js';
-import { get, post } from '../lib/server.js';
+import { get, lastStatus, post } from '../lib/server.js';
 import { bytes, date, percent, score, t } from '../lib/text.js';
 
-const LEAST = 0.95; // the device's default
-const LOWEST = 0.9;
+const LOWEST = 0.9; // on the slider; the device accepts less
 const PAGE = 20;
 const PENDING_MS = 2000;
+
+/** What the device takes for near-duplicates unless it is told otherwise. */
+const usual = () => lastStatus()?.limits.duplicate_score ?? LOWEST;
 
 export default function duplicates(first, { restored } = {}) {
   let params = first;
@@ -22,9 +24,9 @@ export default function duplicates(first, { restored } = {}) {
   const count = h('span.count', { role: 'status' });
   const summary = h('span', { role: 'status' });
   const least = slider({
-    label: t('duplicates.min'), min: LOWEST, max: 1, step: 0.01, value: Number(params.min) || LEAST, format: score,
+    label: t('duplicates.min'), min: LOWEST, max: 1, step: 0.01, value: Number(params.min) || usual(), format: score,
     onchange: (value) => {
-      params = { ...params, min: value === LEAST ? '' : value };
+      params = { ...params, min: value === usual() ? '' : value };
       note(params);
       load();
     },
@@ -49,7 +51,8 @@ export default function duplicates(first, { restored } = {}) {
     loading.abort();
     loading = new AbortController();
     try {
-      const answer = await get('api/duplicates', { min_score: params.min || LEAST }, loading.signal);
+      const answer = await get('api/duplicates', { min_score: params.min }, loading.signal);
+      if (!params.min) least.set(answer.min_score);
       groups = answer.groups.map((group) => ({ ...group, best: best(group.images) }));
       remember(groups.flatMap((group) => group.images.map(({ score: _, ...image }) => image)));
       for (const id of listed.keys()) if (!groups.some((group) => group.images.some((image) => image.id === id))) listed.delete(id);

@@ -1,16 +1,15 @@
-"""modelstate: which model answers, and which one is about to."""
+"""state: which model answers, and which one is about to."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from edge_app.api.state import ModelState, model_state
 from edge_app.config import Config
 from edge_app.model.card import ModelCard
-from edge_app.model.describe import model_state
 
 CARD = {"name": "new", "input_size_px": 96, "dim": 8, "dtype": "float32", "sha256": "a" * 64}
 
@@ -24,15 +23,15 @@ def config(tmp_path: Path) -> Config:
     return Config(model=model)
 
 
-def names(state: dict[str, Any]) -> tuple[str | None, ...]:
+def names(state: ModelState) -> tuple[str | None, ...]:
     """Of the one that answers, and of the one that is about to."""
-    return tuple(model and model["name"] for model in (state["model"], state["next_model"]))
+    return tuple(model.name if model else None for model in (state.answering, state.next))
 
 
 def test_before_there_is_an_index_it_is_the_one_that_is_configured(config: Config) -> None:
     state = model_state(config, None)
     assert names(state) == ("new", None)
-    assert state["model"]["weights"] == "made up"
+    assert state.answering and state.answering.weights == "made up"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
@@ -51,10 +50,10 @@ def test_the_index_of_another_model_answers_until_it_is_replaced(
     old.with_suffix(".json").write_text(json.dumps(CARD | {"name": "old", **changed}))
     state = model_state(config, ModelCard.load(old).identity("any"))
     assert names(state) == ("old", "new")
-    assert state["model_error"] is None
+    assert state.error is None
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     state = model_state(Config(model=tmp_path / "none.tflite"), None)
     assert names(state) == (None, None)
-    assert "none.tflite does not exist" in state["model_error"]
+    assert state.error and "none.tflite does not exist" in state.error

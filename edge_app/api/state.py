@@ -1,0 +1,149 @@
+"""What state it is in: index, library, model, indexing, memory; gathered here, told by /api/status,
+/metrics, /healthz and `info`."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edge_app import memory
+from edge_app.api import shapes
+from edge_app.config import Config
+from edge_app.errors import ModelError, StoreError
+from edge_app.index.read.reader import Reader
+from edge_app.indexing.process import IndexingStatus
+from edge_app.model.card import ModelCard, ModelIdentity, comparable
+from edge_app.model.runtime import installed_runtime
+from edge_app.search.products import kernel
+
+IDLE = IndexingStatus()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """An index as of its last commit."""
+
+    images: int
+    rejected: int
+    offline: int
+    rows: int
+    live_rows: int  # that a search can find
+    vectors_bytes: int
+    tiles: int  # of each image; 0 without
+    generation: int
+    revision: str  # another one after every commit
+    identity: ModelIdentity | None  # of the model that it was built with
+
+    @property
+    def dead_rows(self) -> int:
+        return self.rows - self.live_rows
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """The model that answers and, until every photo is embedded with another, that one too."""
+
+    answering: shapes.Model | None = None
+    next: shapes.Model | None = None
+    error: str | None = None  # why there is none
+
+    @property
+    def configured(self) -> shapes.Model | None:
+        return self.next or self.answering
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is true now."""
+
+    found: IndexState | StoreError  # the error says why the index can't be read
+    index_bytes: int  # of the index folder
+    online: bool  # whether the library root can be reached
+    model: ModelState
+    indexing: shapes.Indexing
+    kernel: str  # what computes products
+    available_bytes: int
+    resident_bytes: int
+
+    @property
+    def index(self) -> IndexState:
+        """StoreError if it can't be read."""
+        if isinstance(self.found, StoreError):
+            raise self.found
+        return self.found
+
+
+def state_of(config: Config, reader: Reader, indexing: IndexingStatus = IDLE) -> State:
+    """All of it; what is wrong with the index or the model is part of the answer."""
+    found: IndexState | StoreError
+    identity = None
+    try:
+        found = _index(reader)
+        identity = found.identity
+    except StoreError as error:
+        found = error
+    return State(
+        found=found,
+        index_bytes=_size_bytes(config.index),
+        online=config.gallery.is_dir(),
+        model=model_state(config, identity),
+        indexing=msgspec.convert(indexing, shapes.Indexing, from_attributes=True),
+        kernel=kernel(),
+        available_bytes=memory.available_bytes(),
+        resident_bytes=memory.resident_bytes(),
+    )
+
+
+def _index(reader: Reader) -> IndexState:
+    revision = reader.version()  # before the rest: a page that sees it asks once more, not less
+    snapshot, counts = reader.snapshot(), reader.counts()
+    return IndexState(
+        images=counts.images,
+        rejected=counts.rejected,
+        offline=counts.offline,
+        rows=snapshot.rows,
+        live_rows=int(snapshot.live.sum()),
+        vectors_bytes=snapshot.vectors.nbytes,
+        tiles=0 if snapshot.tiles is None else snapshot.tiles.shape[1],
+        generation=snapshot.generation,
+        revision=revision,
+        identity=snapshot.identity,
+    )
+
+
+def model_state(config: Config, indexed: ModelIdentity | None) -> ModelState:
+    """The models of these settings and of the index that answers; the two differ from the start
+    with another model until all photos are embedded again."""
+    try:
+        card = ModelCard.load(config.model)
+        runtime = installed_runtime(config.runtime)
+    except ModelError as error:
+        return ModelState(error=str(error))
+    model = shapes.Model(
+        name=card.name,
+        dim=card.dim,
+        weights=card.weights,
+        runtime=runtime,
+        words=card.labels is not None,
+    )
+    # Another runtime's int8 embeddings are not another model to a reader.
+    if indexed is None or comparable(card.identity(indexed.runtime), indexed):
+        return ModelState(model)
+    # What else is known is on the card of the other.
+    answering = shapes.Model(
+        name=indexed.name, dim=indexed.dim, weights=None, runtime=runtime, words=False
+    )
+    return ModelState(answering, model)
+
+
+def _size_bytes(folder: Path) -> int:
+    size = 0
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # a writer has just removed it
+                size += entry.stat().st_size
+    return size
