@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Mapping
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from io import BytesIO
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -98,15 +99,20 @@ def send_original(
         "Last-Modified": formatdate(stat.st_mtime, usegmt=True),
         "Cache-Control": "private, no-cache",
     }
-    if is_known(tag, request.environ):
+    if is_known(tag, request.environ) or _is_unmodified(stat.st_mtime, request.environ):
         file.close()
         return HTTPResponse(status=304, headers=headers)
     wanted = request.environ.get("HTTP_RANGE", "")
-    # A unit that we don't know must be ignored (RFC 9110, 14.2).
-    if not wanted.startswith("bytes=") or request.environ.get("HTTP_IF_RANGE", tag) != tag:
+    # A unit that we don't know, and a range that is not one, must be ignored (RFC 9110, 14.2).
+    unit, _, ranges = wanted.partition("=")
+    if (
+        unit.lower() != "bytes"
+        or _is_backward(ranges)
+        or request.environ.get("HTTP_IF_RANGE", tag) != tag
+    ):
         return HTTPResponse(file, headers=headers | {"Content-Length": str(size)})
     # Several ranges at once are answered with the first: allowed, and nobody asks for them.
-    first = next(parse_range_header(wanted, size), None)
+    first = next(parse_range_header(f"bytes={ranges}", size), None)
     if first is None:
         file.close()
         error, body = refusal(
@@ -125,6 +131,23 @@ def is_known(tag: str, environ: Mapping[str, Any]) -> bool:
     # From the environment: Bottle's own look-up raises where a header is not UTF-8.
     known = environ.get("HTTP_IF_NONE_MATCH", "")
     return any(part.strip().removeprefix("W/") in (tag, "*") for part in known.split(","))
+
+
+def _is_unmodified(mtime_s: float, environ: Mapping[str, Any]) -> bool:
+    """Whether the client has what is as old as this; a tag, which tells more, goes before."""
+    since = environ.get("HTTP_IF_MODIFIED_SINCE")
+    if since is None or "HTTP_IF_NONE_MATCH" in environ:
+        return False
+    try:
+        return int(mtime_s) <= parsedate_to_datetime(since).timestamp()
+    except (ValueError, OverflowError):  # no date: ignored (RFC 9110, 13.1.3)
+        return False
+
+
+def _is_backward(ranges: str) -> bool:
+    """Whether a range ends before it begins, which makes the header as if it were not there."""
+    pairs = re.findall(r"(?<![0-9-])([0-9]{1,18})-([0-9]{1,18})(?![0-9])", ranges)
+    return any(int(first) > int(last) for first, last in pairs)
 
 
 def _disposition(image: ImageRecord, download: bool) -> str:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from io import TextIOWrapper
 from pathlib import Path
 
 from edge_app import VERSION
@@ -27,6 +28,9 @@ Parser = argparse.ArgumentParser
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: 0 done, 1 failed, 2 an argument or an image named by one
     can't be used, 75 another writer holds the index."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a Latin-1 terminal shows names as it can
+            stream.reconfigure(errors="backslashreplace")
     options = make_parser().parse_args(arguments)
     # Options and settings have the same names, so that an option is declared in one place only.
     given = {field.name for field in fields(Config)} & vars(options).keys()

@@ -157,7 +157,7 @@ def duplicates(config: Config, options: Namespace) -> int:
             print("copies of one file:" if group.exact else "near-duplicates:")
             for image in shown["images"]:
                 size = f"{image['width']} × {image['height']}, {image['bytes']} bytes"
-                print(f"  {image['score']:.4f}  {image['path']}  ({size})")
+                print(f"  {image['score']:.4f}  {shown(image['path'])}  ({size})")
     return 0
 
 

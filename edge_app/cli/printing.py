@@ -22,6 +22,18 @@ COUNTED = (
 )  # fmt: skip
 
 
+def shown(text: str) -> str:
+    """Text of files as a terminal may print it: no character that it obeys, such as ESC."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def cell(text: str) -> str:
+    """Text as a CSV cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 def summary(report: IndexReport) -> str:
     counts = ", ".join(
         f"{getattr(report, name)} {name}" for name in COUNTED if getattr(report, name)
@@ -35,7 +47,7 @@ def print_rejections(groups: Iterable[Rejections]) -> None:
     for group in groups:
         print(f"{group.count} not usable: {group.reason}{f': {group.advice}' * bool(group.advice)}")
         for path in group.paths:
-            print(f"  {text_of(path)}")
+            print(f"  {shown(text_of(path))}")
         if group.count > len(group.paths):
             print(f"  and {group.count - len(group.paths)} more (--json lists all)")
 
@@ -78,12 +90,13 @@ def print_answer(
     elif options.csv:
         writer = csv.writer(sys.stdout)
         for rank, row in enumerate(rows, 1):
-            writer.writerow([" ".join(query), rank, row["id"], row["score"], row["path"]])
+            named_in = cell(" ".join(query))
+            writer.writerow([named_in, rank, row["id"], row["score"], cell(row["path"])])
     else:
-        print(f"{' '.join(query)}:")
+        print(f"{shown(' '.join(query))}:")
         for row in rows:
             more = f"  (+{len(row['folded'])})" if row.get("folded") else ""
-            print(f"  {row['score']:.4f}  {row['path']}{more}")
+            print(f"  {row['score']:.4f}  {shown(row['path'])}{more}")
 
 
 def _row(gallery: Gallery, match: Match, collapse: bool) -> dict[str, Any]:

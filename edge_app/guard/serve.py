@@ -54,6 +54,7 @@ def serve(
     `open_paths` need no passcode; paths that are quick are answered in the event loop.
     """
     memory.return_large_blocks()
+    _check_proxy(config.trusted_proxy)
     stop = stop or threading.Event()
     traffic = Traffic()
     guarded = Watched(protect(app, config, open_paths), traffic, log=config.access_log)
@@ -78,6 +79,16 @@ def serve(
         if on_ready is not None:
             on_ready([addresses.url(host, port, config.base_path) for host in hosts])
         server.run_until(stop)
+
+
+def _check_proxy(address: str | None) -> None:
+    """ServeError unless it is an address: a name never equals one, and `*` would believe anyone."""
+    try:
+        ip_address(address or "::")
+    except ValueError:
+        raise ServeError(
+            f"--trusted-proxy {address} is no address; name the proxy's own, such as 127.0.0.1"
+        ) from None
 
 
 def protect(

@@ -313,7 +313,14 @@ def test_originals_whole_in_part_and_conditionally(
     assert part("lines=2-5").body == content  # a unit nobody knows is ignored
     assert part("bytes=0-1", **{"If-Range": whole.headers["etag"]}).status == 206
     assert part("bytes=0-1", **{"If-Range": '"other"'}).status == 200
+    assert part("bytes=100-50").status == 200
+    assert part("Bytes=2-5").headers["content-range"] == f"bytes 2-5/{len(content)}"
     assert site.ask(path, headers={"If-None-Match": whole.headers["etag"]}).status == 304
+    changed = whole.headers["last-modified"]
+    for since, status in ((changed, 304), ("Mon, 01 Jan 1990 00:00:00 GMT", 200), ("x", 200)):
+        assert site.ask(path, headers={"If-Modified-Since": since}).status == status, since
+    both = {"If-Modified-Since": changed, "If-None-Match": '"other"'}
+    assert site.ask(path, headers=both).status == 200
     head = site.ask(path, "HEAD")
     assert (head.status, head.body) == (200, b"")
     assert head.headers["content-length"] == str(len(content))

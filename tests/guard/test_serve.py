@@ -136,6 +136,12 @@ def test_a_signal_ends_it_after_the_answers_under_way(number: signal.Signals) ->
         assert process.wait(PATIENCE_S) == 0
 
 
+@pytest.mark.parametrize("proxy", ["*", "localhost", "10.0.0.0/8", "127.0.0.1:80"])
+def test_a_trusted_proxy_is_an_address(proxy: str) -> None:
+    with pytest.raises(ServeError, match="no address"):
+        guard.serve(answering(b""), Config(port=0, trusted_proxy=proxy))
+
+
 def test_a_service_goes_on_after_a_hangup() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SLOW_SERVER],
