@@ -10,8 +10,8 @@ So a row can score t only if the cosine between the codes is at least cos(arccos
 That cosine is a product of integers times a scale: one multiplication a row. The rows that reach
 it for the largest angle of all are then asked for with their own.
 
-Where the processor has no instructions for int8, and the vectors fit in memory, their product in
-float32 is the faster bound: it is off by no more than rounding.
+Where vectors are few, or the processor has no instructions for int8 and they fit in memory, their
+product in float32 is the faster bound: it is off by no more than rounding.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ from edge_app.index.format import codes
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search.kernels import BAR, Floats, cosines, largest_places, rounding_bound
 from edge_app.search.products import instructions, scaled_products
+
+# Vectors that stay in the cache are multiplied in less time than a query's code takes to be made:
+# 0.14 ms a search of 1,000 × 1280 against 0.23; at 10,000 it is 1.2 against 0.5.
+_SMALL_BYTES = 8 * MiB
 
 Hidden = NDArray[np.bool_]  # (rows,) which are never an answer
 
@@ -137,7 +141,10 @@ def bounds_of(
 
 def reads_codes(snapshot: Snapshot) -> bool:
     """Whether a search reads the codes of all rows, and not their vectors."""
-    return instructions() is not None or not fit_in_memory(snapshot.vectors.nbytes)
+    size_bytes = snapshot.vectors.nbytes
+    if instructions() is None:
+        return not fit_in_memory(size_bytes)
+    return size_bytes > _SMALL_BYTES
 
 
 def fit_in_memory(size_bytes: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge_app import memory
+from edge_app.config import MiB
 from edge_app.errors import StoreError
 from edge_app.index.format import codes
 from edge_app.index.read.snapshot import Snapshot
@@ -22,8 +25,8 @@ NONE = np.zeros(0, np.intp)
 
 @pytest.fixture(autouse=True)
 def from_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Codes bound the scores, whatever this processor has."""
-    monkeypatch.setattr(bounds, "fit_in_memory", lambda size_bytes: False)
+    """Codes bound the scores, however few they are."""
+    monkeypatch.setattr(bounds, "reads_codes", lambda snapshot: True)
 
 
 @settings(
@@ -85,3 +88,28 @@ def test_damaged_bounds_are_an_error_and_no_answer() -> None:
     (bound,) = bounds_of(cast(Snapshot, columns), columns.vectors[:1], None, False)
     with pytest.raises(StoreError, match="check --repair"):
         bound.reaching(0.5, known=NONE)
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "instructions", "available_bytes", "codes_read"),
+    [
+        (8 * MiB, "haswell", 0, False),
+        (9 * MiB, "haswell", 10**12, True),
+        (32 * MiB, None, 0, False),
+        (80 * MiB, None, 100 * MiB, False),
+        (81 * MiB, None, 100 * MiB, True),
+    ],
+)
+def test_codes_are_read_where_that_is_faster(
+    size_bytes: int,
+    instructions: str | None,
+    available_bytes: int,
+    codes_read: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(bounds, "instructions", lambda: instructions)
+    monkeypatch.setattr(memory, "available_bytes", lambda: available_bytes)
+    vectors = np.broadcast_to(np.float32(0), (size_bytes // 4096, 1024))
+    snapshot = cast(Snapshot, SimpleNamespace(vectors=vectors))
+    assert bounds.reads_codes(snapshot) is codes_read

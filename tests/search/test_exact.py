@@ -25,18 +25,16 @@ LIMITS = Limits()
 QUICK = settings(deadline=None, max_examples=60)
 
 
-@pytest.fixture(
-    params=["NumKong", "NumPy", "NumPy, vectors larger than memory"], autouse=True, scope="module"
-)
-def kernel(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Everything here holds with the kernels and without."""
+@pytest.fixture(params=["codes, NumKong", "codes, NumPy", "vectors"], autouse=True, scope="module")
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Everything here holds for many images, for few, and without the kernels."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.param != "NumKong":
+        patch.setattr(bounds, "reads_codes", lambda snapshot: request.param != "vectors")
+        if request.param == "codes, NumPy":
             patch.setattr(products, "numkong", None)
-            patch.setattr(bounds, "fit_in_memory", lambda size_bytes: request.param == "NumPy")
         elif products.instructions() is None:
             pytest.skip("NumKong is not installed, or has nothing for this processor")
-        yield
+        yield request.param
 
 
 def units(vectors: Any) -> Floats:
