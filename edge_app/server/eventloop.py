@@ -63,7 +63,7 @@ class EventLoop:
 
     def turn(self, timeout_s: float) -> None:
         """Wait for events and handle them."""
-        events = self._epoll.poll(timeout_s)
+        events = self._epoll.poll(0 if self._due else timeout_s)
         self._awake = False  # before the queues are read: who appends later wakes us again
         # Listeners last: who is accepted may get the number of a connection that was just closed,
         # and must not get its events.
@@ -71,7 +71,9 @@ class EventLoop:
         for dispatcher, flags in sorted(ready, key=lambda pair: pair[0].accepting):
             wasyncore.readwrite(dispatcher, flags)
             self._ask(dispatcher)
-        while self._due:
+        # Those due now and no more: a client that has sent 300 requests ahead is due again after
+        # each of them, and all others would wait for its last.
+        for _ in range(len(self._due)):
             self._due.popleft()()
         while self._changed:
             self._ask(self._changed.popleft())
