@@ -58,7 +58,7 @@ def _quiet() -> Iterator[Say]:
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="convert_model.py", description="Make a TFLite image embedding model and its card."
+        prog="convert_model.py", description="Create a TFLite image embedding model and its card."
     )
     add = parser.add_argument
     add("--arch", choices=list(ARCHITECTURES), default="mobilenet_v2")
@@ -73,16 +73,16 @@ def make_parser() -> argparse.ArgumentParser:
         "--input-size",
         type=_number(int, 32, 1024),
         metavar="PX",
-        help="side of the square the model looks at (default: what the network was trained on)",
+        help="input size in pixels, width and height (default: what the network was trained on)",
     )
     add(
         "--weights",
         default="auto",
         metavar="auto|imagenet|packaged|random|FILE",
-        help="auto: Keras's ImageNet weights, the packaged ones where those can't be found",
+        help="auto: Keras's ImageNet weights; where they can't be downloaded, the packaged ones",
     )
     add("--quantize", choices=list(DTYPE), default="none", help="int8 needs --photos")
-    add("--photos", type=Path, metavar="DIR", help="photos to calibrate, learn and check on")
+    add("--photos", type=Path, metavar="DIR", help="photos for calibration, --reduce and the check")
     add(
         "--reduce",
         type=_number(int, 2, 4096),
@@ -93,22 +93,23 @@ def make_parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         metavar="models/NAME.tflite",
-        help="the card is written beside it, as NAME.json (default: the name of the network)",
+        help="the card is written next to it as NAME.json (default: the name of the network)",
     )
-    foreign = parser.add_argument_group("instead, the card of a model that somebody else made")
+    foreign = parser.add_argument_group("to write the card of an existing model instead")
     add = foreign.add_argument
     add(
         "--wrap",
         type=Path,
         metavar="FILE.tflite",
-        help="write its card beside it; needs a TFLite runtime and no TensorFlow",
+        help="write the card of this model next to it; needs a TFLite runtime, but not TensorFlow",
     )
-    add("--output-tensor", metavar="NAME", help="the output to take, of several")
+    add("--output-tensor", metavar="NAME", help="the output to use, if there are several")
     add(
         "--input-range",
         type=_range,
         metavar="LOW,HIGH",
-        help="what pixels from 0 to 255 become, such as -1,1; a quantized input says so itself",
+        help="the range that pixels from 0 to 255 are scaled to, such as -1,1; not "
+        "needed for a quantized input",
     )
     return parser
 

@@ -29,12 +29,12 @@ def with_output(content: bytes, tensor: int) -> bytes:
         outputs = _vector(file, graph, SUBGRAPH_OUTPUTS)
         (count,) = struct.unpack_from("<I", file, _vector(file, graph, SUBGRAPH_TENSORS))
         if not 0 <= tensor < count or not struct.unpack_from("<I", file, outputs)[0]:
-            raise ModelError(f"has no tensor {tensor}, or no output that it could replace")
+            raise ModelError(f"has no tensor {tensor}, or no output that can be replaced by it")
         struct.pack_into("<Ii", file, outputs, 1, tensor)
         if _field(file, model, MODEL_SIGNATURES):
             struct.pack_into("<I", file, _vector(file, model, MODEL_SIGNATURES), 0)
     except struct.error:
-        raise ModelError("is no TFLite model, or a damaged one") from None
+        raise ModelError("is not a TFLite model, or is damaged") from None
     return bytes(file)
 
 

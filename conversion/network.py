@@ -67,7 +67,7 @@ def learn_reduction(pooled: Floats, dim: int, power: float = PARTIAL_WHITENING) 
     """The first `dim` principal components of sqrt(pooled), each over its eigenvalue ** power."""
     from_dim = pooled.shape[1]
     if dim >= from_dim:
-        raise UsageError(f"--reduce {dim}: the model has {from_dim} dimensions, ask for fewer")
+        raise UsageError(f"--reduce {dim}: the model has {from_dim} dimensions; choose fewer")
     roots = np.sqrt(np.maximum(pooled, 0), dtype=np.float64)
     centre = roots.mean(axis=0)
     eigenvalues, components = np.linalg.eigh(np.cov(roots, rowvar=False))
@@ -76,6 +76,6 @@ def learn_reduction(pooled: Floats, dim: int, power: float = PARTIAL_WHITENING) 
     varying = int(np.sum(eigenvalues > eigenvalues[0] * 1e-6))
     if varying < dim:
         raise ModelError(
-            f"--reduce {dim}: the photos vary in {varying} dimensions only; give more of them"
+            f"--reduce {dim}: the photos vary in only {varying} dimensions; give more photos"
         )
     return Reduction(centre, components / eigenvalues**power, float(explained))

@@ -45,7 +45,7 @@ def required_photos(
     )
     if len(found) < count.start:
         raise ModelError(
-            f"--photos {folder} holds {len(found)} readable photos, {option} needs {count.start}"
+            f"--photos {folder} has {len(found)} readable photos; {option} needs {count.start}"
         )
     return found
 

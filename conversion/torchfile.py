@@ -22,7 +22,7 @@ def read_tensors(file: BinaryIO) -> Tensors:
     """
     storages: dict[str, npt.NDArray[Any]] = {}
     if _load(file) != MAGIC:
-        raise pickle.UnpicklingError("no PyTorch file of the format before version 1.6")
+        raise pickle.UnpicklingError("not a PyTorch file of the format before version 1.6")
     _load(file), _load(file)  # the protocol's version and the sizes of C's types
     tensors = _load(file, storages)
     for key in _load(file):
@@ -51,7 +51,7 @@ class _Unpickler(pickle.Unpickler):
             return _view
         if module == "torch" and name in DTYPES:
             return DTYPES[name]
-        raise pickle.UnpicklingError(f"{module}.{name} is no part of a tensor")
+        raise pickle.UnpicklingError(f"{module}.{name} is not part of a tensor")
 
     def persistent_load(self, pid: Any) -> npt.NDArray[Any]:
         """The flat storage of a tensor, filled in later, when its content is reached."""

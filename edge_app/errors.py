@@ -1,12 +1,14 @@
-"""Every error this package raises on purpose: one tree, one line a person can act on.
+"""Every error this package raises on purpose: one tree, each message one line that says what to do.
 
 An error's message names the file, the value, the limit and the setting to change. `exit_code` is
 what the command line returns, `status` and `code` are what the HTTP API answers.
 """
 
+from pathlib import Path
+
 
 class EdgeAppError(Exception):
-    """Something the user can understand and settle; never a bug in the program."""
+    """Something the user can understand and correct; never a bug in the program."""
 
     exit_code = 1
     status = 500
@@ -96,11 +98,13 @@ class StoreError(EdgeAppError):
 
 
 class NoIndexError(StoreError):
-    """There is no index in this folder yet."""
+    """The index folder has no index yet."""
 
-    def __init__(self, index: object, gallery: object = "PHOTOS") -> None:
+    def __init__(self, index: Path, gallery: Path | str = "PHOTOS") -> None:
+        folder = index if index.is_absolute() else f"./{index}"
         super().__init__(
-            f"No index in {index} yet. Create it with: lookalike index --gallery {gallery}"
+            f"No index in {folder} yet. Create it with: "
+            f"lookalike index --index {folder} --gallery {gallery}"
         )
 
 

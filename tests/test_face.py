@@ -151,7 +151,7 @@ def test_a_mistake_is_one_clear_line(index: edge_app.Index, wrong: object, said:
 def test_before_the_first_update_there_is_nothing_to_search(tmp_path: Path) -> None:
     with edge_app.Index(tmp_path / "index") as index:
         assert len(index) == 0
-        with pytest.raises(edge_app.StoreError, match="No index in"):
+        with pytest.raises(edge_app.StoreError, match=r"No index in .* yet"):
             index.similar(1)
         with pytest.raises(edge_app.UsageError, match="library="):
             index.update()

@@ -19,9 +19,9 @@ LIMIT = re.compile(r"    (\w+): (?:int|float) = ([^#]+?)\s*(?:# (.*))?$")
 HEADING = re.compile(r"    # --- (.+?) -+$")
 
 
-def commands() -> str:
-    """docs/cli.md: every command with its options; those that several share are listed once."""
-    return "\n".join(_commands(make_parser()))
+def cli() -> str:
+    """docs/cli.md: every command and option; what several commands take is listed once."""
+    return "\n".join(_cli(make_parser()))
 
 
 def limits() -> str:
@@ -29,47 +29,48 @@ def limits() -> str:
     return "\n".join(_limits())
 
 
-def _commands(parser: argparse.ArgumentParser) -> Iterator[str]:
+def _cli(parser: argparse.ArgumentParser) -> Iterator[str]:
     (subparsers,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    users: dict[tuple[str, str], list[str]] = {}  # by spelling and help
-    for name, sub in subparsers.choices.items():
-        for option in _options(sub):
-            users.setdefault(option, []).append(name)
-    yield "# The command line\n"
-    yield "Written by `python -m tools.options` from `edge_app/cli/arguments.py`. Installed, the"
-    yield "command is `lookalike`; in a checkout it is `python -m edge_app`. Exit codes: 0 done,"
-    yield "1 failed, 2 an argument can't be used, 75 another process is writing the index."
-    for name, sub in subparsers.choices.items():
-        yield f"\n## {name}\n\n{sub.description[0].upper()}{sub.description[1:]}.\n"
-        own = [option for option in _options(sub) if len(users[option]) == 1]
-        if own:
-            yield from _table(own)
-        shared = [
-            f"`{spelling}`" for spelling, help in _options(sub) if len(users[spelling, help]) > 1
-        ]
-        if shared:
-            yield f"\nAlso, [see below](#shared-options): {', '.join(shared)}."
+    commands: dict[str, argparse.ArgumentParser] = dict(subparsers.choices)
+    takers: dict[tuple[str, str], list[str]] = {}
+    for name, command in commands.items():
+        for option in _options(command):
+            takers.setdefault(option, []).append(name)
+    yield "# Commands\n"
+    yield "Written by `python -m tools.options` from `edge_app/cli/arguments.py`.\n"
+    yield "Run a command as `lookalike COMMAND`, or as `python -m edge_app COMMAND` in a checkout."
+    yield "`lookalike COMMAND --help` shows its options. Exit codes: 0 done, 1 failed, 2 an"
+    yield "argument can't be used, 75 another process is writing the index.\n"
+    yield "| command | what it does |\n|---|---|"
+    for name, command in commands.items():
+        yield f"| [`{name}`](#{name}) | {command.description} |"
     yield "\n## Shared options\n"
-    yield "| option | | commands |\n|---|---|---|"
-    for (spelling, help), names in users.items():
+    yield "| option | meaning | commands |\n|---|---|---|"
+    for (spelling, help), names in takers.items():
         if len(names) > 1:
-            yield f"| `{spelling}` | {help} | {', '.join(names)} |"
+            listed = "all" if len(names) == len(commands) else ", ".join(names)
+            yield f"| `{spelling}` | {help} | {listed} |"
+    for name, command in commands.items():
+        yield f"\n## {name}\n"
+        yield f"{_sentence(command.description or '')}\n"
+        own = [option for option in _options(command) if len(takers[option]) == 1]
+        if own:
+            yield "| option | meaning |\n|---|---|"
+            yield from (f"| `{spelling}` | {help} |" for spelling, help in own)
+        else:
+            yield "It takes shared options only."
     yield ""
 
 
-def _options(parser: argparse.ArgumentParser) -> list[tuple[str, str]]:
-    """How each option of a command is spelled, and what it does."""
-    return [
-        (_spelling(action), (action.help or "") % {**vars(action), "prog": ""})
-        for action in parser._actions
-        if action.dest != "help"
-    ]
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
-def _table(options: list[tuple[str, str]]) -> Iterator[str]:
-    yield "| option | |\n|---|---|"
-    for spelling, help in options:
-        yield f"| `{spelling}` | {help} |"
+def _options(command: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    """How each option is written, and its help."""
+    for action in command._actions:
+        if action.dest != "help":
+            yield _spelling(action), (action.help or "") % {**vars(action), "prog": ""}
 
 
 def _spelling(action: argparse.Action) -> str:
@@ -93,5 +94,5 @@ def _limits() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    (ROOT / "docs/cli.md").write_text(commands())
+    (ROOT / "docs/cli.md").write_text(cli())
     (ROOT / "docs/limits.md").write_text(limits())

@@ -71,7 +71,7 @@ def answered(route: Callable[..., Any]) -> Callable[..., Any]:
             raise
         except Exception:
             log.exception("%s %s", request.method, request.path)
-            return _refused(500, "the server made a mistake; its log says which", "failed")
+            return _refused(500, "internal error of the server; its log has the details", "failed")
         if isinstance(answer, Shape):
             response.content_type = "application/json"
             return msgspec.json.encode(answer)

@@ -25,7 +25,7 @@ def read_form(body: memoryview, content_type: str, limits: Limits) -> Form:
     """The form in a request's body; UsageError or LimitError says why it can't be read."""
     named = BOUNDARY.search(content_type)
     if named is None:
-        raise UsageError("the form can't be read: its content type names no boundary")
+        raise UsageError("the form can't be read: its Content-Type has no boundary")
     line = b"--" + (named[1] or named[2]).encode("latin-1")
     boundary = re.compile(re.escape(b"\r\n" + line))
     # The lines of a part's header and the empty one behind them.

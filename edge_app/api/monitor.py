@@ -55,7 +55,9 @@ def _about(model: shapes.Model | None) -> Family:
     labels = {"version": VERSION}
     if model:
         labels |= {"model": model.name, "runtime": model.runtime}
-    return gauge("lookalike_build_info", "What runs here; the value says nothing.", 1, **labels)
+    return gauge(
+        "lookalike_build_info", "Versions and model in use; the value is always 1.", 1, **labels
+    )
 
 
 def _index(state: State) -> Iterator[Family]:
@@ -66,12 +68,18 @@ def _index(state: State) -> Iterator[Family]:
     index = state.index
     yield gauge("lookalike_index_images", "Images in the index.", index.images)
     yield gauge("lookalike_index_rejected_files", "Files that can't be used.", index.rejected)
-    yield gauge("lookalike_index_offline_images", "Images out of reach at present.", index.offline)
+    yield gauge(
+        "lookalike_index_offline_images", "Images whose files can't be reached now.", index.offline
+    )
     yield gauge("lookalike_index_live_rows", "Rows that a search can find.", index.live_rows)
-    yield gauge("lookalike_index_dead_rows", "Rows until compaction.", index.dead_rows)
+    yield gauge(
+        "lookalike_index_dead_rows",
+        "Rows of removed images, until the index is compacted.",
+        index.dead_rows,
+    )
     yield gauge("lookalike_index_size_bytes", "Bytes of the index folder.", state.index_bytes)
     yield gauge(
-        "lookalike_library_online", "1 if the library root can be reached.", int(state.online)
+        "lookalike_library_online", "1 if the photo folder can be reached.", int(state.online)
     )
 
 
@@ -79,15 +87,17 @@ def _indexing(status: shapes.Indexing) -> Iterator[Family]:
     states = tuple(
         ("", (("state", state),), float(status.state == state)) for state in get_args(shapes.Doing)
     )
-    yield Family("lookalike_indexing_state", "gauge", "1 for the state indexing is in.", states)
-    yield gauge("lookalike_indexing_files", "Files of this run to be read.", status.total)
-    yield gauge("lookalike_indexing_done_files", "Those of them that are done.", status.done)
+    yield Family(
+        "lookalike_indexing_state", "gauge", "1 for the current state of indexing.", states
+    )
+    yield gauge("lookalike_indexing_files", "Files to read in this run.", status.total)
+    yield gauge("lookalike_indexing_done_files", "Files of this run that are done.", status.done)
 
 
 def _process(state: State) -> Iterator[Family]:
     yield gauge(
         "lookalike_memory_available_bytes",
-        "Memory that can be had without swapping, cgroup limits counted in.",
+        "Memory available without swapping, within the limit of the cgroup.",
         state.available_bytes,
     )
     # Named as every Prometheus client library names them.
@@ -96,4 +106,6 @@ def _process(state: State) -> Iterator[Family]:
         "process_cpu_seconds_total", "User and system processor time.", time.process_time()
     )
     yield gauge("process_open_fds", "Open file descriptors.", len(os.listdir("/proc/self/fd")))
-    yield gauge("process_start_time_seconds", "Start of the process, since 1970.", STARTED_S)
+    yield gauge(
+        "process_start_time_seconds", "Start time of the process in seconds since 1970.", STARTED_S
+    )

@@ -56,19 +56,19 @@ class Route(NamedTuple):
 
 
 ROUTES = (
-    Route("GET", "/healthz", "Whether the server is well; needs no passcode", shapes.Health),
+    Route("GET", "/healthz", "Health check; needs no passcode", shapes.Health),
     Route("GET", "/metrics", "Figures for Prometheus", "text/plain"),
-    Route("GET", "/api/status", "What is indexed, and what is going on", shapes.Status),
+    Route("GET", "/api/status", "State of the index and of indexing", shapes.Status),
     Route(
         "GET", "/api/images", "One page of the gallery, or the images of some ids", shapes.Page,
         requests.Listing,
     ),
     Route(
-        "GET", "/api/layout", "Ids and proportions of the whole gallery", shapes.Layout,
+        "GET", "/api/layout", "Ids and aspect ratios of the whole gallery", shapes.Layout,
         requests.Order, also=(304,),
     ),
     Route("GET", "/api/folders", "Every folder with images", shapes.Folders),
-    Route("GET", "/api/facets", "What there is to filter by", shapes.Facets),
+    Route("GET", "/api/facets", "Values to filter by", shapes.Facets),
     Route(
         "GET", "/api/rejected", "Files that can't be used, and why", shapes.Rejected,
         requests.Paging,
@@ -79,12 +79,13 @@ ROUTES = (
         shapes.Answer, requests.Similar, also=(422,),
     ),
     Route(
-        "POST", "/api/search", "More like these, like a word or like a picture that is sent",
+        "POST", "/api/search", "Search by several images, by a word or by an uploaded "
+"image",
         shapes.Answer, body=requests.Combined, form=requests.Upload,
         also=(422,),
     ),
     Route(
-        "GET", "/api/words", "Words to search for that begin so", shapes.Words,
+        "GET", "/api/words", "Known words that start with a text", shapes.Words,
         requests.WordsBegin,
     ),
     Route(
@@ -92,16 +93,17 @@ ROUTES = (
         also=(202,),
     ),
     Route(
-        "POST", "/api/duplicates/dismiss", "Say that images are no duplicates of one another",
+        "POST", "/api/duplicates/dismiss", "Mark images as not duplicates of one another",
         shapes.Dismissed, body=requests.Dismissal,
     ),
     Route(
-        "POST", "/api/duplicates/restore", "Take that back", shapes.Restored,
+        "POST", "/api/duplicates/restore", "Undo that: these images may be duplicates",
+        shapes.Restored,
         body=requests.Dismissal,
     ),
     Route("GET", "/thumbs/{id}", "A thumbnail", "image/jpeg", requests.Version, also=(304,)),
     Route(
-        "GET", "/originals/{id}", "The file itself", "*/*", requests.Download,
+        "GET", "/originals/{id}", "The original file", "*/*", requests.Download,
         also=(206, 304, 403, 413, 416),
     ),
 )  # fmt: skip
@@ -147,7 +149,7 @@ def _operation(route: Route, components: dict[str, Schema]) -> Schema:
                 "in": "header",
                 "required": True,
                 "schema": {"type": "string", "enum": ["1"]},
-                "description": "Browsers send it for pages of this server only",
+                "description": "Only pages of this server can make a browser send it",
             }
         )
     operation = {

@@ -46,8 +46,8 @@ class Stripper:
         size_bytes = os.fstat(file.fileno()).st_size
         if size_bytes > min(self.limits.file_bytes, self.limits.stripped_bytes):
             raise LimitError(
-                f"the original has {size_bytes} bytes, which is too many to take its location out "
-                "(file_bytes, stripped_bytes)"
+                f"the original has {size_bytes} bytes, too many to remove its location "
+                "(limits: file_bytes, stripped_bytes)"
             )
         self.take(size_bytes)
         try:

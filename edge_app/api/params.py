@@ -29,7 +29,9 @@ def box_of(text: str | None) -> Box | None:
     # Browsers round: a box may reach over the edge by less than a pixel of any image we accept.
     over = max(region.x + region.w, region.y + region.h) - 1
     if not (region.x >= 0 and region.y >= 0 and region.w > 0 and region.h > 0 and over <= 1e-6):
-        raise UsageError(f"box {text!r} is not inside the image: x,y,w,h are fractions of it, 0…1")
+        raise UsageError(
+            f"box {text!r} is not inside the image: x,y,w,h are fractions of it, from 0 to 1"
+        )
     return region
 
 

@@ -43,7 +43,7 @@ def make_routes(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bo
     """All of it but the thumbnails, which are answered before."""
     app = bottle.Bottle()
     searched = Histogram(
-        "lookalike_search_duration_seconds", "Searches of the index, embedding not included."
+        "lookalike_search_duration_seconds", "Time of a search of the index, without embedding."
     )
     app.router.add_filter("id", lambda _: ("[0-9]{1,18}", int, str))  # what SQLite can hold
     app.install(answered)
@@ -65,7 +65,7 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
     def status() -> shapes.Status:
         state = state_of(gallery.config, gallery.reader, watcher.status)
         index, model = state.index, state.model
-        message = None if state.online else f"the library {root.name} is offline"
+        message = None if state.online else f"the photo folder {root.name} can't be reached"
         return shapes.Status(
             images=index.images,
             rejected=index.rejected,

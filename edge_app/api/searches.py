@@ -71,7 +71,7 @@ def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> N
             return upload()
         wanted = json_body(requests.Combined, limits)
         if not wanted.like and wanted.word is None:
-            raise UsageError("name at least one image to be like, or a word")
+            raise UsageError("give at least one image or a word to search for")
         snapshot = gallery.searchable()
         words = [] if wanted.word is None else [gallery.query_of_word(snapshot, wanted.word)]
         like, unlike = (list(dict.fromkeys(ids)) for ids in (wanted.like, wanted.unlike))

@@ -37,7 +37,7 @@ class Thumbnails:
             return self.app(environ, start_response)
         if environ["REQUEST_METHOD"] != "GET":
             allowed = [("Allow", "GET, HEAD")]
-            return refuse(start_response, 405, "A thumbnail can only be fetched.", allowed)
+            return refuse(start_response, 405, "Thumbnails support GET and HEAD only.", allowed)
         try:
             data, crc = self.reader.thumbnail(int(named[1]))
         except EdgeAppError as error:

@@ -94,17 +94,17 @@ def text(figures: Figures) -> str:
     }
     return "\n".join(
         [
-            f"{figures.images} images of {figures.image_bytes / 1e6:.1f} MB in the mean, "
-            f"{figures.runtime}, {figures.cores} cores, {figures.workers} decoding processes, "
-            f"{figures.threads} inference threads",
+            f"{figures.images} images of {figures.image_bytes / 1e6:.1f} MB on average, "
+            f"{figures.runtime}, {figures.cores} cores, {figures.workers} decoding "
+            f"processes, {figures.threads} inference threads",
             "",
-            "stage alone    ms an image    of them CPU",
+            "stage by itself   ms/image   CPU ms/image",
             *(f"{name:10}{s.wall_ms:16.2f}{s.cpu_ms:15.2f}" for name, s in stages.items()),
             "",
             f"images/s       {figures.images_per_s:.1f}, in {figures.seconds:.1f} s",
             f"efficiency     {figures.efficiency:.2f} (CPU time of the stages / cores / time)",
             f"peak memory    {figures.peak_memory_bytes / 1e6:.0f} MB, all processes together",
-            f"once more      {figures.reindex_s:.2f} s, nothing having changed",
+            f"second run     {figures.reindex_s:.2f} s, with nothing changed",
         ]
     )
 
@@ -129,7 +129,7 @@ def _stages(config: Config) -> tuple[list[FoundFile], dict[str, Stage]]:
                 boxes = (WHOLE, *tiles)
                 decoded.append((file, decode(data, identity.input_size_px, limits, boxes)))
     if not decoded:
-        raise LibraryError(f"{root} holds no image that can be read; name a folder with --gallery")
+        raise LibraryError(f"no readable image in {root}; choose another folder with --gallery")
     embedder.embed(pixels_of(decoded[0][1], identity.input_size_px))  # the first is slower
     with _clock() as embedding:
         images = [

@@ -30,8 +30,9 @@ def make_photos(folder: Path, count: int, size_px: tuple[int, int] = PHOTO_PX) -
     free_bytes = shutil.disk_usage(folder).free
     if need_bytes > free_bytes:
         raise DiskFullError(
-            f"{count} photos take {need_bytes // MiB} MiB, {folder} has {free_bytes // MiB} MiB "
-            "free; measure with fewer (--count), or set TMPDIR to a folder elsewhere"
+            f"{count} photos need {need_bytes // MiB} MiB, but {folder} has "
+            f"{free_bytes // MiB} MiB free; use fewer photos (--count), or set TMPDIR to "
+            "a folder on another disk"
         )
     jpegs = [_jpeg(seed, size_px) for seed in range(min(count, _PICTURES))]
     for number in range(count):

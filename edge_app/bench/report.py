@@ -58,9 +58,9 @@ def figures_of(
 def text(figures: Figures) -> str:
     """The report as Markdown, ready for an issue or docs/benchmarks.md."""
     board, index = figures.board, figures.index
-    kind = "made up, 12 megapixels" if figures.photos_made_up else "of a library"
+    kind = "generated, 12 megapixels" if figures.photos_made_up else "from a photo folder"
     search = figures.search
-    emulated = ", **emulated**: the times say nothing of a real one" if board.emulated else ""
+    emulated = ", **emulated**: a real device has other times" if board.emulated else ""
     rows = {
         "board": f"{board.name}{emulated}",
         "cores, memory": f"{board.cores}, {board.memory_bytes / 1e9:.1f} GB",
@@ -68,7 +68,7 @@ def text(figures: Figures) -> str:
         "software": f"lookalike {figures.version}, Python {figures.python}, {index.runtime}, "
         f"NumPy {figures.numpy}, Pillow {figures.pillow}",
         "model": figures.model,
-        "photos": f"{index.images}, {kind}, {index.image_bytes / 1e6:.1f} MB in the mean",
+        "photos": f"{index.images}, {kind}, {index.image_bytes / 1e6:.1f} MB on average",
         "indexing": f"**{index.images_per_s:.1f} images/s** with {index.workers} decoding "
         f"processes and {index.threads} inference threads; one image alone takes "
         + ", ".join(

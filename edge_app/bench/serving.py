@@ -86,8 +86,8 @@ def text(figures: Figures) -> str:
     loads = {"thumbnails": figures.thumbnails, "similar": figures.similar}
     return "\n".join(
         [
-            f"{figures.rows} rows of {figures.dim} numbers, {figures.cores} cores, "
-            "the clients on them too",
+            f"{figures.rows} rows of {figures.dim} numbers, {figures.cores} cores, shared "
+            "with the clients",
             "",
             f"{'':12}connections  requests/s  p50 ms  p99 ms  failed",
             *(
@@ -96,8 +96,8 @@ def text(figures: Figures) -> str:
                 for name, load in loads.items()
             ),
             "",
-            f"similar is {figures.similar_to_scans:.2f} of what bare scans reach, one for each "
-            f"core: {figures.scans_per_s:.0f}/s",
+            f"similar searches reach {figures.similar_to_scans:.2f} times the rate of "
+            f"bare scans, one scan per core: {figures.scans_per_s:.0f}/s",
         ]
     )
 
@@ -203,5 +203,5 @@ def _line(child: subprocess.Popen[str]) -> str:
     assert child.stdout
     line = child.stdout.readline()
     if not line:
-        raise ServeError(f"a process to be measured ended with exit code {child.wait()}")
+        raise ServeError(f"a measured process ended with exit code {child.wait()}")
     return line

@@ -54,7 +54,7 @@ def make_parser() -> Parser:
     """All commands and their options."""
     parser = Parser(
         prog="lookalike" if Path(sys.argv[0]).name == "lookalike" else "python -m edge_app",
-        description="Exact image-similarity search for one small device.",
+        description="Finds photos that look alike, on one small device.",
     )
     parser.add_argument("--version", action="version", version=f"lookalike {VERSION}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -68,30 +68,31 @@ def make_parser() -> Parser:
             add(sub)
 
     command(
-        commands.index, "bring the index up to date with the photo folder",
+        commands.index, "index the photo folder: add new and changed photos, remove deleted ones",
         _index_folder, _library, _json, _workers, _index,
     )  # fmt: skip
     command(
-        commands.serve, "serve the gallery to browsers, indexing meanwhile",
+        commands.serve, "show the gallery in browsers, and index in the background",
         _index_folder, _library, _workers, _serve, _network,
     )  # fmt: skip
     command(
-        commands.search, "find the images most similar to given ones",
+        commands.search, "find the images that are most similar to given images",
         _index_folder, _library, _json, _search, _filters,
     )  # fmt: skip
     command(
-        commands.duplicates, "list groups of near-duplicates", _index_folder, _json, _duplicates
-    )
-    command(commands.check, "verify every byte of the index", _index_folder, _json, _check)
+        commands.duplicates, "list groups of duplicates and near-duplicates",
+        _index_folder, _json, _duplicates,
+    )  # fmt: skip
+    command(commands.check, "check the index for damage", _index_folder, _json, _check)
     command(
-        commands.info, "runtime, model, index, memory, and what to fix",
+        commands.info, "show runtime, model, index and memory, and what to fix",
         _index_folder, _library, _json,
     )  # fmt: skip
     command(
         commands.bench, "measure how fast this device indexes, searches or serves",
         _bench, _index_folder, _model, _json, _workers,
     )  # fmt: skip
-    command(commands.passcode, "make the file that serve --passcode-file reads", _passcode)
+    command(commands.passcode, "create the passcode file for serve --passcode-file", _passcode)
     return parser
 
 
@@ -110,21 +111,21 @@ def _library(parser: Parser) -> None:
 def _model(parser: Parser) -> None:
     add = parser.add_argument
     add("--model", type=Path, default=DEFAULTS.model, metavar="FILE",
-        help="the .tflite file, its card beside it (default: %(default)s)")  # fmt: skip
+        help="the .tflite file; its card must be next to it (default: %(default)s)")  # fmt: skip
     add("--threads", type=_positive, metavar="N",
-        help="inference threads (default: one a core)")  # fmt: skip
+        help="inference threads (default: one per core)")  # fmt: skip
     add("--runtime", choices=RUNTIMES, metavar="NAME",
-        help="ai-edge-litert or tflite-runtime, where both are installed (default: the former)"
+        help="ai-edge-litert or tflite-runtime (default: ai-edge-litert if it is installed)"
     )  # fmt: skip
     add("--delegate", metavar="FILE[:KEY=VALUE,…]",
-        help="a TFLite delegate library, which runs parts of the model on an accelerator"
+        help="a TFLite delegate library: it runs the model on an accelerator"
     )  # fmt: skip
     add("--delegate-optional", action="store_true",
-        help="use the processor where the delegate can't be loaded")  # fmt: skip
+        help="use the processor if the delegate can't be loaded")  # fmt: skip
 
 
 def _json(parser: Parser) -> None:
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="print JSON, one object per line")
 
 
 def _workers(parser: Parser) -> None:
@@ -132,32 +133,33 @@ def _workers(parser: Parser) -> None:
     add("--workers", type=_positive, metavar="N",
         help="decoding processes (default: what cores and memory allow)")  # fmt: skip
     add("--tiles", action="store_true",
-        help="also embed parts of each photo, so that a search finds photos in which the object is"
-        " small; takes ten times the inference")  # fmt: skip
+        help="also index parts of each photo, to find small objects; indexing takes ten"
+        " times as long")  # fmt: skip
 
 
 def _index(parser: Parser) -> None:
     add = parser.add_argument
     add("--prune", action="store_true",
-        help="drop images whose files are gone, even where most of them are")  # fmt: skip
+        help="remove images from the index whose files are missing, even if most"
+        " are missing")  # fmt: skip
     add("--retry", action="store_true",
-        help="try again every file that could not be used, changed or not")  # fmt: skip
+        help="try all files again that could not be used before")  # fmt: skip
     add("--import", type=Path, dest="donor", metavar="DIR",
-        help="first copy the rows of photos with the same content from another index, of the same"
-        " model")  # fmt: skip
+        help="first copy what another index of the same model has about these photos")  # fmt: skip
 
 
 def _serve(parser: Parser) -> None:
     add = parser.add_argument
     add("--watch", action=argparse.BooleanOptionalAction, default=True,
-        help="pick up new, changed and deleted files while serving")  # fmt: skip
+        help="index new, changed and deleted files while the server runs")  # fmt: skip
     add("--head-start", type=float, default=0.0, metavar="SECONDS",
-        help="wait so long for the first index run before serving")  # fmt: skip
+        help="before serving, wait up to this long for the first index run")  # fmt: skip
     add("--strip-location", action="store_true",
-        help="serve originals without the place they were taken at")  # fmt: skip
-    add("--access-log", action="store_true", help="one line for each request on standard error")
+        help="remove the location from photos that are downloaded or shown in"
+        " full size")  # fmt: skip
+    add("--access-log", action="store_true", help="write a line for each request to standard error")
     add("--log-format", choices=FORMATS, default=FORMATS[0], metavar="FORMAT",
-        help="text, or json: one object a line, for programs (default: %(default)s)")  # fmt: skip
+        help="text, or json with one object per line (default: %(default)s)")  # fmt: skip
 
 
 def _network(parser: Parser) -> None:
@@ -165,45 +167,46 @@ def _network(parser: Parser) -> None:
     add("--host", default=DEFAULTS.host, metavar="H",
         help="the address to listen on (default: %(default)s)")  # fmt: skip
     add("--port", type=int, default=DEFAULTS.port, metavar="P",
-        help="the port to listen on, 0 for any free one (default: %(default)s)")  # fmt: skip
+        help="the port to listen on; 0: any free port (default: %(default)s)")  # fmt: skip
     add("--lan", action="store_true",
-        help="listen on the whole network, and print every address that works")  # fmt: skip
+        help="make the gallery reachable in your network, and print its addresses")  # fmt: skip
     add("--passcode-file", type=Path, metavar="FILE",
-        help="ask visitors for a passcode; `passcode FILE` makes the file")  # fmt: skip
+        help="ask visitors for a passcode; the command passcode creates the file")  # fmt: skip
     add("--allow-host", action="append", default=[], dest="allowed_hosts", metavar="NAME",
-        help="a further name this server is called by, such as photos.home.arpa")  # fmt: skip
+        help="another host name of this server, such as photos.home.arpa")  # fmt: skip
     add("--base-path", default=DEFAULTS.base_path, metavar="/PATH",
-        help="the path a proxy serves the gallery below, such as /photos")  # fmt: skip
+        help="the path of the gallery behind a proxy, such as /photos")  # fmt: skip
     add("--trusted-proxy", metavar="ADDRESS",
-        help="the address of the proxy whose X-Forwarded-* headers are believed")  # fmt: skip
+        help="the address of the proxy whose X-Forwarded-* headers are used")  # fmt: skip
 
 
 def _search(parser: Parser) -> None:
     add = parser.add_argument
     add("images", nargs="*", metavar="IMAGE",
-        help="an image file, or a path of the index; each is a query of its own")  # fmt: skip
+        help="an image file, or the path of an indexed image; one search for each")  # fmt: skip
     add("--unlike", nargs="+", default=[], metavar="IMAGE",
-        help="one query for all IMAGEs together, and away from these")  # fmt: skip
+        help="images that the results should not look like; one search for all IMAGEs")  # fmt: skip
     add("--word", metavar="WORD",
-        help="search for a word that the model knows; with IMAGEs, one query for all of it"
+        help="search for a word that the model knows; one search together with all IMAGEs"
     )  # fmt: skip
-    add("--together", action="store_true", help="one query for all IMAGEs together")
+    add("--together", action="store_true", help="one search for all IMAGEs together")
     add("--weight", type=float, default=LIMITS.unlike_weight, metavar="W",
         help="how strongly --unlike counts (default: %(default)s)")  # fmt: skip
     add("--box", metavar="x,y,w,h",
-        help="search for this region of IMAGE: fractions of the upright image")  # fmt: skip
+        help="search for a region of IMAGE; x,y,w,h are fractions of the upright"
+        " image")  # fmt: skip
     add("--k", default=LIMITS.k, metavar="K", help="how many matches (default: %(default)s)")
-    add("--min-score", metavar="S", help="no match below this cosine")
+    add("--min-score", metavar="S", help="only matches with at least this score (cosine, -1 to 1)")
     add("--collapse", action="store_true",
-        help="fold near-duplicates of one another under the best one")  # fmt: skip
+        help="group near-duplicates under the best match")  # fmt: skip
     add("--tiles", action="store_true",
-        help="also compare with parts of each photo (see index --tiles)")  # fmt: skip
-    add("--csv", action="store_true", help="one line of CSV a match")
+        help="also search in parts of photos; needs an index made with --tiles")  # fmt: skip
+    add("--csv", action="store_true", help="print CSV, one line per match")
 
 
 def _filters(parser: Parser) -> None:
     add = parser.add_argument
-    add("--folder", metavar="F", help="only images in this folder and below it")
+    add("--folder", metavar="F", help="only images in this folder and its subfolders")
     add("--from", metavar="DATE", help="only images taken on this date or later")
     add("--to", metavar="DATE", help="only images taken on this date or earlier")
     add("--format", metavar="F", help="only these formats, such as JPEG,PNG")
@@ -212,32 +215,32 @@ def _filters(parser: Parser) -> None:
 
 def _duplicates(parser: Parser) -> None:
     parser.add_argument("--min-score", type=float, default=LIMITS.duplicate_score, metavar="S",
-        help="images at least this similar (default: %(default)s)")  # fmt: skip
+        help="the lowest similarity in a group (default: %(default)s)")  # fmt: skip
 
 
 def _check(parser: Parser) -> None:
     parser.add_argument("--repair", action="store_true",
-        help="remove what is damaged, so that the next index run makes it again")  # fmt: skip
+        help="remove what is damaged, so that the next index run can restore it")  # fmt: skip
 
 
 def _bench(parser: Parser) -> None:
     add = parser.add_argument
     add("subject", choices=SUBJECTS, nargs="?", default="report", metavar="SUBJECT",
-        help="index: a new index of --gallery, thrown away again; search and serve: the index there"
-        " is, or a made-up one; none of these: a short report of index and search, to be posted"
+        help="index: make a temporary index of --gallery; search, serve: use the index, or"
+        " generated data if there is none; without SUBJECT: a short report of indexing and search"
     )  # fmt: skip
     add("--gallery", type=Path, default=argparse.SUPPRESS, metavar="DIR",
-        help="index these photos (default: --count made-up ones of 12 megapixels)")  # fmt: skip
+        help="index these photos (default: --count generated photos of 12 megapixels)")  # fmt: skip
     add("--count", type=_positive, default=200, metavar="N",
-        help="how many photos to make up (default: %(default)s, 700 MB)")  # fmt: skip
+        help="how many photos to generate (default: %(default)s, 700 MB)")  # fmt: skip
     add("--rows", type=_positive, default=10_000, metavar="N",
-        help="images of a made-up index (default: %(default)s)")  # fmt: skip
+        help="images in a generated index (default: %(default)s)")  # fmt: skip
     add("--dim", type=_positive, default=1280, metavar="N",
-        help="numbers in each of its embeddings (default: %(default)s)")  # fmt: skip
+        help="dimensions of a generated index (default: %(default)s)")  # fmt: skip
     add("--connections", type=_positive, default=64, metavar="N",
-        help="that ask for thumbnails at the same time (default: %(default)s)")  # fmt: skip
+        help="connections that request thumbnails together (default: %(default)s)")  # fmt: skip
     add("--seconds", type=_above_zero, default=5.0, metavar="S",
-        help="how long each figure of serve is measured (default: %(default)s)")  # fmt: skip
+        help="how long each measurement of serve takes (default: %(default)s)")  # fmt: skip
 
 
 def _limits(parser: Parser) -> None:
@@ -252,10 +255,10 @@ def _limits(parser: Parser) -> None:
 
 def _passcode(parser: Parser) -> None:
     add = parser.add_argument
-    add("file", type=Path, metavar="FILE", help="the file to make or replace")
+    add("file", type=Path, metavar="FILE", help="the file to create or replace")
     add("--token", type=_positive, metavar="DAYS",
-        help="do not change FILE; print a token that lets a program in for so many days,"
-        " sent as Authorization: Bearer TOKEN")  # fmt: skip
+        help="do not change FILE, but print a token for programs that is valid for DAYS days;"
+        " send it as Authorization: Bearer TOKEN")  # fmt: skip
 
 
 def _above_zero(text: str) -> float:

@@ -108,7 +108,7 @@ def search(config: Config, options: Namespace) -> int:
     weight = requests.read(requests.Combined, {"weight": options.weight}).weight
     box = params.box_of(wanted.box) or WHOLE
     if not options.images and options.word is None:
-        raise UsageError("nothing to search for: name an IMAGE, or a --word")
+        raise UsageError("nothing to search for: give an IMAGE or --word WORD")
     gallery = Gallery(config)
     try:
         snapshot = gallery.searchable()
@@ -181,9 +181,11 @@ def check(config: Config, options: Namespace) -> int:
     if not problems:
         return 0
     if options.repair:
-        print("damage removed; the next `index` run repairs the rest", file=sys.stderr)
+        print(
+            "The damage is removed. Restore what is missing with: lookalike index", file=sys.stderr
+        )
         return 0
-    print("`check --repair` removes it", file=sys.stderr)
+    print("Repair the index with: lookalike check --repair", file=sys.stderr)
     return 1
 
 
@@ -219,12 +221,12 @@ def passcode(config: Config, options: Namespace) -> int:
         return 0
     if sys.stdin.isatty():
         text = getpass("Passcode: ")
-        if getpass("Once more: ") != text:
-            raise UsageError("the two passcodes differ; nothing written")
+        if getpass("Repeat the passcode: ") != text:
+            raise UsageError("the two passcodes differ; no file was written")
     else:
         text = sys.stdin.readline().rstrip("\n")
     write_passcode(options.file, text, config.limits)
-    print(f"{options.file} written; use it with: serve --passcode-file {options.file}")
+    print(f"{options.file} is written. Use it with: lookalike serve --passcode-file {options.file}")
     return 0
 
 
@@ -243,11 +245,13 @@ def _say_what_is_missing(config: Config, options: Namespace, report: IndexReport
     )
     if report.found == 0 and not options.prune:
         raise LibraryError(
-            f"{config.gallery} holds no images; {kept}put photos there or mount it, or name "
-            "another folder with --gallery"
+            f"no images in {config.gallery}; {kept}add photos or mount the folder, or "
+            "choose another folder with --gallery"
         )
     if kept:
-        print(f"note: {kept}`index --prune` drops them", file=sys.stderr)
+        print(
+            f"note: {kept}to remove them from the index: lookalike index --prune", file=sys.stderr
+        )
 
 
 def _exit(*_: object) -> None:

@@ -72,7 +72,7 @@ def _index_problems(
     elif embedder and not comparable(embedder.identity, index.identity):
         yield (
             f"the index {config.index} was built with another model "
-            f"({index.identity.name}); the next `index` run embeds every photo again"
+            f"({index.identity.name}); `lookalike index` builds it again with this one"
         )
 
 

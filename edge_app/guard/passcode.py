@@ -28,7 +28,8 @@ def hash_passcode(passcode: str, limits: Limits, salt: bytes | None = None) -> s
     """`scrypt$N$r$p$salt$hash`: the one line of a passcode file."""
     if len(passcode) < limits.passcode_chars:
         raise UsageError(
-            f"the passcode has {len(passcode)} characters; at least {limits.passcode_chars}"
+            f"the passcode has {len(passcode)} characters; it needs at least "
+            f"{limits.passcode_chars}"
         )
     salt = salt or os.urandom(16)
     digest = _scrypt(passcode, salt, SCRYPT_N, SCRYPT_R, SCRYPT_P)
@@ -100,9 +101,11 @@ def read_hash(path: Path) -> str:
     except (OSError, ValueError) as error:
         raise ServeError(f"cannot read the passcode file {path}: {error}") from error
     if shared:
-        raise ServeError(f"other users may read the passcode file {path}: chmod 600 {path}")
+        raise ServeError(f"other users can read the passcode file {path}; run: chmod 600 {path}")
     if not LINE.fullmatch(line):
-        raise ServeError(f"{path} has no passcode hash; make one with: lookalike passcode {path}")
+        raise ServeError(
+            f"{path} is not a passcode file; create one with: lookalike passcode {path}"
+        )
     return line
 
 

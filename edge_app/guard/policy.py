@@ -77,9 +77,13 @@ class Policy:
             return start_response(status, headers + extra, exc_info)
 
         if not self.is_own_host(environ.get("HTTP_HOST", "")):
-            return refuse(start, 421, "This server is not known by that name; see --allow-host.")
+            return refuse(
+                start,
+                421,
+                "This server does not answer to this host name; allow it with --allow-host.",
+            )
         if not environ["REQUEST_URI"].startswith("/"):
-            return refuse(start, 400, "The request names a whole URL; send its path only.")
+            return refuse(start, 400, "The request has a full URL; send only its path.")
         if self.base_path:
             if path == self.base_path:  # relative links need the slash
                 return redirect(start, self.base_path + "/")
@@ -121,14 +125,14 @@ def cross_site_fault(environ: WSGIEnvironment, headerless: bool = False) -> str 
             return "Requests that change or compute something need the header X-Lookalike: 1."
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and origin.partition("://")[2] != environ["HTTP_HOST"]:
-            return "The Origin is another site."
+            return "The Origin header names another site."
     # Absent from old browsers and from plain-HTTP pages other than localhost; then the above holds.
     if environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site") and not (
         method == "GET"
         and environ.get("HTTP_SEC_FETCH_MODE") == "navigate"
         and environ.get("HTTP_SEC_FETCH_DEST") == "document"
     ):
-        return "Another site's page asked for this."
+        return "The request comes from a page of another site."
     return None
 
 

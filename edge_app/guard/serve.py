@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 BACKLOG = 1024  # connections the system holds until the loop comes round
 REASONS = {
-    errno.EADDRINUSE: "something else listens there already",
-    errno.EADDRNOTAVAIL: "this device has no such address",
-    errno.EACCES: "ports below 1024 are not permitted to this user",
+    errno.EADDRINUSE: "another program already uses this port",
+    errno.EADDRNOTAVAIL: "this device does not have this address",
+    errno.EACCES: "this user may not use ports below 1024",
 }
 
 
@@ -115,9 +115,9 @@ def start_notes(config: Config, urls: list[str]) -> list[str]:
         )
     if config.lan:
         code = announce.qr_code(urls[0]) if urls else None
-        notes.append(code or "For a QR code here: pip install segno")
+        notes.append(code or "For a QR code of the address: pip install segno")
         if not announce.HAS_MDNS:
-            notes.append(f"To be found as {addresses.host_name()}.local: pip install zeroconf")
+            notes.append(f"To make {addresses.host_name()}.local work: pip install zeroconf")
     return notes
 
 
@@ -145,7 +145,9 @@ def reachable_hosts(config: Config) -> list[str]:
 def listen(config: Config) -> socket.socket:
     """The listening socket; on `lan` one for every address of the device, IPv4 and IPv6."""
     if not 0 <= config.port <= 65535:
-        raise ServeError(f"port {config.port} is not between 0 and 65535; choose with --port")
+        raise ServeError(
+            f"port {config.port} is not between 0 and 65535; choose another with --port"
+        )
     try:
         if config.lan:
             dual = socket.has_dualstack_ipv6()
@@ -161,8 +163,8 @@ def listen(config: Config) -> socket.socket:
         host = "every address" if config.lan else config.host
         reason = REASONS.get(error.errno or 0, error.strerror)
         raise ServeError(
-            f"cannot listen on {host}, port {config.port}: {reason}; "
-            "choose with --host and --port (0: any free port)"
+            f"cannot listen on {host}, port {config.port}: {reason}; choose others with "
+            "--host and --port (port 0: any free one)"
         ) from error
 
 

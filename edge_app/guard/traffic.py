@@ -33,7 +33,7 @@ class Traffic:
         )
         self.seconds = Histogram(
             "lookalike_http_request_duration_seconds",
-            "From the app being called to the first of its answer.",
+            "Time from the call of the app to the start of its answer.",
         )
 
     def answered(self, method: str, status: str, seconds: float) -> None:
@@ -51,7 +51,7 @@ class Traffic:
             self.answers.family(),
             self.refusals.family(),
             self.seconds.family(),
-            gauge("lookalike_http_connections", "Connections open now.", self.connections()),
+            gauge("lookalike_http_connections", "Open connections.", self.connections()),
         ]
 
 

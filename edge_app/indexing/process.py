@@ -64,7 +64,10 @@ def ending(code: int) -> str:
     """What happened to a process that could not say so itself."""
     if code == -signal.SIGKILL:
         return (
-            "the indexing process was killed, probably because memory ran out: give the service "
-            "more, or make the index on another machine (docs/workstation.md)"
+            "the indexing process was killed, probably because memory ran out; give the "
+            "service more memory, or make the index on another machine "
+            "(docs/workstation.md)"
         )
-    return f"the indexing process ended with {code}"
+    return "the indexing process ended with " + (
+        f"exit code {code}" if code >= 0 else f"signal {-code}"
+    )

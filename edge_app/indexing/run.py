@@ -57,6 +57,7 @@ def refuse_index_inside_library(config: Config) -> None:
     """UsageError where the index would lie among the photos."""
     if config.index.resolve().is_relative_to(config.gallery.resolve()):
         raise UsageError(
-            f"the index {config.index} would lie inside the photo folder {config.gallery}, where "
-            "nothing is ever written; name another place with --index"
+            f"the index folder {config.index} is inside the photo folder "
+            f"{config.gallery}, which is never written to; choose another folder with "
+            "--index"
         )

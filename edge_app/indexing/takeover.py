@@ -47,7 +47,7 @@ def take_over(
     compared with this writer's. What was committed before an error, or a kill, stays.
     """
     if source.resolve() == writer.index.resolve():
-        raise UsageError(f"--import {source} is the index itself; name another one")
+        raise UsageError(f"--import {source} is the index itself; choose another one")
     done = 0
     try:
         with closing(_Donor(source, writer.identity, writer.tiles)) as donor:
@@ -64,7 +64,9 @@ def take_over(
                 done += len(images)
                 on_progress(Progress("importing", start + len(some), len(files)))
     except (sqlite3.Error, OSError, TypeError, ValueError) as error:
-        raise StoreError(f"{source} can't be imported: {error}; `check` says more") from error
+        raise StoreError(
+            f"{source} can't be imported: {error}; for details: lookalike check"
+        ) from error
     return done
 
 
@@ -74,7 +76,7 @@ class _Donor:
     def __init__(self, index: Path, identity: ModelIdentity, tiles: int) -> None:
         self._opened = ExitStack()
         if not (index / CATALOG).exists():
-            raise StoreError(f"--import {index}: there is no index")
+            raise StoreError(f"--import {index}: no index in this folder")
         try:
             self._catalog = self._opened.enter_context(closing(open_for_reading(index)))
             self._open(index, identity, tiles)
@@ -97,8 +99,8 @@ class _Donor:
         _refuse_another_model(index, identity_of(record), identity)
         if tiles and record.tiles != tiles:
             raise StoreError(
-                f"--import {index}: it has {record.tiles} tiles an image, this index has {tiles}; "
-                "make it with --tiles, or this one without"
+                f"--import {index}: it has {record.tiles} tiles per image, this index has "
+                f"{tiles}; index it with --tiles first, or leave out --tiles here"
             )
         self._generation = record.generation
         found = {column.header.kind: column for column in columns(record)}
@@ -180,6 +182,6 @@ def _refuse_another_model(index: Path, theirs: ModelIdentity, ours: ModelIdentit
         if their != our and name != "name"
     ]
     raise StoreError(
-        f"--import {index}: its rows can't be compared with this index's: {', '.join(differing)}; "
+        f"--import {index}: its rows can't be compared with this index ({', '.join(differing)}); "
         "index both with the same --model"
     )

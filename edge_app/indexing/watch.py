@@ -90,8 +90,9 @@ class Watcher:
             observer.start()
         except OSError as error:
             log.warning(
-                "%s can't be watched (%s); looking every %.0f s (limits.poll_eventless_s). "
-                "If it has many folders, raise fs.inotify.max_user_watches",
+                "%s can't be watched (%s); it is checked every %.0f s instead "
+                "(limits.poll_eventless_s). If it has many folders, raise "
+                "fs.inotify.max_user_watches",
                 root,
                 error.strerror,
                 limits.poll_eventless_s,

@@ -28,11 +28,11 @@ def open_original(root: Path, path: str) -> BinaryIO:
     """
     parts = path.split("/")
     if "\0" in path or not {"", ".", ".."}.isdisjoint(parts):
-        raise NotFoundError(f"{path!r} is not a path below a library root")
+        raise NotFoundError(f"{path!r} is not a path inside the photo folder")
     try:
         folder = os.open(root, _FOLDER)
     except OSError as error:
-        raise LibraryError(f"{root}: the library root can't be opened: {error.strerror}") from None
+        raise LibraryError(f"{root}: the photo folder can't be opened: {error.strerror}") from None
     try:
         for part in parts[:-1]:
             parent, folder = folder, os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
@@ -67,7 +67,7 @@ def fingerprint_at(root: Path, path: str) -> bytes:
 
 def _reason(path: str, error: OSError) -> DecodeError | NotFoundError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
-        return NotFoundError(f"{path!r} is not in the library any more")
+        return NotFoundError(f"{path!r} is no longer in the photo folder")
     if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
         return DecodeError("not a regular file")
     return UnreadableError(f"can't be read: {error.strerror}")

@@ -67,11 +67,11 @@ def check_root(root: Path) -> list[os.DirEntry[str]]:
         return _entries(os.fspath(root))
     except NotADirectoryError:
         raise LibraryError(
-            f"{root} is not a folder; name the photo folder with --gallery"
+            f"{root} is not a folder; choose the photo folder with --gallery"
         ) from None
     except FileNotFoundError:
         raise LibraryError(
-            f"{root} does not exist; name the photo folder with --gallery, or mount it"
+            f"{root} does not exist; mount it, or choose the photo folder with --gallery"
         ) from None
     except OSError as error:
         raise LibraryError(f"{root} can't be read: {error.strerror}") from None

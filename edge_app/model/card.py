@@ -65,13 +65,17 @@ class ModelCard:
         """Read the card beside `model`; a ModelError says what is wrong with it."""
         path = model.with_suffix(".json")
         if not model.is_file():
-            raise ModelError(f"model {model} does not exist; `make model` makes it, or use --model")
+            raise ModelError(
+                f"model {model} does not exist; create it with: make model, "
+                "or choose another with --model"
+            )
         try:
             content = json.loads(path.read_bytes())
         except FileNotFoundError:
             raise ModelError(
-                f"model card {path} does not exist; copy it along with {model.name}, make both "
-                f"with `make model`, or write one: `info --model {model}` shows how"
+                f"model card {path} does not exist; copy it together with {model.name}, "
+                "create both with `make model`, or write one as `lookalike info --model "
+                f"{model}` shows"
             ) from None
         except (OSError, ValueError, RecursionError) as error:
             raise ModelError(f"model card {path} can't be read: {error}") from None
@@ -79,8 +83,8 @@ class ModelCard:
             return _card_of(content)
         except ValueError as error:
             raise ModelError(
-                f"model card {path} {error}; make it with `make model`, or see "
-                f"`info --model {model}`"
+                f"model card {path} {error}; create it with `make model`, or see "
+                f"`lookalike info --model {model}`"
             ) from None
 
     def identity(self, runtime: str) -> ModelIdentity:
@@ -111,16 +115,18 @@ def _card_of(content: Any) -> ModelCard:
             is_one, kind = KINDS[str(field.type)]
             value = content[field.name]
             if not is_one(value):
-                raise ValueError(f"says {field.name} {value!r}, which is not {kind}")
+                raise ValueError(f"has {field.name} {value!r}, which is not {kind}")
             values[field.name] = _triple(value) if field.type == "Triple" else value
         elif field.default is MISSING:
             raise ValueError(f"has no {field.name!r}")
     card = ModelCard(**values)
     for name, known in (("preprocess", (PREPROCESS,)), ("channels", CHANNELS), ("dtype", DTYPES)):
         if getattr(card, name) not in known:
-            raise ValueError(f"says {name} {getattr(card, name)!r}, known is {' or '.join(known)}")
+            raise ValueError(
+                f"has {name} {getattr(card, name)!r}; only {' or '.join(known)} is possible"
+            )
     if 0 in card.std:
-        raise ValueError("says std 0, by which nothing can be divided")
+        raise ValueError("has std 0; it must be another number")
     return card
 
 

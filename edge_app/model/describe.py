@@ -22,9 +22,10 @@ from edge_app.model.words import Words
 SLOW = {("tflite-runtime", "int8", "x86_64")}
 
 SCALING = (
-    "mean and std of a card can't be read from the model file; put in what it was trained with: "
-    "127.5 and 127.5 for -1…1, 0 and 255 for 0…1, [123.675, 116.28, 103.53] and "
-    "[58.395, 57.12, 57.375] for torchvision's, 0 and 1 where the model does it itself"
+    "mean and std can't be read from the model file; write into the card what the model "
+    "was trained with: 127.5 and 127.5 for pixels from -1 to 1; 0 and 255 for 0 to 1; "
+    "[123.675, 116.28, 103.53] and [58.395, 57.12, 57.375] for torchvision; 0 and 1 "
+    "where the model scales pixels itself"
 )
 
 
@@ -73,8 +74,9 @@ def slow_pairing(runtime: str, dtype: str, machine: str) -> str | None:
     if (runtime.split()[0], dtype, machine) not in SLOW:
         return None
     return (
-        f"{runtime} runs int8 models several times more slowly than float32 ones on {machine}: "
-        "take a float32 model, or the runtime ai-edge-litert (docs/models.md has the figures)"
+        f"{runtime} runs int8 models several times more slowly than float32 models on "
+        f"{machine}: use a float32 model, or the runtime ai-edge-litert (docs/models.md "
+        "has the figures)"
     )
 
 

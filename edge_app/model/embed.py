@@ -44,7 +44,8 @@ class Embedder:
         if sha256 != self.card.sha256:
             raise ModelError(
                 f"model {model} has SHA-256 {sha256[:12]}…, its card says "
-                f"{self.card.sha256[:12]}…; copy both files again, or make them with `make model`"
+                f"{self.card.sha256[:12]}…; copy both files again, or create them with "
+                "`make model`"
             )
         self.threads = threads or default_threads()
         self._runtime = Runtime(runtime, delegate)
@@ -103,8 +104,9 @@ class Embedder:
         if np.allclose(one, other, rtol=0, atol=1e-5):
             mean, std = list(self.card.mean), list(self.card.std)
             raise ModelError(
-                f"model {self._model} gives the same embedding for different pictures; are mean "
-                f"{mean} and std {std} in its card what it was trained with?"
+                f"model {self._model} gives the same embedding for different pictures; "
+                f"check that mean {mean} and std {std} in its card are those it was "
+                "trained with"
             )
 
     @contextmanager

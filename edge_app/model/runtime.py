@@ -39,7 +39,7 @@ class Delegate:
         """FILE or FILE:KEY=VALUE,KEY=VALUE; what the keys mean is the library's business."""
         library, _, rest = text.partition(":")
         if not library:
-            raise UsageError(f"--delegate {text!r} names no file")
+            raise UsageError(f"--delegate {text!r} has no file name")
         options = {}
         for option in filter(None, rest.split(",")):
             key, equals, value = option.partition("=")
@@ -64,7 +64,7 @@ class Delegate:
             loaded = ctypes.CDLL(self.library)
             for name in ENTRY_POINTS:
                 if not hasattr(loaded, name):
-                    raise ValueError(f"it is no TFLite delegate, {name} is not in it")
+                    raise ValueError(f"it is not a TFLite delegate: it has no function {name}")
             return module.load_delegate(self.library, self.options)
         except (OSError, ValueError, RuntimeError) as error:
             # The runtime has a line of its own before what the library says.
@@ -103,7 +103,7 @@ class Runtime:
                 except DelegateError as error:
                     if not self._delegate.optional:
                         raise DelegateError(
-                            f"{error}; --delegate-optional uses the processor instead"
+                            f"{error}; to use the processor instead, add --delegate-optional"
                         ) from None
                     self.delegate_failure = f"{error}; the processor is used instead"
                     log.warning("%s", self.delegate_failure)
@@ -142,7 +142,7 @@ def installed_runtime(wanted: str | None = None) -> str:
 
 def reason_of(error: Exception, line: int = 0) -> str:
     """One line of what a runtime's error says."""
-    return (str(error).strip().splitlines() or ["it does not say why"])[line]
+    return (str(error).strip().splitlines() or ["no reason given"])[line]
 
 
 def _interpreter_module(installed: str) -> Any:

@@ -58,7 +58,7 @@ class ImageInput:
                 case 1 | -1, 3, height, width if height == width > 0:
                     return cls(tensors[0], height, channels_first=True)
         raise ModelError(
-            f"takes {_listed(tensors)}; expected is one square RGB image of fixed size, "
+            f"takes {_listed(tensors)}; it must take one square RGB image of fixed size, "
             f"(1, s, s, 3) or (1, 3, s, s), in {' or '.join(DTYPES)}"
         )
 
@@ -78,14 +78,14 @@ class VectorOutput:
             raise ModelError(f"gives {_listed(tensors)}; its card says output {name!r}")
         if len(named) > 1:
             raise ModelError(
-                f"gives {_listed(named)}; name the one to take in its card, such as "
+                f"gives {_listed(named)}; choose one of them in its card, such as "
                 f'"output": "{named[-1].name}"'
             )
         (tensor,) = named
         sides = [side for side in tensor.shape[1:] or tensor.shape if side != 1]
         if len(sides) != 1 or sides[0] < 1 or tensor.dtype not in DTYPES:
             raise ModelError(
-                f"gives {tensor}; expected is one vector, (1, n) or (1, 1, 1, n), in "
+                f"gives {tensor}; it must give one vector, (1, n) or (1, 1, 1, n), in "
                 f"{' or '.join(DTYPES)}"
             )
         return cls(tensor, sides[0])

@@ -43,7 +43,7 @@ class Words:
             close = ", ".join(self._close(key))
             raise NotFoundError(
                 f"the model {self.card.name} does not know the word {word!r}"
-                + (f"; the closest are {close}" if close else ", nor one like it")
+                + (f"; the closest are {close}" if close else ", and no similar word")
             )
         mean = self._vectors[self._rows[key]].mean(axis=0)
         unit: Floats = mean / np.linalg.norm(mean)
@@ -96,5 +96,5 @@ def _read(model: Path, card: ModelCard) -> tuple[list[str], Floats]:
     except OSError as error:
         raise ModelError(f"the words {path} can't be read: {error.strerror or error}") from None
     except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ModelError(f"the words {path} can't be used: {error}; copy them again") from None
+        raise ModelError(f"the words {path} can't be used: {error}; copy the file again") from None
     return words.tolist(), vectors

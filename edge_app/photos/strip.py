@@ -33,8 +33,8 @@ def without_location(data: bytes) -> bytes:
         return _cleaner(data)(data)
     except (struct.error, IndexError, ValueError):
         raise NotStrippableError(
-            "this original is damaged, so that its location can't be taken out; it is not served "
-            "while the server runs with --strip-location"
+            "this original is damaged, so its location can't be removed; it is not "
+            "served while the server runs with --strip-location"
         ) from None
 
 
@@ -48,8 +48,8 @@ def _cleaner(data: bytes) -> Callable[[bytes], bytes]:
     if data.startswith((b"GIF8", b"BM")) and b"XMP DataXMP" not in data:
         return bytes
     raise NotStrippableError(
-        "the location can't be taken out of this kind of file (only of JPEG, PNG and WebP); it is "
-        "not served while the server runs with --strip-location"
+        "the location can't be removed from this kind of file (only from JPEG, PNG and "
+        "WebP); it is not served while the server runs with --strip-location"
     )
 
 

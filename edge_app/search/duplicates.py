@@ -278,5 +278,5 @@ def _group(snapshot: Snapshot, rows: Rows) -> Group:
 
 def _checked(min_score: float) -> float:
     if not 0 < min_score <= 1:  # NaN fails too
-        raise UsageError(f"min_score {min_score} is not above 0 and up to 1")
+        raise UsageError(f"min_score {min_score} is not above 0 and at most 1")
     return min(min_score, _COPIES)

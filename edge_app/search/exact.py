@@ -42,9 +42,9 @@ def combine(likes: Floats, unlikes: Floats, weight: float = 0.5) -> Floats:
     """(n, dim), (m, dim) float32 unit rows -> (dim,) float32 unit query: the mean of `likes` minus
     `weight` times the mean of `unlikes`, scaled back to length 1."""
     if len(likes) == 0:
-        raise UsageError("nothing to search for: give at least one image to be like")
+        raise UsageError("nothing to search for: give at least one image or word")
     if not 0 <= weight < math.inf:  # NaN fails too
-        raise UsageError(f"weight {weight} is not a number from 0 up")
+        raise UsageError(f"weight {weight} is not a number of 0 or more")
     query = likes.mean(axis=0, dtype=np.float64)
     if len(unlikes):
         unlike = unlikes.mean(axis=0, dtype=np.float64)
@@ -53,7 +53,7 @@ def combine(likes: Floats, unlikes: Floats, weight: float = 0.5) -> Floats:
         query -= weight * unlike
     length = math.sqrt(query @ query)
     if not length > 1e-6:  # NaN fails too; less is nothing but rounding
-        raise UsageError("like and unlike cancel each other out: no direction is left to search")
+        raise UsageError("like and unlike cancel each other out; change the images or the weight")
     unit: Floats = (query / length).astype(np.float32)
     return unit
 
@@ -207,9 +207,9 @@ def _check(
             " (limits.ranking_max)"
         )
     if collapse is not None and not 0 < collapse <= 1:  # NaN fails too
-        raise UsageError(f"collapse {collapse} is not a score above 0 and up to 1")
+        raise UsageError(f"collapse {collapse} is not a score above 0 and at most 1")
     if tiles and snapshot.tiles is None:
-        raise UsageError("this index has no tiles: run `index --tiles` first")
+        raise UsageError("this index has no tiles; create them with: lookalike index --tiles")
     rows, dim = snapshot.vectors.shape
     if rows > 0 and queries.shape[1] != dim:
         raise UsageError(f"a query of {queries.shape[1]} numbers does not fit {dim} dimensions")

@@ -87,9 +87,10 @@ class Gallery:
         if identity is None or identity.sha256 == card.sha256:
             return []
         return [
-            f"The index {self.config.index} was built with another model ({identity.name}) than "
-            f"{self.config.model}. It keeps answering while every photo is embedded again; to "
-            "keep it, name its model with --model."
+            f"The index {self.config.index} was built with another model "
+            f"({identity.name}) than {self.config.model}. It answers searches until every "
+            "photo is indexed again with the new model. To keep it, choose its model "
+            "with --model."
         ]
 
     @property
@@ -99,7 +100,7 @@ class Gallery:
             return self._words
 
     def searchable(self) -> Snapshot:
-        """The present snapshot; StoreError if there is nothing to search yet."""
+        """The present snapshot; NoIndexError if there is nothing to search yet."""
         snapshot = self.reader.snapshot()
         if snapshot.identity is None:
             raise NoIndexError(self.config.index, self.config.gallery)
@@ -209,8 +210,9 @@ class Gallery:
         if snapshot.identity is None or not comparable(snapshot.identity, identity):
             built_with = snapshot.identity.name if snapshot.identity else "no model"
             raise ModelError(
-                f"model {self.config.model} is not the one the index {self.config.index} was built "
-                f"with ({built_with}); run `index` with it, or name the other with --model"
+                f"the index {self.config.index} was built with the model {built_with}, "
+                f"not with {self.config.model}; build it again with `lookalike index`, or "
+                "choose its model with --model"
             )
 
     def _check_box(self, box: Box, decoded: Decoded) -> None:
@@ -219,7 +221,7 @@ class Gallery:
         if box != WHOLE and min(width_px, height_px) < least_px:
             raise UsageError(
                 f"the box covers {width_px:.0f} × {height_px:.0f} pixels of the image; "
-                f"each side needs {least_px} (limits.box_px)"
+                f"each side needs at least {least_px} (limits.box_px)"
             )
 
     def _bytes_of(self, file: Path) -> bytes:

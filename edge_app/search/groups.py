@@ -118,7 +118,7 @@ class Review:
     def _pairs(self, ids: list[int]) -> itertools.combinations[tuple[bytes, bytes]]:
         most = self._limits.dismiss_images
         if not 2 <= len(ids) <= most:
-            raise UsageError(f"{len(ids)} ids are not between 2 and {most}")
+            raise UsageError(f"{len(ids)} ids given; one request takes 2 to {most}")
         contents = sorted(self._reader.image(id).content for id in ids)
         return itertools.combinations(contents, 2)
 
@@ -210,7 +210,7 @@ class Review:
         try:
             save_links(self._reader.index, kept)
         except (OSError, StoreError) as error:  # found again after a restart
-            log.info("near-duplicates can't be kept: %s", error)
+            log.info("%s can't be saved: %s", error)
         return links
 
 

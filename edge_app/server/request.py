@@ -95,12 +95,16 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
 
     def _fault_of_headers(self) -> Refusal | None:
         if self.version not in ("1.0", "1.1"):
-            return Refusal(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "This server speaks HTTP/1.1.")
+            return Refusal(
+                HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "This server supports HTTP/1.1 only."
+            )
         # Two lengths, or one that HTTP/1.0 doesn't know: a proxy may read it otherwise than we do.
         if "TRANSFER_ENCODING" in self.headers or (
             self.chunked and "CONTENT_LENGTH" in self.headers
         ):
-            return Refusal(HTTPStatus.BAD_REQUEST, "Content-Length or chunks, not both.")
+            return Refusal(
+                HTTPStatus.BAD_REQUEST, "Send either Content-Length or chunks, not both."
+            )
         if self.body_rcv is None:
             return None
         limits = self.limits

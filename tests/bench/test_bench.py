@@ -72,7 +72,7 @@ def test_photos_are_the_same_in_every_run(tmp_path: Path) -> None:
 
 
 def test_more_photos_than_the_disk_holds_are_refused_before_the_first(tmp_path: Path) -> None:
-    with pytest.raises(DiskFullError, match=r"MiB free; measure with fewer \(--count\)"):
+    with pytest.raises(DiskFullError, match=r"MiB free; use fewer photos \(--count\)"):
         make_photos(tmp_path, 10**9)
     assert not files_below(tmp_path)
 
@@ -144,7 +144,7 @@ def test_bench_alone_prints_a_table_to_be_posted(
         "board", "cores, memory", "system", "software", "model", "photos", "indexing",
         "memory of indexing", "searching 30 × 64", "measured",
     ]  # fmt: skip
-    assert rows["photos"].startswith("5, of a library, ")
+    assert rows["photos"].startswith("5, from a photo folder, ")
     assert " images/s** with " in rows["indexing"]
     assert rows["searching 30 × 64"].endswith(f" in 95 %), {kernel()}")
 
@@ -168,7 +168,7 @@ def test_an_index_run_is_measured_as_a_whole_and_by_its_stages(library: Path, mo
 @pytest.mark.model
 def test_a_library_without_images_gives_nothing_to_measure(tmp_path: Path, model: Path) -> None:
     (tmp_path / "library").mkdir()
-    with pytest.raises(LibraryError, match="holds no image that can be read"):
+    with pytest.raises(LibraryError, match="no readable image in"):
         benchindex.measure(Config(gallery=tmp_path / "library", model=model))
 
 

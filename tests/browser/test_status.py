@@ -60,7 +60,7 @@ def test_an_empty_library_says_what_to_do(serve: Serve, page: Page, tmp_path: Pa
     library.mkdir()
     page.goto(serve(library).url)
     expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
-    expect(page.get_by_text("Empty holds no images; put photos there")).to_be_visible()
+    expect(page.get_by_text("Empty; add photos or mount the folder")).to_be_visible()
 
 
 def test_photos_appear_while_they_are_indexed(serve: Serve, page: Page, tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def test_tensors_are_read_by_their_strides() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"a": Path("x")}, "is no part of a tensor"),
+        ({"a": Path("x")}, "is not part of a tensor"),
         ({"a": Tensor(Storage("a", 6), 0, (7,), (1,))}, "buffer"),
         ({"a": Tensor(Storage("a", 6), 0, (2,), (9,))}, "strides"),
     ],

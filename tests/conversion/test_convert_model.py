@@ -70,7 +70,7 @@ def test_copies_of_a_photo_count_as_one(tmp_path: Path, capfd: pytest.CaptureFix
     output = ["--output", str(tmp_path / "model.tflite")]
     calibrated = ["--quantize", "int8", "--photos", str(tmp_path / "photos")]
     assert convert_model.main(output + calibrated) == 1
-    assert "holds 1 readable photos, --quantize int8 needs 20" in capfd.readouterr().err
+    assert "has 1 readable photos; --quantize int8 needs 20" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -82,16 +82,16 @@ def test_copies_of_a_photo_count_as_one(tmp_path: Path, capfd: pytest.CaptureFix
         (["--quantize", "int8"], 2, "--quantize int8 needs --photos DIR with at least 20 photos"),
         (["--reduce", "256"], 2, "--reduce needs --photos DIR with at least 128 photos"),
         (["--photos", "{tmp}/nowhere"], 1, "{tmp}/nowhere is not a folder"),
-        (["--photos", "{tmp}"], 1, "holds 0 readable photos, --photos needs 1"),
+        (["--photos", "{tmp}"], 1, "has 0 readable photos; --photos needs 1"),
         (
             ["--quantize", "int8", "--photos", "{tmp}"],
             1,
-            "holds 0 readable photos, --quantize int8 needs 20",
+            "has 0 readable photos; --quantize int8 needs 20",
         ),
         (
             ["--reduce", "512", "--photos", "{gallery}"],
             1,
-            "holds 100 readable photos, --reduce needs 256",
+            "has 100 readable photos; --reduce needs 256",
         ),
     ],
 )
@@ -299,7 +299,7 @@ def test_a_reduced_model_keeps_who_is_near(made: Made, gallery: Path, runtime: s
 @pytest.mark.slow
 def test_without_a_network_the_packaged_weights_are_taken_and_it_says_so(made: Made) -> None:
     fallback, summary = made.results["float32"]["errors"]
-    assert "ImageNet weights can't be downloaded: no answer from 127.0.0.1:9" in fallback
+    assert "ImageNet weights are not available: no answer from 127.0.0.1:9" in fallback
     assert "taking the packaged weights" in fallback
     assert summary.startswith(f"{made.outputs['float32']}: ")
 
@@ -310,7 +310,7 @@ def test_without_a_network_the_packaged_weights_are_taken_and_it_says_so(made: M
     ("name", "said"),
     [
         ("unchecked", "float32 model differs from Keras: lowest cosine "),
-        ("offline", "ImageNet weights can't be downloaded"),
+        ("offline", "ImageNet weights are not available"),
         ("no packaged", "packaged weights exist only for --alpha 1.0"),
         ("another alpha", "check --arch and --alpha"),
         ("text", "can't be read"),

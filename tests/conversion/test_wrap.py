@@ -78,7 +78,7 @@ def test_a_card_that_is_there_is_kept(foreign: Path, capfd: pytest.CaptureFixtur
     path = foreign.with_suffix(".json")
     path.write_text(json.dumps({"name": "by hand"}))
     assert convert_model.main(["--wrap", str(foreign), "--input-range=0,255"]) == 2
-    assert f"{path} exists already" in capfd.readouterr().err
+    assert f"{path} already exists" in capfd.readouterr().err
     assert json.loads(path.read_text()) == {"name": "by hand"}
 
 

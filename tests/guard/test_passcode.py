@@ -73,7 +73,7 @@ def test_a_hash_costs_what_is_recommended() -> None:
 
 
 def test_a_short_passcode_is_refused_with_the_limit() -> None:
-    with pytest.raises(UsageError, match="7 characters; at least 8"):
+    with pytest.raises(UsageError, match="7 characters; it needs at least 8"):
         hash_passcode("seven77", LIMITS)
 
 

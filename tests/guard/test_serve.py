@@ -51,8 +51,8 @@ def test_a_port_in_use_is_one_line_that_names_the_setting() -> None:
     with serving(APP) as site, pytest.raises(ServeError) as error:
         guard.serve(APP, Config(port=site.port))
     assert str(error.value) == (
-        f"cannot listen on 127.0.0.1, port {site.port}: something else listens there already; "
-        "choose with --host and --port (0: any free port)"
+        f"cannot listen on 127.0.0.1, port {site.port}: another program already uses this port; "
+        "choose others with --host and --port (port 0: any free one)"
     )
 
 
@@ -67,7 +67,7 @@ def test_a_port_that_needs_privileges_is_one_line(monkeypatch: pytest.MonkeyPatc
         raise OSError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(socket, "create_server", refuse)
-    with pytest.raises(ServeError, match="port 80: ports below 1024 are not permitted"):
+    with pytest.raises(ServeError, match="port 80: this user may not use ports below 1024"):
         guard.serve(APP, Config(port=80))
     with pytest.raises(ServeError, match="not between 0 and 65535"):
         guard.serve(APP, Config(port=65536))

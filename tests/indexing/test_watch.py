@@ -127,7 +127,7 @@ def test_where_memory_runs_out_the_run_goes_first_and_is_tried_again(
     assert int(score.read_text()) == 500 > int(Path("/proc/self/oom_score_adj").read_text())
     watcher._process.kill()  # as the kernel does
     until(lambda: watcher.status.state == "failed")
-    assert "want of memory" in (watcher.status.message or "")
+    assert "memory ran out" in (watcher.status.message or "")
     until(lambda: images(config) == 101)
 
 

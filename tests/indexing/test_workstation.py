@@ -126,7 +126,7 @@ def test_the_index_of_another_library_is_refused_and_left_as_it_is(home: Path) -
         check=False,
     )
     assert done.returncode == 1
-    assert "of 6 that were read, 0 hold the same" in done.stderr
+    assert "of 6 that were read, 0 have the same content" in done.stderr
     assert rows(home / "device/index") == before
 
 

@@ -54,20 +54,20 @@ def test_a_missing_field_is_named(tmp_path: Path, missing: str) -> None:
         ({"dim": True}, "dim True, which is not a whole number above 0"),
         ({"dim": 8.0}, "dim 8.0, which is not a whole number above 0"),
         ({"input_size_px": 0}, "input_size_px 0, which is not a whole number above 0"),
-        ({"dtype": "int4"}, "dtype 'int4', known is float32 or float16 or int8"),
-        ({"channels": "GRB"}, "channels 'GRB', known is RGB or BGR"),
-        ({"preprocess": "crop"}, f"preprocess 'crop', known is {PREPROCESS}"),
+        ({"dtype": "int4"}, "dtype 'int4'; only float32 or float16 or int8 is possible"),
+        ({"channels": "GRB"}, "channels 'GRB'; only RGB or BGR is possible"),
+        ({"preprocess": "crop"}, f"preprocess 'crop'; only {PREPROCESS} is possible"),
         ({"mean": [1, 2]}, r"mean \[1, 2\], which is not a number or a list of three"),
         ({"mean": 10**400}, "which is not a number or a list of three"),
         ({"std": float("nan")}, "std nan, which is not a number or a list of three"),
-        ({"std": [1, 0, 1]}, "std 0, by which nothing can be divided"),
+        ({"std": [1, 0, 1]}, "std 0; it must be another number"),
         ({"output": 2}, "output 2, which is not a text"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_do(
     tmp_path: Path, wrong: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(ModelError, match=rf"m\.json says .*{said}"):
+    with pytest.raises(ModelError, match=rf"m\.json has .*{said}"):
         load(tmp_path, NEEDED | wrong)
 
 

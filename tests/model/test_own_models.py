@@ -146,16 +146,16 @@ def test_photos_are_indexed_and_searched_with_it(
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("gray", r"takes pixels \(1, 16, 16, 1\) float32; expected is one square RGB image"),
-        ("oblong", r"takes pixels \(1, 16, 24, 3\) float32; expected .*\(1, s, s, 3\)"),
-        ("channels between", r"takes pixels \(1, 16, 3, 16\) float32; expected .*\(1, 3, s, s\)"),
-        ("flat", r"takes pixels \(1, 768\) float32; expected"),
-        ("any size", r"takes pixels \(1, -1, -1, 3\) float32; expected .* of fixed size"),
-        ("int32", r"takes pixels \(1, 16, 16, 3\) int32; expected .*float32 or uint8 or int8"),
-        ("two images", r"takes left .* and right .*; expected is one"),
-        ("map", r"gives Identity \(1, 4, 4, 3\) float32; expected is one vector"),
-        ("class number", r"gives Identity \(1,\) int64; expected is one vector"),
-        ("one number", r"gives Identity \(1, 1\) float32; expected is one vector"),
+        ("gray", r"takes pixels \(1, 16, 16, 1\) float32; it must take one square RGB image"),
+        ("oblong", r"takes pixels \(1, 16, 24, 3\) float32; it must .*\(1, s, s, 3\)"),
+        ("channels between", r"takes pixels \(1, 16, 3, 16\) float32; it must .*\(1, 3, s, s\)"),
+        ("flat", r"takes pixels \(1, 768\) float32; it must"),
+        ("any size", r"takes pixels \(1, -1, -1, 3\) float32; it must .* of fixed size"),
+        ("int32", r"takes pixels \(1, 16, 16, 3\) int32; it must .*float32 or uint8 or int8"),
+        ("two images", r"takes left .* and right .*; it must take one"),
+        ("map", r"gives Identity \(1, 4, 4, 3\) float32; it must give one vector"),
+        ("class number", r"gives Identity \(1,\) int64; it must give one vector"),
+        ("one number", r"gives Identity \(1, 1\) float32; it must give one vector"),
         ("classifier", r'gives Identity \(1, 3\).* and Identity_1 \(1, 8\).*"output": "Identity'),
         ("not a number", "NaN"),
         ("constant", "the same embedding for different pictures"),
@@ -240,4 +240,4 @@ def test_info_has_no_card_for_what_will_not_do(odd_models: Path, name: str) -> N
     facts = facts_of(odd_models / f"{name}.tflite")
     assert "a card that fits" not in facts["model"]
     assert facts["model"]["inputs"]
-    assert any("expected is one" in line for line in facts["to fix"])
+    assert any("; it must " in line for line in facts["to fix"])

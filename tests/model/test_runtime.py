@@ -101,7 +101,7 @@ def broken(request: pytest.FixtureRequest, stub: Path, tmp_path: Path) -> tuple[
     cases = {
         "none": (f"{tmp_path}/none.so", "none.so can't be loaded: cannot open shared object file"),
         "text": (str(text), "text.so can't be loaded: file too short"),
-        "another library": ("libc.so.6", "libc.so.6 can't be loaded: it is no TFLite delegate"),
+        "another library": ("libc.so.6", "libc.so.6 can't be loaded: it is not a TFLite delegate"),
         "fails": (f"{stub}:fail=no device", "stub.so can't be loaded: no device"),
         "refuses": (f"{stub}:refuse=1", "stub.so can't run the model"),
     }

@@ -84,7 +84,10 @@ def test_a_name_of_two_classes_is_both(words: Words) -> None:
 
 @pytest.mark.parametrize(
     ("word", "said"),
-    [("expresso", "does not know the word 'expresso'; the closest are espresso"), ("qqq", "nor")],
+    [
+        ("expresso", "does not know the word 'expresso'; the closest are espresso"),
+        ("qqq", "no similar word"),
+    ],
 )
 def test_an_unknown_word_is_answered_with_the_closest(words: Words, word: str, said: str) -> None:
     with pytest.raises(NotFoundError, match=said):
@@ -231,8 +234,8 @@ def test_a_word_goes_with_photos_and_against_others(config: Config, search: Sear
     ("arguments", "code", "said"),
     [
         (["--word", "dask"], 2, "the closest are dusk"),
-        ([], 2, "name an IMAGE, or a --word"),
-        (["--unlike", "1.png"], 2, "name an IMAGE, or a --word"),
+        ([], 2, "give an IMAGE or --word"),
+        (["--unlike", "1.png"], 2, "give an IMAGE or --word"),
     ],
 )
 def test_what_can_not_be_searched_for_is_said(

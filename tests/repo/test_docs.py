@@ -26,8 +26,25 @@ def command_lines(document: Path) -> Iterator[list[str]]:
                 yield words
 
 
-def test_the_options_listed_are_those_of_today() -> None:
-    assert (ROOT / "docs/cli.md").read_text() == options.commands(), "run `python -m tools.options`"
+def test_the_list_of_commands_is_of_today() -> None:
+    assert (ROOT / "docs/cli.md").read_text() == options.cli(), "run `python -m tools.options`"
+
+
+def test_every_option_of_every_command_is_listed() -> None:
+    text = (ROOT / "docs/cli.md").read_text()
+    (commands,) = [a for a in make_parser()._actions if isinstance(a.choices, dict)]
+    assert isinstance(commands.choices, dict)
+    for name, command in commands.choices.items():
+        shared, own = text.partition("## Shared options")[2].split("\n## ", 1)
+        section = own.partition(f"{name}\n")[2].partition("\n## ")[0]
+        for action in command._actions:
+            if action.dest != "help":
+                written = "/".join(action.option_strings) or f"{action.metavar}"
+                rows = [row for row in shared.splitlines() if row.startswith(f"| `{written}")]
+                shared_by = [row.rsplit("|", 2)[1] for row in rows]
+                assert f"| `{written}" in section or any(
+                    name in names or "all" in names for names in shared_by
+                ), (name, written)
 
 
 def test_the_readme_is_short() -> None:
@@ -57,10 +74,12 @@ def test_commands_shown_exist(document: Path) -> None:
             make_parser().parse_args(words[3:])  # exits with 2 where it can't
 
 
-def test_every_package_has_its_place_in_the_architecture() -> None:
+def test_every_package_is_in_the_architecture() -> None:
     text = (ROOT / "docs/architecture.md").read_text()
     packages = {path.parent.name for path in (ROOT / "edge_app").glob("*/__init__.py")}
-    assert not {package for package in packages if f"`{package}`" not in text}
+    modules = {path.name for path in (ROOT / "edge_app").glob("*.py") if path.stem[0] != "_"}
+    assert not [name for name in packages if f"| `{name}/` |" not in text]
+    assert not [name for name in modules if f"`{name}`" not in text]
 
 
 def test_files_of_the_project_that_are_named_exist() -> None:

@@ -59,7 +59,7 @@ class Header:
             raise ValueError("has a damaged header (CRC differs)")
         magic, version, dim, generation, item_bytes, *names = _FIELDS.unpack_from(body)
         if magic != _MAGIC or version != FORMAT_VERSION:
-            raise ValueError(f"is not a version {FORMAT_VERSION} file of this index")
+            raise ValueError(f"is not an index file of format version {FORMAT_VERSION}")
         kind, dtype, model = (name.rstrip(b"\0").decode("ascii") for name in names)
         return cls(kind, dtype, dim, item_bytes, generation, model)
 
@@ -116,7 +116,7 @@ class AppendFile:
         problem = file.problem()
         if problem is not None:
             file.close()
-            raise StoreError(f"{path} {problem}; `check --repair` removes the damage")
+            raise StoreError(f"{path} {problem}; repair it with: lookalike check --repair")
         return file
 
     @classmethod
@@ -132,7 +132,7 @@ class AppendFile:
             return str(error)
         except OSError as error:
             return f"can't be read: {error.strerror}"
-        return None if found == self.header else f"has a header of another file: {found}"
+        return None if found == self.header else f"has the header of another file: {found}"
 
     def found(self) -> Header:
         """The header on the medium; ValueError says what is wrong with it."""

@@ -42,8 +42,8 @@ def identity_of(record: GenerationRecord) -> ModelIdentity:
         return ModelIdentity(**json.loads(record.model))
     except (ValueError, TypeError):
         raise StoreError(
-            f"the catalogue's record of generation {record.generation} is damaged; "
-            "`check --repair` removes the damage"
+            f"the catalogue's record of generation {record.generation} is damaged; repair "
+            "it with: lookalike check --repair"
         ) from None
 
 

@@ -26,7 +26,7 @@ def lock(index: Path) -> int:
     except BlockingIOError:
         os.close(fd)
         raise LockedError(
-            f"{index} is being written by another process; wait until it is done, or stop it"
+            f"{index} is being written by another process; wait until it has finished, or stop it"
         ) from None
     return fd
 
@@ -52,15 +52,15 @@ def errors_translated(index: Path, need_bytes: int = MiB) -> Iterator[None]:
             raise _disk_full(index, need_bytes) from error
         hint = "choose another folder with --index"
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            hint = "`check --repair` sets it aside"
+            hint = "repair it with: lookalike check --repair"
         raise StoreError(f"the catalogue of {index} can't be written: {error}; {hint}") from error
 
 
 def _disk_full(index: Path, need_bytes: int) -> DiskFullError:
     return DiskFullError(
-        f"the disk of index folder {index} is full: {-(-need_bytes // MiB)} MiB are needed for "
-        f"the next batch, {_free_bytes(index) / MiB:.1f} MiB are free; make room, or choose "
-        "another with --index"
+        f"no space left for the index folder {index}: the next batch needs "
+        f"{-(-need_bytes // MiB)} MiB, {_free_bytes(index) / MiB:.1f} MiB are free; "
+        "delete other files, or choose another folder with --index"
     )
 
 

@@ -52,9 +52,9 @@ def _open_on_readonly_media(path: Path) -> Catalog:
     size_bytes = path.stat().st_size + log.stat().st_size
     if size_bytes > _COPY_BYTES:
         raise StoreError(
-            f"reading {log} on read-only media takes a copy of {size_bytes // MiB} MiB, more than "
-            f"the {_COPY_BYTES // MiB} MiB allowed; run `index` once more where the folder can be "
-            "written, which leaves no log behind"
+            f"{log} has {size_bytes // MiB} MiB; from read-only media at most "
+            f"{_COPY_BYTES // MiB} MiB can be read. Run `lookalike index` once where the "
+            "folder can be written: it empties this file"
         )
     folder = tempfile.TemporaryDirectory(prefix="edge_app-")
     for file in (path, log):

@@ -20,7 +20,7 @@ def recognise(index: Path, catalog: Catalog, root: Path) -> None:
     """Refuse the index of another library; accept the same one at another place, or on another
     machine, where times may differ.
 
-    StoreError says what differs and which option settles it.
+    StoreError says what differs and which option to change.
     """
     indexed = catalog.state().root
     if indexed == os.fsencode(root):
@@ -30,15 +30,17 @@ def recognise(index: Path, catalog: Catalog, root: Path) -> None:
     settled = "choose another folder with --index, or delete this one"
     if len(there) * 2 < len(sample):
         raise StoreError(
-            f"{index} is the index of {os.fsdecode(indexed)}: of {len(sample)} files looked up in "
-            f"{root}, {len(there)} are the same; {settled}"
+            f"{index} is the index of another photo folder, {os.fsdecode(indexed)}: of "
+            f"{len(sample)} indexed files looked up in {root}, {len(there)} are the same; "
+            f"{settled}"
         )
     read = there[:: max(1, len(there) // _SAMPLE_CONTENTS)]
     equal = sum(_has_content(root, path, content) for path, content in read)
     if equal * 2 < len(read):
         raise StoreError(
-            f"{index} is the index of {os.fsdecode(indexed)}: files in {root} have the same names "
-            f"and sizes, but of {len(read)} that were read, {equal} hold the same; {settled}"
+            f"{index} is the index of another photo folder, {os.fsdecode(indexed)}: files "
+            f"in {root} have the same names and sizes, but of {len(read)} that were read, "
+            f"{equal} have the same content; {settled}"
         )
 
 

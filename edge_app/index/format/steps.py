@@ -59,7 +59,7 @@ def version_message(index: os.PathLike[str], version: int) -> str:
     name = os.fspath(index)
     if version in STEPS:
         return (
-            f"{name} was made by an earlier version of Lookalike; this brings it up to date: "
+            f"{name} was made by an earlier version of Lookalike; update it with: "
             f"lookalike check --index {name}"
         )
     return (

@@ -29,7 +29,7 @@ class Filter:
     def __post_init__(self) -> None:
         if self.orientation is not None and self.orientation not in ORIENTATIONS:
             raise UsageError(
-                f"orientation {self.orientation!r} is none of {', '.join(ORIENTATIONS)}"
+                f"orientation {self.orientation!r} is not one of {', '.join(ORIENTATIONS)}"
             )
         if self.min_score is not None and not -1 <= self.min_score <= 1:  # NaN fails too
             raise UsageError(f"min_score {self.min_score} is not between -1 and 1")

@@ -171,7 +171,9 @@ class _Order:
     def of(cls, sort: str) -> _Order:
         name = sort.removeprefix("-")
         if name not in SORTS:
-            raise UsageError(f"sort {sort!r} is none of {', '.join(SORTS)}, or one with a - before")
+            raise UsageError(
+                f"sort {sort!r} is not one of {', '.join(SORTS)}, or one of them after a minus sign"
+            )
         return cls(name, sort.startswith("-"))
 
     @property
@@ -266,4 +268,4 @@ def _bytes(cursor: str) -> bytes:
 
 
 def _bad_cursor(cursor: str) -> UsageError:
-    return UsageError(f"cursor {cursor[:40]!r} is none that this listing gave")
+    return UsageError(f"cursor {cursor[:40]!r} is not from this listing")

@@ -89,7 +89,7 @@ class Reader:
                 except FileNotFoundError as error:
                     missing = error.filename  # a writer has just switched: look again
             else:
-                raise StoreError(f"{missing} is missing; `check --repair` removes the damage")
+                raise StoreError(f"{missing} is missing; repair it with: lookalike check --repair")
             return self._snapshot
 
     def image(self, id: int) -> ImageRecord:
@@ -168,7 +168,7 @@ class Reader:
                 except FileNotFoundError as error:
                     missing = error.filename  # a writer has just switched: look again
             else:
-                raise StoreError(f"{missing} is missing; `check --repair` removes the damage")
+                raise StoreError(f"{missing} is missing; repair it with: lookalike check --repair")
         try:
             data = file.read(place.offset, place.bytes)
         except OSError as error:
@@ -176,7 +176,7 @@ class Reader:
         if zlib.crc32(data) != place.crc:
             raise StoreError(
                 f"the thumbnail of {self.image(id).path} in {self.index} is damaged; "
-                "`check --repair` and an index run make it again"
+                "restore it with: lookalike check --repair, then lookalike index"
             )
         return data, place.crc
 
@@ -195,14 +195,16 @@ class Reader:
             except sqlite3.Error as error:
                 self._disconnect()
                 raise StoreError(
-                    f"the catalogue of {self.index} can't be read: {error}; `check` says more"
+                    f"the catalogue of {self.index} can't be read: {error}; for details: "
+                    "lookalike check"
                 ) from error
             except OSError as error:
                 raise self._unreadable(error) from error
 
     def _unreadable(self, error: OSError) -> StoreError:
         return StoreError(
-            f"index folder {self.index} can't be read: {error.strerror}; `check` says more"
+            f"index folder {self.index} can't be read: {error.strerror}; for details: "
+            "lookalike check"
         )
 
     def _look(self) -> None:

@@ -82,7 +82,7 @@ class Snapshot:
             return codes.largest_angle(self.bounds[self.live])
         except ValueError as error:
             raise StoreError(
-                f"the bounds of the codes {error}; `check --repair` removes the damage"
+                f"the bounds of the codes {error}; repair the index with: lookalike check --repair"
             ) from None
 
     @cached_property
@@ -127,7 +127,8 @@ def load_snapshot(index: Path, catalog: Catalog) -> Snapshot:
     except (IndexError, TypeError, ValueError, OverflowError) as error:
         vectors_file.close()
         raise StoreError(
-            f"the catalogue of {index} is damaged ({error}); `check --repair` removes the damage"
+            f"the catalogue of {index} is damaged ({error}); repair it with: lookalike "
+            "check --repair"
         ) from error
     except BaseException:
         vectors_file.close()
@@ -187,7 +188,8 @@ def _mapped(index: Path, column: Column, rows: int) -> NDArray[Any]:
         if file.size_bytes() < rows * column.header.item_bytes:
             # Mapping it would end the process with SIGBUS at the first missing page.
             raise StoreError(
-                f"{file.path} is shorter than its {rows} rows; `check --repair` removes the damage"
+                f"{file.path} is shorter than its {rows} rows; repair the index with: "
+                "lookalike check --repair"
             )
         if rows == 0:
             return np.zeros(shape, column.header.dtype)

@@ -213,11 +213,12 @@ class OpenIndex:
                 file = AppendFile.open(self.index / name, header, writable=True)
             except FileNotFoundError:
                 raise StoreError(
-                    f"{self.index / name} is missing; `check --repair` removes the damage"
+                    f"{self.index / name} is missing; repair the index with: lookalike "
+                    "check --repair"
                 ) from None
             self.files[header.kind] = file
             if file.size_bytes() < self.committed(header.kind):
                 raise StoreError(
-                    f"{file.path} is shorter than the catalogue says; "
-                    "`check --repair` removes the damage"
+                    f"{file.path} is shorter than the catalogue says; repair the index "
+                    "with: lookalike check --repair"
                 )

@@ -38,6 +38,6 @@ def bring_up_to_date(index: Path) -> None:
         raise
     except StoreError as error:
         raise StoreError(
-            f"{index} was made by an earlier version of Lookalike and can't be brought up to date "
+            f"{index} was made by an earlier version of Lookalike and can't be updated "
             f"here ({error}); open it once where it can be written"
         ) from None

@@ -47,8 +47,8 @@ class Writer:
         self._open: OpenIndex | None = None
         if self.index.resolve().is_relative_to(self.root):
             raise StoreError(
-                f"index folder {index} is inside the library {root}, where nothing is ever "
-                "written; choose another with --index"
+                f"the index folder {index} is inside the photo folder {root}, which is "
+                "never written to; choose another folder with --index"
             )
         with errors_translated(self.index):
             make_folder(self.index)

@@ -69,7 +69,7 @@ def test_a_file_shorter_than_its_header_is_refused(path: Path) -> None:
 def test_the_file_of_another_model_is_refused(path: Path) -> None:
     AppendFile.create(path, HEADER).close()
     other = Header("vectors", "<f4", 1280, 5120, 3, "d" * 64)
-    with pytest.raises(StoreError, match=rf"{path} has a header of another file.*--repair"):
+    with pytest.raises(StoreError, match=rf"{path} has the header of another file.*--repair"):
         AppendFile.open(path, other)
 
 

@@ -169,7 +169,7 @@ def test_a_cursor_of_something_else_is_refused(reader: Reader, sort: str, cursor
 
 
 def test_an_unknown_order_is_refused(reader: Reader) -> None:
-    with pytest.raises(UsageError, match="sort 'size' is none of date, name, folder"):
+    with pytest.raises(UsageError, match="sort 'size' is not one of date, name, folder"):
         reader.page("size")
 
 

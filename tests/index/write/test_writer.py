@@ -228,7 +228,9 @@ def test_a_full_disk_names_the_room_needed_and_the_folder(
         with monkeypatch.context() as patch:
             patch.setattr(AppendFile, "reserve", fail)
             big = new_image("a.jpg", thumbnail=bytes(5 * 2**20))
-            with pytest.raises(DiskFullError, match=rf"{tmp_path}/index is full: 6 MiB are needed"):
+            with pytest.raises(
+                DiskFullError, match=rf"{tmp_path}/index: the next batch needs 6 MiB"
+            ):
                 writer.commit(Batch(images=[big]))
         writer.commit(images("a.jpg"))
     assert paths(tmp_path) == {"a.jpg"}
@@ -299,7 +301,7 @@ def filled(*paths: str) -> Batch:
 
 
 def test_an_index_inside_the_library_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"inside the library.*--index"):
+    with pytest.raises(StoreError, match=r"inside the photo folder.*--index"):
         Writer(tmp_path / "library" / "index", tmp_path / "library", MODEL, Limits())
     assert not (tmp_path / "library").exists()
 
@@ -308,7 +310,9 @@ def test_the_index_of_another_library_is_refused(tmp_path: Path) -> None:
     with writer_of(tmp_path) as writer:
         writer.commit(images("a.jpg", "b.jpg"))
     make_library(tmp_path / "others", images("c.jpg", "d.jpg"))
-    with pytest.raises(StoreError, match=rf"index of {tmp_path}/library.*--index"):
+    with pytest.raises(
+        StoreError, match=rf"index of another photo folder, {tmp_path}/library.*--index"
+    ):
         Writer(tmp_path / "index", tmp_path / "others", MODEL, Limits())
 
 
@@ -330,7 +334,10 @@ def test_files_of_the_same_names_and_sizes_are_another_library_if_they_hold_some
     with writer_of(tmp_path) as writer:
         writer.commit(batch)
     make_library(tmp_path / "others", batch, filler=b"\1")
-    match = rf"of {tmp_path}/library: .*of (\d+) that were read, 0 hold the same.*--index"
+    match = (
+        rf"another photo folder, {tmp_path}/library: .*"
+        r"of (\d+) that were read, 0 have the same content.*--index"
+    )
     for open_it in (
         lambda: Writer(tmp_path / "index", tmp_path / "others", MODEL, Limits()),
         lambda: Reader(tmp_path / "index").recognise(tmp_path / "others"),
