@@ -1,33 +1,62 @@
-"""Frozen settings; every limit is a named default with its unit, and lives here only."""
+"""Frozen settings: where things are, and the limits that a user may set. Units are in the names."""
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
-from edge_app.errors import UsageError
+T = TypeVar("T")
 
 MiB = 1024 * 1024
 
 
+def _limit(default: T, option: str, about: str) -> T:
+    limit: T = field(default=default, metadata={"option": option, "about": about})
+    return limit
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what one input, request or batch may cost. Units are in the names."""
+    """Bounds on what one image, batch, request or client may cost, each an option of the commands
+    that use it (cli/limits.py)."""
 
-    # --- one image -------------------------------------------------------------------------
-    file_bytes: int = 256 * MiB  # an original larger than this is rejected unread
-    decode_pixels: int = 100_000_000  # from the header, before any pixel is decoded
-    decode_s: float = 20.0  # a decoder running longer is killed
-    decode_memory_bytes: int = 512 * MiB  # address space of one decoding child over its start size
+    file_bytes: int = _limit(256 * MiB, "--file-size", "no larger photo is read")
+    decode_pixels: int = _limit(
+        100_000_000, "--decode-pixels", "no photo of more pixels is decoded; 200M are 200 million"
+    )
+    decode_s: float = _limit(20.0, "--decode-time", "decoding one photo may take this long")
+    decode_memory_bytes: int = _limit(
+        512 * MiB, "--decode-memory", "decoding one photo may use this much memory"
+    )
+    batch_s: float = _limit(
+        30.0, "--commit-interval", "photos that are done are kept at the latest after this"
+    )
+    poll_s: float = _limit(
+        3600.0, "--poll-interval", "look for changes this often, should a message be missed"
+    )
+    poll_eventless_s: float = _limit(
+        60.0, "--poll-interval-remote", "the same for network drives, which tell of no changes"
+    )
+    upload_bytes: int = _limit(32 * MiB, "--upload-size", "no larger upload is accepted")
+    connections: int = _limit(
+        128, "--connections", "connections at a time; over this the least active one is closed"
+    )
+    connections_per_address: int = _limit(
+        64, "--connections-per-address", "the same for one address; loopback and proxies are exempt"
+    )
+    server_threads: int = _limit(8, "--server-threads", "requests answered at the same time")
+    session_s: int = _limit(30 * 24 * 3600, "--session-time", "how long a browser stays signed in")
+
     decode_ahead: int = 6  # jobs in flight at one decoding child, the one it works on included
     thumb_px: int = 320  # longer side of a thumbnail
     thumb_quality: int = 80  # JPEG quality of a thumbnail
 
     # --- one batch of the index --------------------------------------------------------------
     batch_images: int = 256  # a kill costs no more: half is committed while the other half fills
-    batch_s: float = 30.0  # a batch is committed after this, however few its images
     compact_dead_fraction: float = 0.25  # more dead rows than this and the index is rewritten
 
     # --- one query -----------------------------------------------------------------------------
@@ -51,12 +80,9 @@ class Limits:
     # --- watching the library root ---------------------------------------------------------------
     settle_s: float = 2.0  # files are read when nothing has changed for so long ...
     settle_max_s: float = 60.0  # ... or at the latest after this
-    poll_s: float = 3600.0  # look anyway so often, should an event have been missed
-    poll_eventless_s: float = 60.0  # so often where the file system reports no events
     index_retry_s: float = 15.0  # after a run that failed
 
     # --- one request -----------------------------------------------------------------------------
-    upload_bytes: int = 32 * MiB  # a multipart body that says its length
     upload_unsized_bytes: int = 16 * MiB  # a chunked one, which can't be refused before it comes
     form_parts: int = 64  # fields and files of a multipart body
     body_bytes: int = 1 * MiB  # any other body
@@ -67,8 +93,6 @@ class Limits:
     uploads_per_address: int = 2  # ... and from one address
 
     # --- the server -----------------------------------------------------------------------------
-    connections: int = 128  # over this the one doing least makes room
-    connections_per_address: int = 64
     idle_s: float = 60.0  # between two requests on one connection
     send_s: float = 30.0  # a client that takes not one byte of its answer for so long is gone, ...
     send_bytes_per_s: int = (
@@ -77,7 +101,6 @@ class Limits:
     stripped_bytes: int = 128 * MiB  # originals without location that are in memory at one time
     linger_s: float = 2.0  # what a refused client still sends is read and dropped for so long, ...
     linger_bytes: int = 4 * MiB  # ... and no further than this
-    server_threads: int = 8
     queued_requests: int = 64  # waiting for a thread; more are answered 503
     compressed_bytes: int = 8 * MiB  # gzipped answers that are kept
     drain_s: float = 4.0  # answers under way at SIGTERM get so long
@@ -87,7 +110,6 @@ class Limits:
     passcode_attempts: int = 5  # wrong ones from one address in passcode_window_s, then 429
     passcode_attempts_all: int = 50  # ... and from all addresses together
     passcode_window_s: float = 300.0
-    session_s: int = 30 * 24 * 3600  # a browser stays signed in for so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,27 +138,67 @@ class Config:
     limits: Limits = field(default_factory=Limits)
 
 
-def limits_from(changes: Iterable[str]) -> Limits:
-    """The default limits with some changed, each by a text NAME=VALUE in the limit's unit."""
-    values: dict[str, float] = {}
-    types: dict[str, type] = {name: type(value) for name, value in asdict(Limits()).items()}
-    for change in changes:
-        name, _, text = change.partition("=")
-        if name not in types:
-            raise UsageError(f"--limit {change}: there is no limit {name!r}; see docs/limits.md")
-        try:
-            values[name] = types[name](text)
-        except ValueError:
-            raise UsageError(f"--limit {change}: {text!r} is not {NUMBERS[types[name]]}") from None
-        if not 0 < values[name] < math.inf:  # NaN fails too
-            raise UsageError(f"--limit {change}: {text} is not above 0")
-    return replace(Limits(), **values)  # type: ignore[arg-type]
+_SIZES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+_TIMES = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
+_COUNTS = {"": 1, "k": 1000, "m": 1_000_000}
+_MOST = 2**50  # of anything: beyond all memory, and exact as a float
 
 
-def changes_of(limits: Limits) -> list[str]:
-    """What `limits_from` makes these limits of."""
-    default = asdict(Limits())
-    return [f"{name}={value}" for name, value in asdict(limits).items() if value != default[name]]
+def parse_limit(name: str, text: str) -> float:
+    """A limit from text such as 512M, 20s, 100000; ValueError says what it should be."""
+    units, examples = _units(name)
+    found = re.fullmatch(r"([0-9]{1,20}(?:\.[0-9]{1,9})?)([a-z]?)", text.strip().lower())
+    value = Decimal(found[1]) * units[found[2]] if found and found[2] in units else Decimal(0)
+    if not 0 < value <= _MOST or (is_whole(name) and value % 1):
+        raise ValueError(f"{text!r} is not above 0, such as {examples}")
+    return int(value) if is_whole(name) else float(value)
 
 
-NUMBERS: dict[type, str] = {int: "a whole number", float: "a number"}
+def limit_text(name: str, value: float) -> str:
+    """A limit as `parse_limit` reads it, with the largest unit that fits."""
+    units, _ = _units(name)
+    for unit, factor in reversed(units.items()):
+        if factor > 1 and value % factor == 0 and unit:
+            return f"{value // factor:.0f}{unit if units is _TIMES else unit.upper()}"
+    return f"{value:.12g}" + ("s" if units is _TIMES else "")
+
+
+def option_of(name: str) -> str:
+    """The option that sets a limit."""
+    return str(_FIELDS[name].metadata["option"])
+
+
+def about(name: str) -> str:
+    """What a limit is for."""
+    return str(_FIELDS[name].metadata["about"])
+
+
+def options_of(limits: Limits, names: Iterable[str]) -> list[str]:
+    """The options that make these of the default limits, as far as they are named."""
+    default = Limits()
+    return [
+        word
+        for name in names
+        if (value := getattr(limits, name)) != getattr(default, name)
+        for word in (option_of(name), limit_text(name, value))
+    ]
+
+
+def is_whole(name: str) -> bool:
+    """Whether a limit is a whole number."""
+    return isinstance(getattr(Limits(), name), int)
+
+
+def _units(name: str) -> tuple[dict[str, int], str]:
+    """The units of a limit, and examples."""
+    if name.endswith("_bytes"):
+        return _SIZES, "512K, 32M or 1G"
+    if name.endswith("_s"):
+        return _TIMES, "20s, 5m, 1h or 30d"
+    return _COUNTS, "a whole number"
+
+
+_FIELDS = {limit.name: limit for limit in fields(Limits) if "option" in limit.metadata}
+LIMITS = tuple(_FIELDS)  # their names
+DECODING_LIMITS = ("file_bytes", "decode_pixels", "decode_s", "decode_memory_bytes")
+INDEXING_LIMITS = (*DECODING_LIMITS, "batch_s")

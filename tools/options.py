@@ -6,17 +6,13 @@ Run as `python -m tools.options`; a test fails while they differ.
 from __future__ import annotations
 
 import argparse
-import inspect
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from edge_app.cli.arguments import make_parser
-from edge_app.config import Limits
+from edge_app.config import LIMITS, Limits, about, limit_text, option_of
 
 ROOT = Path(__file__).parent.parent
-LIMIT = re.compile(r"    (\w+): (?:int|float) = ([^#]+?)\s*(?:# (.*))?$")
-HEADING = re.compile(r"    # --- (.+?) -+$")
 
 
 def cli() -> str:
@@ -82,14 +78,20 @@ def _spelling(action: argparse.Action) -> str:
 
 def _limits() -> Iterator[str]:
     yield "# Limits\n"
-    yield "Written by `python -m tools.options` from `edge_app/config.py`. Any command takes"
-    yield "`--limit NAME=VALUE`, and may be given several. The unit is in the name, or a count."
-    for line in inspect.getsource(Limits).splitlines():
-        if heading := HEADING.match(line):
-            yield f"\n## {heading[1].capitalize()}\n"
-            yield "| limit | default | |\n|---|---|---|"
-        elif limit := LIMIT.match(line):
-            yield f"| `{limit[1]}` | {limit[2]} | {limit[3] or ''} |"
+    yield "Written by `python -m tools.options` from `edge_app/config.py`. Each is an option of the"
+    yield "commands named. Sizes may end in K, M or G (1,024 bytes and so on), times in s, m, h or"
+    yield "d, counts in K or M; a plain number is bytes, seconds or a count.\n"
+    yield "| option | default | | commands |\n|---|---|---|---|"
+    (subparsers,) = [a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    for name in LIMITS:
+        users = [
+            command
+            for command, sub in subparsers.choices.items()
+            if any(action.dest == f"limit_{name}" for action in sub._actions)
+        ]
+        default = limit_text(name, getattr(Limits(), name))
+        yield f"| `{option_of(name)}` | {default} | {about(name)} | {', '.join(users)} |"
+    yield "\nOther bounds are constants in the modules that use them."
     yield ""
 
 

@@ -47,7 +47,7 @@ class Stripper:
         if size_bytes > min(self.limits.file_bytes, self.limits.stripped_bytes):
             raise LimitError(
                 f"the original has {size_bytes} bytes, too many to remove its location "
-                "(limits: file_bytes, stripped_bytes)"
+                "(--file-size, and no more than 128 MiB)"
             )
         self.take(size_bytes)
         try:

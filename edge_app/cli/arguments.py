@@ -7,20 +7,20 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from io import TextIOWrapper
 from pathlib import Path
 
 from edge_app import VERSION
 from edge_app.bench.subjects import SUBJECTS
 from edge_app.cli import commands
+from edge_app.cli.limits import limit_options, limits_of
 from edge_app.cli.logs import FORMATS
-from edge_app.config import Config, limits_from
+from edge_app.config import DECODING_LIMITS, INDEXING_LIMITS, LIMITS, Config
 from edge_app.errors import EdgeAppError
 from edge_app.model.runtime import RUNTIMES
 
 DEFAULTS = Config()
-LIMITS = DEFAULTS.limits
 
 Parser = argparse.ArgumentParser
 
@@ -34,9 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     # Options and settings have the same names, so that an option is declared in one place only.
     given = {field.name for field in fields(Config)} & vars(options).keys()
-    config = Config(**{name: getattr(options, name) for name in given})
+    settings = {name: getattr(options, name) for name in given}
+    config = Config(**settings, limits=limits_of(options))
     try:
-        config = replace(config, limits=limits_from(getattr(options, "limit", [])))
         code: int = options.run(config, options)
         return code
     except EdgeAppError as error:
@@ -64,20 +64,20 @@ def make_parser() -> Parser:
     ) -> None:
         sub = subparsers.add_parser(run.__name__, help=description, description=description)
         sub.set_defaults(run=run)
-        for add in (*options, _limits):
+        for add in options:
             add(sub)
 
     command(
         commands.index, "index the photo folder: add new and changed photos, remove deleted ones",
-        _index_folder, _library, _json, _workers, _index,
+        _index_folder, _library, _json, _workers, _index, limit_options(*INDEXING_LIMITS),
     )  # fmt: skip
     command(
         commands.serve, "show the gallery in browsers, and index in the background",
-        _index_folder, _library, _workers, _serve, _network,
+        _index_folder, _library, _workers, _serve, _network, limit_options(*LIMITS),
     )  # fmt: skip
     command(
         commands.search, "find the images that are most similar to given images",
-        _index_folder, _library, _json, _search, _filters,
+        _index_folder, _library, _json, _search, _filters, limit_options(*DECODING_LIMITS),
     )  # fmt: skip
     command(
         commands.duplicates, "list groups of duplicates and near-duplicates",
@@ -90,7 +90,7 @@ def make_parser() -> Parser:
     )  # fmt: skip
     command(
         commands.bench, "measure how fast this device indexes, searches or serves",
-        _bench, _index_folder, _model, _json, _workers,
+        _bench, _index_folder, _model, _json, _workers, limit_options(*DECODING_LIMITS),
     )  # fmt: skip
     command(commands.passcode, "create the passcode file for serve --passcode-file", _passcode)
     return parser
@@ -190,12 +190,17 @@ def _search(parser: Parser) -> None:
         help="search for a word that the model knows; one search together with all IMAGEs"
     )  # fmt: skip
     add("--together", action="store_true", help="one search for all IMAGEs together")
-    add("--weight", type=float, default=LIMITS.unlike_weight, metavar="W",
+    add("--weight", type=float, default=DEFAULTS.limits.unlike_weight, metavar="W",
         help="how strongly --unlike counts (default: %(default)s)")  # fmt: skip
     add("--box", metavar="x,y,w,h",
         help="search for a region of IMAGE; x,y,w,h are fractions of the upright"
         " image")  # fmt: skip
-    add("--k", default=LIMITS.k, metavar="K", help="how many matches (default: %(default)s)")
+    add(
+        "--k",
+        default=DEFAULTS.limits.k,
+        metavar="K",
+        help="how many matches (default: %(default)s)",
+    )
     add("--min-score", metavar="S", help="only matches with at least this score (cosine, -1 to 1)")
     add("--collapse", action="store_true",
         help="group near-duplicates under the best match")  # fmt: skip
@@ -214,7 +219,8 @@ def _filters(parser: Parser) -> None:
 
 
 def _duplicates(parser: Parser) -> None:
-    parser.add_argument("--min-score", type=float, default=LIMITS.duplicate_score, metavar="S",
+    parser.add_argument("--min-score", type=float, metavar="S",
+        default=DEFAULTS.limits.duplicate_score,
         help="the lowest similarity in a group (default: %(default)s)")  # fmt: skip
 
 
@@ -241,16 +247,6 @@ def _bench(parser: Parser) -> None:
         help="connections that request thumbnails together (default: %(default)s)")  # fmt: skip
     add("--seconds", type=_above_zero, default=5.0, metavar="S",
         help="how long each measurement of serve takes (default: %(default)s)")  # fmt: skip
-
-
-def _limits(parser: Parser) -> None:
-    parser.add_argument(
-        "--limit",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="change a limit of docs/limits.md, such as decode_pixels=200000000",
-    )
 
 
 def _passcode(parser: Parser) -> None:

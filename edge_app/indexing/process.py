@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_app.config import Config, changes_of
+from edge_app.config import INDEXING_LIMITS, Config, options_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,7 @@ def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Pop
         if value is not None:
             command += [f"--{name}", str(value)]
     command += ["--tiles"] * config.tiles + ["--delegate-optional"] * config.delegate_optional
-    for change in changes_of(config.limits):
-        command += ["--limit", change]
+    command += options_of(config.limits, INDEXING_LIMITS)
     return subprocess.Popen(
         command,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},

@@ -75,8 +75,8 @@ class Watcher:
             self._first_run_over.set()
             if not self._watch and code != LOCKED_EXIT:
                 return
-            limits = self.config.limits
-            self._changed.wait(limits.index_retry_s if code else polling_s)
+            retry_s = self.config.limits.index_retry_s
+            self._changed.wait(min(retry_s, polling_s or retry_s) if code else polling_s)
             self._settle()
 
     def _observe(self) -> float:
@@ -91,7 +91,7 @@ class Watcher:
         except OSError as error:
             log.warning(
                 "%s can't be watched (%s); it is checked every %.0f s instead "
-                "(limits.poll_eventless_s). If it has many folders, raise "
+                "(--poll-interval-remote). If it has many folders, raise "
                 "fs.inotify.max_user_watches",
                 root,
                 error.strerror,

@@ -121,7 +121,7 @@ def _read(settings: Settings, path: str, limits: Limits) -> bytes:
         if size_bytes > limits.file_bytes:
             size_mib, limit_mib = size_bytes / MiB, limits.file_bytes / MiB
             raise DecodeError(
-                f"{size_mib:.1f} MiB, over the limit of {limit_mib:g} (file_bytes)",
+                f"{size_mib:.1f} MiB, over the limit of {limit_mib:g} (--file-size)",
                 lacks_limit("file_bytes", limits),
             )
         try:

@@ -158,7 +158,7 @@ def _too_many_pixels(pillow_message: str) -> str:
     pixels = int(re.findall(r"\d+", pillow_message)[0])
     megapixels = math.ceil(pixels / 1e4) / 100  # rounded up: never equal to the limit it is over
     limit = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
-    return f"{megapixels:g} megapixels, over the limit of {limit:g} (decode_pixels)"
+    return f"{megapixels:g} megapixels, over the limit of {limit:g} (--decode-pixels)"
 
 
 # --- pixels ---------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 
-from edge_app.config import Limits
+from edge_app.config import LIMITS, Limits, limit_text, option_of
 
 DECODER = 2  # raised when decode.py learns to read more: whatever was "damaged" is tried again
 INSTALL = {"pillow_heif": "pillow-heif"}  # a module, and the package that brings it
@@ -50,9 +50,11 @@ def group_of(reason: str, lacks: str, path: str) -> tuple[str, str | None]:
         return f"{suffix} photos need an add-on", f"pip install {package}"
     if kind == "limit" and _is_limit(what):
         name, _, value = what.partition("=")
-        return f"over the limit {name} of {value}", f"raise it with --limit {name}=…"
+        text = limit_text(name, float(value))
+        return f"over the limit of {text} ({option_of(name)})", f"raise it with {option_of(name)}"
     return reason, None
 
 
 def _is_limit(what: str) -> bool:
-    return hasattr(Limits(), what.partition("=")[0])
+    name, _, value = what.partition("=")
+    return name in LIMITS and value.replace(".", "", 1).isdigit()

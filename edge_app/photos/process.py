@@ -164,15 +164,16 @@ class DecodeProcess:
         limit_s = self._limits.decode_s
         idled = self._processor_left_s() > limit_s / 2
         if idled and isinstance(self.jobs[0].source, str):  # a disk or a network mount that hangs
-            return UnreadableError(f"reading took over {limit_s:g} s (decode_s)")
+            return UnreadableError(f"reading took over {limit_s:g} s (--decode-time)")
         return DecodeError(
-            f"decoding took over {limit_s:g} s (decode_s)", lacks_limit("decode_s", self._limits)
+            f"decoding took over {limit_s:g} s (--decode-time)",
+            lacks_limit("decode_s", self._limits),
         )
 
     def _cause_of_death(self) -> DecodeError:
         if self._process.returncode == EXIT_MEMORY:
             limit_mib = self._limits.decode_memory_bytes / MiB
-            reason = f"decoding needs over {limit_mib:g} MiB of memory (decode_memory_bytes)"
+            reason = f"decoding needs over {limit_mib:g} MiB of memory (--decode-memory)"
             return DecodeError(reason, lacks_limit("decode_memory_bytes", self._limits))
         if self._process.returncode == -signal.SIGKILL:
             # No image does this: the kernel was out of memory, which may be otherwise next time.

@@ -228,7 +228,7 @@ class Gallery:
         limit = self.config.limits.file_bytes
         size = file.stat().st_size
         if size > limit:
-            raise LimitError(f"{file} has {size} bytes, over the limit of {limit} (file_bytes)")
+            raise LimitError(f"{file} has {size} bytes, over the limit of {limit} (--file-size)")
         return file.read_bytes()
 
     @cached_property

@@ -12,7 +12,7 @@ import pytest
 from edge_app.api.routes import make_app
 from edge_app.cli.info import describe
 from edge_app.cli.logs import JsonLines
-from edge_app.config import Config, limits_from
+from edge_app.config import Config, Limits
 from edge_app.index.format.records import RejectedRecord
 from edge_app.index.write.batch import Batch
 from edge_app.indexing.process import IndexingStatus
@@ -191,7 +191,7 @@ def test_before_the_first_index_run_it_is_well_and_empty(tmp_path: Path) -> None
 
 
 def test_a_full_server_says_what_it_refused(config: Config, gallery: Gallery) -> None:
-    full = Config(index=config.index, port=0, limits=limits_from(["header_bytes=300"]))
+    full = Config(index=config.index, port=0, limits=Limits(header_bytes=300))
     app = make_app(gallery, Watcher(full, watch=False), Review(gallery.reader, full.limits))
     with serving(app, full) as site:
         assert site.ask("/", headers={"X-Long": "x" * 500}).status == 431

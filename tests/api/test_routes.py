@@ -469,7 +469,7 @@ def test_an_upload_over_the_pixel_limit_is_refused_from_its_header(site: Site) -
     body, headers = form(bytes(huge))
     answer = site.post("/api/search", body, headers)
     assert answer.status == 422
-    assert "decode_pixels" in answer.json["error"]["message"]
+    assert "--decode-pixels" in answer.json["error"]["message"]
 
 
 def test_a_vanished_original_is_404_and_an_offline_library_503(

@@ -45,7 +45,7 @@ def server(tmp_path: Path, model: Path) -> Iterator[tuple[subprocess.Popen[str],
     """`serve` over a few photos, looking every half second whether there are more; its port."""
     for seed in range(3):
         save(tmp_path / f"library/{seed}.png", seed)
-    command = [sys.executable, "-m", "edge_app", "serve", "--port", "0", "--limit", "poll_s=0.5"]
+    command = [sys.executable, "-m", "edge_app", "serve", "--port", "0", "--poll-interval", "0.5"]
     for name, path in {
         "gallery": tmp_path / "library", "index": tmp_path / "index", "model": model,
     }.items():  # fmt: skip

@@ -104,7 +104,7 @@ def test_the_old_model_answers_until_the_new_one_is_ready(
     assert main(["index", *where, "--model", str(old)]) == 0
     held = lock(tmp_path / "index")  # no photo can be embedded with the new one yet
     try:
-        site = serve(library, "--limit", "index_retry_s=0.5")
+        site = serve(library, "--poll-interval", "0.5s")
         page.goto(f"{site.url}?view=status")
         section = page.get_by_role("main").locator("section", has_text="dimensions")
         expect(section.locator(".lead")).to_have_text("old")

@@ -12,13 +12,15 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge_app.cli.arguments import main
-from edge_app.config import Config
+from edge_app.cli.arguments import main, make_parser
+from edge_app.cli.limits import limits_of
+from edge_app.config import INDEXING_LIMITS, Config, Limits, options_of
 from edge_app.index.read.reader import Reader
 from tests.conftest import ROOT
 from tests.fakes import picture, save
@@ -204,11 +206,11 @@ def test_info_names_what_runs_and_what_to_fix(
         (["search", "{library}/2019/0.png", "--index", "{tmp}/new"], 1, ["{tmp}/new", "index"]),
         (["search", "{tmp}/nothing.jpg"], 2, ["nothing.jpg"]),
         (["search", "{tmp}/file"], 2, ["{tmp}/file", "not an image"]),
-        (["search", "{tmp}/file", "--limit", "file_bytes=9"], 2, ["{tmp}/file", "file_bytes"]),
+        (["search", "{tmp}/file", "--file-size", "9"], 2, ["{tmp}/file", "--file-size"]),
         (
-            ["search", "{tmp}/copy.png", "--limit", "decode_pixels=9"],
+            ["search", "{tmp}/copy.png", "--decode-pixels", "9"],
             2,
-            ["{tmp}/copy.png", "decode_pixels"],
+            ["{tmp}/copy.png", "--decode-pixels"],
         ),
         (["search", "{library}/2019/0.png", "--k", "0"], 2, ["k 0"]),
         (["search", "{library}/2019/0.png", "--k", "1001"], 2, ["1001", "1000"]),
@@ -361,3 +363,28 @@ def test_serve_indexes_in_the_background_follows_the_library_and_stops_clean(
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == 0
     assert run("index", *where)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["check", "--upload-size", "1M"], ["index", "--connections", "9"],
+     ["search", "--poll-interval", "1h"],
+     ["serve", "--limit", "upload_bytes=1"], ["serve", "--upload-size", "none"]],
+)  # fmt: skip
+def test_a_limit_is_an_option_of_the_commands_that_use_it(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit:
+        make_parser().parse_args(arguments)
+    assert exit.value.code == 2
+    assert "unrecognized arguments: --" in (said := capsys.readouterr().err) or "'none'" in said
+
+
+def test_a_server_hands_the_limits_of_indexing_on_to_its_index_runs() -> None:
+    options = make_parser().parse_args(
+        ["serve", "--decode-memory", "1G", "--commit-interval", "5m", "--connections", "9"]
+    )
+    limits = limits_of(options)
+    assert (limits.decode_memory_bytes, limits.batch_s, limits.connections) == (2**30, 300, 9)
+    given = make_parser().parse_args(["index", *options_of(limits, INDEXING_LIMITS)])
+    assert limits_of(given) == replace(limits, connections=Limits().connections)

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-BOMB = r"megapixels, over the limit of 4 \(decode_pixels\)"
+BOMB = r"megapixels, over the limit of 4 \(--decode-pixels\)"
 BROKEN = "damaged|truncated"
 FOREIGN = "not an image"
 HARMLESS = None  # has to decode
@@ -114,7 +114,7 @@ KINDS: dict[str, tuple[bytes, str | None]] = {
         png(8, 8, (b"IDAT", zlib.compress(bytes(1 << 28)))),
         HARMLESS,
     ),
-    "jpeg-with-endless-scans": (endless_scans(), r"decoding took over 3 s \(decode_s\)"),
+    "jpeg-with-endless-scans": (endless_scans(), r"decoding took over 3 s \(--decode-time\)"),
     # loops and wild offsets
     "tiff-whose-directory-follows-itself": (tiff(*grey_tiff(), next_ifd=8), HARMLESS),
     "tiff-whose-next-directory-is-nowhere": (tiff(*grey_tiff(), next_ifd=0xFFFFFFF0), HARMLESS),

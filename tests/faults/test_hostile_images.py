@@ -66,7 +66,7 @@ def test_an_image_too_large_for_the_memory_is_refused_before_the_device_suffers(
     (tmp_path / "large.png").write_bytes(hostile.encoded(Image.new("RGB", (1900, 1900)), "PNG"))
     with DecodePool(tmp_path, 32, replace(LIMITS, decode_memory_bytes=8 * MiB), workers=1) as pool:
         [(_, outcome)] = pool.run([Job(None, "large.png")])
-    assert str(outcome) == "decoding needs over 8 MiB of memory (decode_memory_bytes)"
+    assert str(outcome) == "decoding needs over 8 MiB of memory (--decode-memory)"
 
 
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:

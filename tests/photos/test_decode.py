@@ -345,7 +345,7 @@ def test_a_file_over_the_pixel_limit_is_refused_and_one_at_it_is_not(kind: str) 
     decode(data, SIZE_PX, replace(LIMITS, decode_pixels=60_000))
     for limit, text in [(59_999, "0.059999"), (20_000, "0.02")]:
         why = reason(data, replace(LIMITS, decode_pixels=limit))
-        assert why == f"0.06 megapixels, over the limit of {text} (decode_pixels)"
+        assert why == f"0.06 megapixels, over the limit of {text} (--decode-pixels)"
 
 
 def test_the_same_damage_has_the_same_reason_every_time() -> None:

@@ -190,7 +190,7 @@ def test_a_file_over_the_size_limit_is_refused_unread(tmp_path: Path) -> None:
         file.truncate(3 * MiB)
     limits = replace(LIMITS, file_bytes=2 * MiB)
     with DecodePool(tmp_path, SIZE_PX, limits, workers=1) as pool:
-        assert reasons(pool, ["huge.jpg"]) == ["3.0 MiB, over the limit of 2 (file_bytes)"]
+        assert reasons(pool, ["huge.jpg"]) == ["3.0 MiB, over the limit of 2 (--file-size)"]
 
 
 def test_a_disk_that_does_not_answer_in_time_may_do_so_another_time(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_disk_that_does_not_answer_in_time_may_do_so_another_time(tmp_path: Pa
     with DecodePool(tmp_path, SIZE_PX, limits, workers=1, decoder=MISBEHAVING) as pool:
         (outcome,) = outcomes(pool, ["a.jpg"])
     assert isinstance(outcome, UnreadableError)
-    assert str(outcome) == "reading took over 0.5 s (decode_s)"
+    assert str(outcome) == "reading took over 0.5 s (--decode-time)"
 
 
 # --- what goes wrong with a process ---------------------------------------------------------------
@@ -208,8 +208,8 @@ DEADLY = {
     b"crash": "the decoder crashed (SIGSEGV)",
     b"exit": "the decoder crashed (exit code 3)",
     b"killed": "the decoder was killed, probably because memory ran out",
-    b"memory": "decoding needs over 64 MiB of memory (decode_memory_bytes)",
-    b"hang": "decoding took over 1.5 s (decode_s)",
+    b"memory": "decoding needs over 64 MiB of memory (--decode-memory)",
+    b"hang": "decoding took over 1.5 s (--decode-time)",
 }
 
 

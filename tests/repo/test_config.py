@@ -1,30 +1,55 @@
-"""config: limits can be changed by name, and only to something sensible."""
+"""config: limits are read and written with units, and only as something sensible."""
 
 from __future__ import annotations
 
 import pytest
 
-from edge_app.config import Limits, changes_of, limits_from
-from edge_app.errors import UsageError
-
-
-def test_limits_are_changed_by_name() -> None:
-    limits = limits_from(["decode_pixels=5", "decode_s=2.5"])
-    assert (limits.decode_pixels, limits.decode_s) == (5, 2.5)
-    assert limits.batch_images == Limits().batch_images
-
-
-def test_changes_round_trip() -> None:
-    limits = limits_from(["decode_pixels=5", "decode_s=2.5"])
-    assert limits_from(changes_of(limits)) == limits
-    assert changes_of(Limits()) == []
+from edge_app.config import (
+    INDEXING_LIMITS,
+    LIMITS,
+    Limits,
+    limit_text,
+    option_of,
+    options_of,
+    parse_limit,
+)
 
 
 @pytest.mark.parametrize(
-    "change",
-    ["nothing=1", "decode_pixels", "decode_pixels=many", "decode_pixels=1.5", "decode_pixels=0",
-     "decode_s=nan", "decode_s=-1", "decode_s=inf"],
+    ("name", "text", "value"),
+    [("decode_memory_bytes", "512M", 512 * 2**20), ("decode_memory_bytes", "1.5g", 1536 * 2**20),
+     ("file_bytes", "9", 9), ("decode_s", "2.5", 2.5), ("decode_s", "2.5s", 2.5),
+     ("poll_s", "5m", 300.0), ("session_s", "30d", 2_592_000), ("decode_pixels", "200M", 2 * 10**8),
+     ("connections", "64", 64)],
 )  # fmt: skip
-def test_what_is_no_limit_is_refused_by_name(change: str) -> None:
-    with pytest.raises(UsageError, match=f"--limit {change}"):
-        limits_from([change])
+def test_a_limit_is_a_number_with_a_unit_or_without(name: str, text: str, value: float) -> None:
+    read = parse_limit(name, text)
+    assert read == value
+    assert isinstance(read, type(getattr(Limits(), name)))
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_the_text_of_a_limit_is_read_as_that_limit(name: str) -> None:
+    default = getattr(Limits(), name)
+    for value in (default, default + 1, 3 * default):
+        assert parse_limit(name, limit_text(name, value)) == value
+
+
+def test_the_options_of_limits_are_those_that_differ() -> None:
+    limits = Limits(decode_pixels=5, decode_s=2.5, connections=3)
+    assert options_of(limits, INDEXING_LIMITS) == ["--decode-pixels", "5", "--decode-time", "2.5s"]
+    assert options_of(Limits(), LIMITS) == []
+
+
+def test_each_limit_has_an_option_of_its_own() -> None:
+    assert len({option_of(name) for name in LIMITS}) == len(LIMITS) == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("decode_pixels", text) for text in ("", "many", "1.5", "0", "5s", "-1", "1e9", "9" * 20)]
+    + [("decode_s", text) for text in ("nan", "-1", "inf", "0", "5M5", "20w")],
+)
+def test_what_is_no_limit_is_refused(name: str, text: str) -> None:
+    with pytest.raises(ValueError, match="not above 0"):
+        parse_limit(name, text)
