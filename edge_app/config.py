@@ -12,6 +12,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 MiB = 1024 * 1024
+DRAIN_S = 4.0  # what is under way when a server is told to stop gets so long
 
 
 def _limit(default: T, option: str, about: str) -> T:
@@ -81,35 +82,6 @@ class Limits:
     settle_s: float = 2.0  # files are read when nothing has changed for so long ...
     settle_max_s: float = 60.0  # ... or at the latest after this
     index_retry_s: float = 15.0  # after a run that failed
-
-    # --- one request -----------------------------------------------------------------------------
-    upload_unsized_bytes: int = 16 * MiB  # a chunked one, which can't be refused before it comes
-    form_parts: int = 64  # fields and files of a multipart body
-    body_bytes: int = 1 * MiB  # any other body
-    header_bytes: int = 16 * 1024  # request line and headers together
-    header_s: float = 10.0  # from a request's first byte to its last header
-    body_bytes_per_s: int = 32 * 1024  # a body may take header_s, and 1 s more for each of these
-    uploads: int = 4  # bodies over body_bytes in memory at one time, ...
-    uploads_per_address: int = 2  # ... and from one address
-
-    # --- the server -----------------------------------------------------------------------------
-    idle_s: float = 60.0  # between two requests on one connection
-    send_s: float = 30.0  # a client that takes not one byte of its answer for so long is gone, ...
-    send_bytes_per_s: int = (
-        32 * 1024
-    )  # ... and so is one that needs longer than 1 s for each of these
-    stripped_bytes: int = 128 * MiB  # originals without location that are in memory at one time
-    linger_s: float = 2.0  # what a refused client still sends is read and dropped for so long, ...
-    linger_bytes: int = 4 * MiB  # ... and no further than this
-    queued_requests: int = 64  # waiting for a thread; more are answered 503
-    compressed_bytes: int = 8 * MiB  # gzipped answers that are kept
-    drain_s: float = 4.0  # answers under way at SIGTERM get so long
-
-    # --- the passcode ---------------------------------------------------------------------------
-    passcode_chars: int = 8  # the shortest that is accepted
-    passcode_attempts: int = 5  # wrong ones from one address in passcode_window_s, then 429
-    passcode_attempts_all: int = 50  # ... and from all addresses together
-    passcode_window_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from edge_app.api.monitor import HEALTH
 from edge_app.api.thumbs import is_thumbnail
 from edge_app.config import Config
 from edge_app.guard import serve as guard
+from edge_app.server.bounds import Bounds
 from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ def serving(
     app: WSGIApplication,
     config: Config | None = None,
     on_ready: Callable[[list[str]], None] = lambda urls: None,
+    bounds: Bounds | None = None,
 ) -> Iterator[Site]:
     """`app` behind the guard; stopped and joined at the end."""
     config = config or Config(port=0)
@@ -137,7 +139,7 @@ def serving(
 
     def run() -> None:
         try:
-            guard.serve(app, config, note, stop, {HEALTH}, is_thumbnail)
+            guard.serve(app, config, note, stop, {HEALTH}, is_thumbnail, bounds)
         except BaseException as error:
             failures.append(error)
             listening.set()

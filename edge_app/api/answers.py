@@ -15,8 +15,8 @@ from bottle import HTTPResponse, request, response
 from edge_app.api import requests
 from edge_app.api.originals import is_known
 from edge_app.api.shapes import Shape
-from edge_app.config import Limits
 from edge_app.errors import EdgeAppError, LimitError, UsageError
+from edge_app.server.bounds import BOUNDS
 from edge_app.server.refusal import refusal
 
 log = logging.getLogger(__name__)
@@ -33,12 +33,12 @@ def asked(kind: type[T]) -> T:
     return requests.read(kind, values)
 
 
-def json_body(kind: type[T], limits: Limits) -> T:
+def json_body(kind: type[T]) -> T:
     """The request in a JSON body."""
     # Not Bottle's `request.body`, which keeps larger ones in temporary files.
-    body = request.environ["wsgi.input"].read(limits.body_bytes + 1)
-    if len(body) > limits.body_bytes:  # it came as a form, which may be larger
-        raise LimitError(f"the body is over the limit of {limits.body_bytes} bytes (body_bytes)")
+    body = request.environ["wsgi.input"].read(BOUNDS.body_bytes + 1)
+    if len(body) > BOUNDS.body_bytes:  # it came as a form, which may be larger
+        raise LimitError(f"the body is over the limit of {BOUNDS.body_bytes} bytes")
     try:
         values = msgspec.json.decode(body)
     except (ValueError, RecursionError):

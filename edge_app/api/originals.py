@@ -14,11 +14,13 @@ from urllib.parse import quote
 from bottle import HTTPResponse, parse_range_header, request
 
 from edge_app.api.views import text_of
-from edge_app.config import Limits
+from edge_app.config import MiB
 from edge_app.errors import BusyError, LimitError
 from edge_app.index.format.records import ImageRecord
 from edge_app.photos.strip import without_location
 from edge_app.server.refusal import refusal
+
+STRIPPED_BYTES = 128 * MiB  # originals without location that are in memory at one time
 
 # From the catalogue, which has it from the file's bytes; a name's suffix may lie.
 MEDIA_TYPES = {
@@ -36,15 +38,15 @@ MEDIA_TYPES = {
 class Stripper:
     """Takes the location out of originals, as many at one time as a number of bytes allows."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self.room_bytes = limits.stripped_bytes
+    def __init__(self, file_bytes: int, room_bytes: int = STRIPPED_BYTES) -> None:
+        self.most_bytes = min(file_bytes, room_bytes)
+        self.room_bytes = room_bytes
         self.lock = threading.Lock()
 
     def strip(self, file: BinaryIO) -> Stripped:
         """The same image without its location, in memory until it is closed."""
         size_bytes = os.fstat(file.fileno()).st_size
-        if size_bytes > min(self.limits.file_bytes, self.limits.stripped_bytes):
+        if size_bytes > self.most_bytes:
             raise LimitError(
                 f"the original has {size_bytes} bytes, too many to remove its location "
                 "(--file-size, and no more than 128 MiB)"

@@ -145,7 +145,7 @@ def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
 
 def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
     config = gallery.config
-    stripper = Stripper(config.limits) if config.strip_location else None
+    stripper = Stripper(config.limits.file_bytes) if config.strip_location else None
 
     @app.get("/originals/<id:id>")
     def original(id: int) -> HTTPResponse:

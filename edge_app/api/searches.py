@@ -24,7 +24,6 @@ from edge_app.search.groups import Review, fine
 
 def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> None:
     """The routes of searches; `searched` is told how long each took."""
-    limits = gallery.config.limits
 
     def answer(
         snapshot: Snapshot, query: Query, described: shapes.Asked, ranking: requests.Ranking
@@ -69,7 +68,7 @@ def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> N
     def combined() -> shapes.Answer:
         if request.content_type.startswith("multipart/form-data"):
             return upload()
-        wanted = json_body(requests.Combined, limits)
+        wanted = json_body(requests.Combined)
         if not wanted.like and wanted.word is None:
             raise UsageError("give at least one image or a word to search for")
         snapshot = gallery.searchable()
@@ -85,7 +84,7 @@ def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> N
 
     def upload() -> shapes.Answer:
         body = memoryview(request.environ["wsgi.input"].read())
-        values, files = read_form(body, request.environ["CONTENT_TYPE"], limits)
+        values, files = read_form(body, request.environ["CONTENT_TYPE"])
         wanted = requests.read(requests.Upload, values)
         if "image" not in files:
             raise UsageError("the form has no file field named image")
@@ -124,10 +123,10 @@ def add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> None
 
     @app.post("/api/duplicates/dismiss")
     def dismiss() -> shapes.Dismissed:
-        ids = list(dict.fromkeys(json_body(requests.Dismissal, limits).ids))
+        ids = list(dict.fromkeys(json_body(requests.Dismissal).ids))
         return shapes.Dismissed(dismissed=review.dismiss(ids))
 
     @app.post("/api/duplicates/restore")
     def restore() -> shapes.Restored:
-        ids = list(dict.fromkeys(json_body(requests.Dismissal, limits).ids))
+        ids = list(dict.fromkeys(json_body(requests.Dismissal).ids))
         return shapes.Restored(restored=review.restore(ids))

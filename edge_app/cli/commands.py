@@ -225,7 +225,7 @@ def passcode(config: Config, options: Namespace) -> int:
             raise UsageError("the two passcodes differ; no file was written")
     else:
         text = sys.stdin.readline().rstrip("\n")
-    write_passcode(options.file, text, config.limits)
+    write_passcode(options.file, text)
     print(f"{options.file} is written. Use it with: lookalike serve --passcode-file {options.file}")
     return 0
 

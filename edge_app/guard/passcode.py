@@ -14,22 +14,21 @@ import os
 import re
 from pathlib import Path
 
-from edge_app.config import Limits
 from edge_app.errors import ServeError, UsageError
 
 log = logging.getLogger(__name__)
 
+CHARS_MIN = 8  # of a passcode
 # From OWASP's password storage cheat sheet, the set with the least memory: 16 MiB, 0.28 s.
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 5
 LINE = re.compile(r"scrypt(\$[0-9]{1,8}){3}\$[A-Za-z0-9+/]{22}==\$[A-Za-z0-9+/]{43}=")
 
 
-def hash_passcode(passcode: str, limits: Limits, salt: bytes | None = None) -> str:
+def hash_passcode(passcode: str, salt: bytes | None = None) -> str:
     """`scrypt$N$r$p$salt$hash`: the one line of a passcode file."""
-    if len(passcode) < limits.passcode_chars:
+    if len(passcode) < CHARS_MIN:
         raise UsageError(
-            f"the passcode has {len(passcode)} characters; it needs at least "
-            f"{limits.passcode_chars}"
+            f"the passcode has {len(passcode)} characters; it needs at least {CHARS_MIN}"
         )
     salt = salt or os.urandom(16)
     digest = _scrypt(passcode, salt, SCRYPT_N, SCRYPT_R, SCRYPT_P)
@@ -37,10 +36,10 @@ def hash_passcode(passcode: str, limits: Limits, salt: bytes | None = None) -> s
     return "$".join(["scrypt", *map(str, parts)])
 
 
-def write_passcode(path: Path, passcode: str, limits: Limits) -> None:
+def write_passcode(path: Path, passcode: str) -> None:
     """Make or replace the passcode file, readable by its owner only; all of it or, with a
     ServeError, nothing."""
-    line = hash_passcode(passcode, limits)
+    line = hash_passcode(passcode)
     fresh = path.with_name(path.name + ".new")
     try:
         fresh.unlink(missing_ok=True)  # a link, or what a power cut has left

@@ -27,6 +27,7 @@ from edge_app.guard.passcode import PasscodeFile
 from edge_app.guard.policy import Policy
 from edge_app.guard.signin import LOGIN, Passcode
 from edge_app.guard.traffic import Traffic, Watched
+from edge_app.server.bounds import Bounds
 from edge_app.server.connections import Server
 
 if TYPE_CHECKING:
@@ -47,11 +48,13 @@ def serve(
     stop: threading.Event | None = None,
     open_paths: Collection[str] = (),
     is_quick: Callable[[str], bool] = lambda path: False,
+    bounds: Bounds | None = None,
 ) -> None:
     """Serve `app` until SIGTERM, SIGINT or `stop`; answers under way are finished first.
 
     `on_ready` gets the URLs that work, addresses before names, once the socket listens.
     `open_paths` need no passcode; paths that are quick are answered in the event loop.
+    `bounds` other than those of the config are for tests.
     """
     memory.return_large_blocks()
     _check_proxy(config.trusted_proxy)
@@ -64,7 +67,7 @@ def serve(
         server = Server(
             guarded,
             listener,
-            config.limits,
+            bounds or Bounds.of(config.limits),
             config.trusted_proxy,
             traffic.refused,
             lambda path: is_quick(path.removeprefix(config.base_path)),
@@ -95,10 +98,10 @@ def protect(
     app: WSGIApplication, config: Config, open_paths: Collection[str] = ()
 ) -> WSGIApplication:
     """`app` behind everything of this package that is WSGI middleware."""
-    app = Compress(app, config.limits.compressed_bytes)
+    app = Compress(app)
     form_paths = []
     if config.passcode_file is not None:
-        app = Passcode(app, PasscodeFile(config.passcode_file), config.limits, open_paths)
+        app = Passcode(app, PasscodeFile(config.passcode_file), config.limits.session_s, open_paths)
         form_paths = [LOGIN]
     names = [*addresses.own_names(), config.host, *config.allowed_hosts]
     return Policy(app, names, config.base_path, form_paths)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from edge_app.config import Limits
 from edge_app.guard.passcode import PasscodeFile, make_token, matches
 from edge_app.server.refusal import refuse
 
@@ -34,6 +33,9 @@ BEARER = re.compile(rf"Bearer {TOKEN}", re.IGNORECASE)  # RFC 6750, 2.1
 LOGIN, LOGOUT, STYLE = "/login", "/logout", "/login.css"
 QUERY = re.compile(r"\?[!-~]{1,2000}")  # as it came in a request line: printable ASCII, no space
 FORM_BYTES = 4096
+ATTEMPTS = 5  # wrong passcodes from one address in WINDOW_S, then 429
+ATTEMPTS_ALL = 50  # ... and from all addresses together
+WINDOW_S = 300.0
 RETRY = ("Retry-After", "1")
 HERE = Path(__file__).parent
 
@@ -41,20 +43,18 @@ HERE = Path(__file__).parent
 class Attempts:
     """Wrong passcodes of the last while, by address; never more of them than the limit for all."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self) -> None:
         self.failures: deque[tuple[float, str]] = deque()
 
     def wait_s(self, address: str, now: float) -> float:
         """How long this address must wait before it may try again."""
-        window_s = self.limits.passcode_window_s
-        while self.failures and self.failures[0][0] <= now - window_s:
+        while self.failures and self.failures[0][0] <= now - WINDOW_S:
             self.failures.popleft()
         own = [when for when, who in self.failures if who == address]
-        if len(own) >= self.limits.passcode_attempts:
-            return own[0] + window_s - now
-        if len(self.failures) >= self.limits.passcode_attempts_all:
-            return self.failures[0][0] + window_s - now
+        if len(own) >= ATTEMPTS:
+            return own[0] + WINDOW_S - now
+        if len(self.failures) >= ATTEMPTS_ALL:
+            return self.failures[0][0] + WINDOW_S - now
         return 0.0
 
     def failed(self, address: str, now: float) -> None:
@@ -68,15 +68,15 @@ class Passcode:
         self,
         app: WSGIApplication,
         file: PasscodeFile,
-        limits: Limits,
+        session_s: int,
         open_paths: Collection[str] = (),
     ) -> None:
         """`open_paths` need no passcode."""
         self.app = app
         self.file = file
-        self.limits = limits
+        self.session_s = session_s
         self.open_paths = open_paths
-        self.attempts = Attempts(limits)
+        self.attempts = Attempts()
         self.checking = threading.Lock()
         self.page = string.Template((HERE / "login.html").read_text("utf-8"))
         self.style = (HERE / "login.css").read_bytes()
@@ -136,10 +136,10 @@ class Passcode:
             )
         path = environ.get("SCRIPT_NAME", "") + "/"
         secure = "; Secure" if environ["wsgi.url_scheme"] == "https" else ""
-        token = make_token(line, int(time.time()) + self.limits.session_s)
+        token = make_token(line, int(time.time()) + self.session_s)
         cookie = (
             f"{COOKIE}={token}; Path={path}; "
-            f"Max-Age={self.limits.session_s}; HttpOnly; SameSite=Strict{secure}"
+            f"Max-Age={self.session_s}; HttpOnly; SameSite=Strict{secure}"
         )
         start_response(
             "303 See Other",

@@ -18,7 +18,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from edge_app.config import Config
+from edge_app.config import DRAIN_S, Config
 from edge_app.indexing.process import IndexingStatus, ending, progress_in, start_index
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Watcher:
         if self._process:
             self._process.terminate()
         if self._thread.is_alive():
-            self._thread.join(self.config.limits.drain_s)
+            self._thread.join(DRAIN_S)
         if self._observer:
             self._observer.stop()
 

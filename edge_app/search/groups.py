@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from edge_app.config import Limits
+from edge_app.config import DRAIN_S, Limits
 from edge_app.errors import StoreError, UsageError
 from edge_app.index.format.linkfile import KeptLinks, load_links, save_links
 from edge_app.index.read.reader import Reader
@@ -61,10 +61,10 @@ class Review:
         self.progress = 0.0  # of the comparison under way
 
     def close(self) -> None:
-        """End the comparison under way, or leave it behind if it takes longer than `drain_s`."""
+        """End the comparison under way, or leave it behind if it takes longer than `DRAIN_S`."""
         self._stop.set()
         if self._work:
-            self._work.join(self._limits.drain_s)
+            self._work.join(DRAIN_S)
 
     def groups(self, min_score: float) -> tuple[list[Group], bool]:
         """The groups as they were found last, and whether a comparison is under way for more.

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 
-from edge_app.config import Limits
+from edge_app.server.bounds import Bounds
 from edge_app.server.eventloop import EventLoop
 from edge_app.server.request import AppTask, Refusal, RefusalTask, Request
 
@@ -21,7 +21,7 @@ FRESH_S = 0.25  # a new connection has so long to send a request before others r
 class Server(Protocol):
     """What a connection asks of the server it belongs to."""
 
-    limits: Limits
+    bounds: Bounds
     loop: EventLoop
 
     def add_task(self, channel: Channel) -> None: ...
@@ -43,12 +43,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     lingered_bytes = 0
 
     def __init__(self, server: Server, *args: Any, **kwargs: Any) -> None:
-        self.limits = server.limits
+        self.bounds = server.bounds
         self.idle_since = time.monotonic()
         super().__init__(server, *args, **kwargs)
 
     def parser_class(self, adj: Adjustments) -> Request:
-        return Request(adj, self.limits, lambda: self.server.admits_upload(self))
+        return Request(adj, self.bounds, lambda: self.server.admits_upload(self))
 
     @property
     def uploading(self) -> bool:
@@ -86,10 +86,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.linger_until is not None:
             overdue = now > self.linger_until
         elif self.total_outbufs_len:
-            rate_s = self.owed_bytes / self.limits.send_bytes_per_s
+            rate_s = self.owed_bytes / self.bounds.send_bytes_per_s
             overdue = (
-                time.time() - self.last_activity > self.limits.send_s
-                or now - self.idle_since > self.limits.send_s + rate_s
+                time.time() - self.last_activity > self.bounds.send_s
+                or now - self.idle_since > self.bounds.send_s + rate_s
                 or (self.request is not None and now > self.request.deadline)
             )
         elif self.requests:
@@ -99,7 +99,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             if now > self.request.deadline:
                 self.refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, "The request took too long."))
         else:
-            overdue = now - self.idle_since > self.limits.idle_s
+            overdue = now - self.idle_since > self.bounds.idle_s
         if overdue:
             self.handle_close()
 
@@ -150,7 +150,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                     self.server.add_task(self)
                 return
             self.close_when_flushed = False
-            self.linger_until = time.monotonic() + self.limits.linger_s
+            self.linger_until = time.monotonic() + self.bounds.linger_s
             with contextlib.suppress(OSError):
                 self.socket.shutdown(socket.SHUT_WR)
 
@@ -162,5 +162,5 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             super().handle_read()
             return
         self.lingered_bytes += len(self.recv(self.adj.recv_bytes))
-        if self.lingered_bytes > self.limits.linger_bytes:
+        if self.lingered_bytes > self.bounds.linger_bytes:
             self.handle_close()

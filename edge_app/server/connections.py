@@ -26,7 +26,7 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from edge_app.config import Limits
+from edge_app.server.bounds import Bounds
 from edge_app.server.channel import Channel
 from edge_app.server.eventloop import EventLoop
 from edge_app.server.refusal import refusal, status_line
@@ -54,7 +54,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self,
         app: Any,
         listener: socket.socket,
-        limits: Limits,
+        bounds: Bounds,
         trusted_proxy: str | None = None,
         on_refused: Callable[[int], None] = lambda status: None,
         is_quick: Callable[[str], bool] = lambda path: False,
@@ -64,21 +64,21 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         `on_refused` is told the status of what the app never sees. For a path that `is_quick`, the
         app is called in the loop's own thread: everybody waits for it.
         """
-        self.limits = limits
+        self.bounds = bounds
         self.trusted_proxy = trusted_proxy
         self.on_refused = on_refused
         self.is_quick = is_quick
         forwarded = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
         adj = Settings(
             sockets=[listener],
-            threads=limits.server_threads,
+            threads=bounds.server_threads,
             ident="",
             trusted_proxy=trusted_proxy,
             trusted_proxy_headers=forwarded if trusted_proxy else set(),
-            max_request_header_size=limits.header_bytes,
+            max_request_header_size=bounds.header_bytes,
             max_request_body_size=1 << 60,  # ours depends on the kind of body
             # Over these waitress would write to a temporary file.
-            inbuf_overflow=2 * limits.upload_bytes,
+            inbuf_overflow=2 * bounds.upload_bytes,
             outbuf_overflow=1 << 40,
             outbuf_high_watermark=1 << 40,  # over this a thread would wait for its client
             recv_bytes=32 * 1024,
@@ -107,7 +107,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             self._turn()
         self.del_channel()
         self.socket.close()
-        deadline = time.monotonic() + self.limits.drain_s
+        deadline = time.monotonic() + self.bounds.drain_s
         while self._close_idle() and time.monotonic() < deadline:
             self._turn()
         self._refusals.shutdown(timeout=0.1)
@@ -141,7 +141,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             self.loop.soon(channel.service, self.trigger)
             return
         if request.error is None and (
-            len(self.task_dispatcher.queue) >= self.limits.queued_requests
+            len(self.task_dispatcher.queue) >= self.bounds.queued_requests
         ):
             request.error = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too busy; try again.")
         if request.error:
@@ -157,10 +157,10 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             if channel is not newcomer and channel.uploading
         ]
         address = newcomer.addr[0]
-        return len(others) < self.limits.uploads and (
+        return len(others) < self.bounds.uploads and (
             self._is_crowded(address)
             or sum(channel.addr[0] == address for channel in others)
-            < self.limits.uploads_per_address
+            < self.bounds.uploads_per_address
         )
 
     def maintenance(self, now: float) -> None:
@@ -197,9 +197,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         crowd: Iterable[Channel] = ()
         if not self._is_crowded(address):
             mine = [channel for channel in channels if channel.addr[0] == address]
-            if len(mine) >= self.limits.connections_per_address:
+            if len(mine) >= self.bounds.connections_per_address:
                 crowd = mine
-        if not crowd and len(channels) >= self.limits.connections:
+        if not crowd and len(channels) >= self.bounds.connections:
             crowd = channels
         if not crowd:
             return True

@@ -15,7 +15,7 @@ from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 
-from edge_app.config import Limits
+from edge_app.server.bounds import Bounds
 from edge_app.server.refusal import refusal, status_line
 
 CHUNK_LINE_BYTES = 1024  # size and extensions of one chunk
@@ -59,18 +59,18 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
     is_upload = False
     judged = False
 
-    def __init__(self, adj: Adjustments, limits: Limits, admit: Callable[[], bool]) -> None:
+    def __init__(self, adj: Adjustments, bounds: Bounds, admit: Callable[[], bool]) -> None:
         super().__init__(adj)
-        self.limits = limits
+        self.bounds = bounds
         self.admit = admit  # is there room for one more upload?
         self.started = time.monotonic()
 
     @property
     def deadline(self) -> float:
         """When the rest must be here; grows with the body, so that it bounds a rate."""
-        limits = self.limits
+        bounds = self.bounds
         received: int = self.body_bytes_received
-        return self.started + limits.header_s + received / limits.body_bytes_per_s
+        return self.started + bounds.header_s + received / bounds.body_bytes_per_s
 
     def parse_header(self, header_plus: bytes) -> None:
         try:
@@ -107,12 +107,12 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
             )
         if self.body_rcv is None:
             return None
-        limits = self.limits
-        self.body_limit_bytes = limits.body_bytes
+        bounds = self.bounds
+        self.body_limit_bytes = bounds.body_bytes
         if self.headers.get("CONTENT_TYPE", "").lower().startswith("multipart/form-data"):
             self.is_upload = True
             self.body_limit_bytes = (
-                limits.upload_unsized_bytes if self.chunked else limits.upload_bytes
+                bounds.upload_unsized_bytes if self.chunked else bounds.upload_bytes
             )
             if not self.admit():
                 return Refusal(
@@ -128,7 +128,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
             )
         if self.chunked and (
             len(self.body_rcv.control_line) > CHUNK_LINE_BYTES
-            or len(self.body_rcv.trailer) > self.limits.header_bytes
+            or len(self.body_rcv.trailer) > self.bounds.header_bytes
         ):
             return Refusal(HTTPStatus.BAD_REQUEST, "A chunk's header or trailer is too long.")
         return None

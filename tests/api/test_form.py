@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from edge_app.api import form
 from edge_app.api.form import Form, read_form
-from edge_app.config import Limits
 from edge_app.errors import LimitError, UsageError
+from edge_app.server.bounds import Bounds
 
 TYPE = "multipart/form-data; boundary=edge"
-LIMITS = Limits(form_parts=3, header_bytes=200)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_bounds() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(form, "PARTS_MAX", 3)
+        patch.setattr(form, "BOUNDS", Bounds(header_bytes=200))
+        yield
 
 
 def part(disposition: str, content: bytes = b"x") -> bytes:
@@ -18,13 +28,13 @@ def part(disposition: str, content: bytes = b"x") -> bytes:
 
 
 def read(*parts: bytes, content_type: str = TYPE, end: bytes = b"--edge--\r\n") -> Form:
-    return read_form(memoryview(b"".join([*parts, end])), content_type, LIMITS)
+    return read_form(memoryview(b"".join([*parts, end])), content_type)
 
 
 def test_texts_and_files_by_their_names() -> None:
-    form = read(part('name="folder"', "Frühling".encode()), part('name="image"; filename="a.jpg"'))
-    assert form.texts == {"folder": "Frühling"}
-    assert {name: bytes(data) for name, data in form.files.items()} == {"image": b"x"}
+    found = read(part('name="folder"', "Frühling".encode()), part('name="image"; filename="a.jpg"'))
+    assert found.texts == {"folder": "Frühling"}
+    assert {name: bytes(data) for name, data in found.files.items()} == {"image": b"x"}
 
 
 @pytest.mark.parametrize(
@@ -37,7 +47,7 @@ def test_a_file_is_whole_whatever_it_holds(content: bytes) -> None:
 
 def test_a_file_is_a_view_of_the_body() -> None:
     body = memoryview(part('name="image"; filename="a"') + b"--edge--")
-    assert read_form(body, TYPE, LIMITS).files["image"].obj is body.obj
+    assert read_form(body, TYPE).files["image"].obj is body.obj
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ import pytest
 from edge_app.api.routes import make_app
 from edge_app.cli.info import describe
 from edge_app.cli.logs import JsonLines
-from edge_app.config import Config, Limits
+from edge_app.config import Config
 from edge_app.index.format.records import RejectedRecord
 from edge_app.index.write.batch import Batch
 from edge_app.indexing.process import IndexingStatus
 from edge_app.indexing.watch import Watcher
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
+from edge_app.server.bounds import Bounds
 from tests.indexes import new_image, writer_of
 from tests.serving import Site, serving
 
@@ -191,9 +192,9 @@ def test_before_the_first_index_run_it_is_well_and_empty(tmp_path: Path) -> None
 
 
 def test_a_full_server_says_what_it_refused(config: Config, gallery: Gallery) -> None:
-    full = Config(index=config.index, port=0, limits=Limits(header_bytes=300))
+    full = Config(index=config.index, port=0)
     app = make_app(gallery, Watcher(full, watch=False), Review(gallery.reader, full.limits))
-    with serving(app, full) as site:
+    with serving(app, full, bounds=Bounds(header_bytes=300)) as site:
         assert site.ask("/", headers={"X-Long": "x" * 500}).status == 431
         assert figures(site)['lookalike_http_refused_total{code="431"}'] == 1
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.api.originals import Stripper
+from edge_app.api.originals import STRIPPED_BYTES, Stripper
 from edge_app.config import Limits
 from edge_app.errors import BusyError, LimitError, NotStrippableError
 from tests.fakes import picture
@@ -20,7 +20,7 @@ def original(tmp_path: Path) -> Path:
 
 
 def test_originals_without_location_have_their_room_in_memory(original: Path) -> None:
-    stripper = Stripper(Limits(stripped_bytes=2 * original.stat().st_size))
+    stripper = Stripper(Limits().file_bytes, 2 * original.stat().st_size)
     first, second = (stripper.strip(original.open("rb")) for _ in range(2))
     with pytest.raises(BusyError, match="too many originals"):
         stripper.strip(original.open("rb"))
@@ -35,15 +35,15 @@ def test_originals_without_location_have_their_room_in_memory(original: Path) ->
 
 
 def test_an_original_that_can_not_be_cleaned_takes_no_room(original: Path) -> None:
-    stripper = Stripper(Limits())
+    stripper = Stripper(Limits().file_bytes)
     original.write_bytes(original.read_bytes()[:-5])
     with pytest.raises(NotStrippableError):
         stripper.strip(original.open("rb"))
-    assert stripper.room_bytes == Limits().stripped_bytes
+    assert stripper.room_bytes == STRIPPED_BYTES
 
 
 def test_an_original_that_has_grown_over_the_limit_is_not_read(original: Path) -> None:
     size = original.stat().st_size
-    for limits in (Limits(file_bytes=size - 1), Limits(stripped_bytes=size - 1)):
+    for stripper in (Stripper(size - 1), Stripper(size, size - 1)):
         with pytest.raises(LimitError, match=f"{size} bytes"):
-            Stripper(limits).strip(original.open("rb"))
+            stripper.strip(original.open("rb"))

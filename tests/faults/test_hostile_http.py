@@ -30,6 +30,7 @@ from edge_app.indexing.process import IndexingStatus
 from edge_app.indexing.watch import Watcher
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
+from edge_app.server.bounds import BOUNDS
 from tests import hostile
 from tests.serving import Answer, Site, parse_answer, serving
 from tests.waiting import PATIENCE_S
@@ -341,8 +342,8 @@ def test_the_memory_of_large_uploads_is_given_back(site: Site, config: Config) -
 
     before = memory.resident_bytes()
     for _ in range(2):
-        with ThreadPoolExecutor(config.limits.uploads) as senders:
-            assert list(senders.map(upload, range(config.limits.uploads))) == [200] * 4
+        with ThreadPoolExecutor(BOUNDS.uploads) as senders:
+            assert list(senders.map(upload, range(BOUNDS.uploads))) == [200] * 4
     assert memory.resident_bytes() - before < 64 * MiB
 
 

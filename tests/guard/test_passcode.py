@@ -16,7 +16,7 @@ import pytest
 from edge_app.cli.arguments import main
 from edge_app.config import Config, Limits
 from edge_app.errors import ServeError, UsageError
-from edge_app.guard import passcode
+from edge_app.guard import passcode, signin
 from edge_app.guard.passcode import (
     PasscodeFile,
     hash_passcode,
@@ -28,7 +28,7 @@ from edge_app.guard.passcode import (
 from edge_app.guard.signin import Attempts, Passcode
 from tests.serving import Answer, Site, answering, serving
 
-LIMITS = Limits()
+SESSION_S = Limits().session_s
 RIGHT = "correct horse"
 COST = passcode.SCRYPT_N, passcode.SCRYPT_R, passcode.SCRYPT_P  # before it is made cheap below
 
@@ -45,7 +45,7 @@ def cheap_hashes() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def config(cheap_hashes: None, tmp_path_factory: pytest.TempPathFactory) -> Config:
     path = tmp_path_factory.mktemp("passcode") / "passcode"
-    write_passcode(path, RIGHT, LIMITS)
+    write_passcode(path, RIGHT)
     return Config(port=0, passcode_file=path)
 
 
@@ -61,8 +61,8 @@ def sign_in(site: Site, text: str, **headers: str) -> Answer:
 
 
 def test_the_hash_matches_its_passcode_only() -> None:
-    line = hash_passcode("pässword ☂", LIMITS)
-    assert line != hash_passcode("pässword ☂", LIMITS)  # salted
+    line = hash_passcode("pässword ☂")
+    assert line != hash_passcode("pässword ☂")  # salted
     assert matches("pässword ☂", line)
     assert not matches("pässword", line)
 
@@ -74,12 +74,12 @@ def test_a_hash_costs_what_is_recommended() -> None:
 
 def test_a_short_passcode_is_refused_with_the_limit() -> None:
     with pytest.raises(UsageError, match="7 characters; it needs at least 8"):
-        hash_passcode("seven77", LIMITS)
+        hash_passcode("seven77")
 
 
 def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "passcode"
-    write_passcode(path, RIGHT, LIMITS)
+    write_passcode(path, RIGHT)
     assert path.stat().st_mode & 0o777 == 0o600
     assert matches(RIGHT, read_hash(path))
     assert RIGHT not in path.read_text()
@@ -93,7 +93,7 @@ def test_what_systemd_hands_over_may_look_readable_to_its_group(
 ) -> None:
     """There the group's bits are the mask of an access list that names the service's user."""
     path = tmp_path / "passcode"
-    write_passcode(path, RIGHT, LIMITS)
+    write_passcode(path, RIGHT)
     path.chmod(0o440)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "another service's"))
     with pytest.raises(ServeError, match="chmod 600"):
@@ -108,7 +108,7 @@ def test_what_systemd_hands_over_may_look_readable_to_its_group(
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     path = tmp_path / "no such folder" / "passcode"
     with pytest.raises(ServeError, match=f"cannot write the passcode file {path}: No such file"):
-        write_passcode(path, RIGHT, LIMITS)
+        write_passcode(path, RIGHT)
 
 
 @pytest.mark.parametrize(
@@ -162,18 +162,18 @@ def test_a_session_outlives_the_server_but_not_the_passcode(
     cookie = {"Cookie": sign_in(site, RIGHT).headers["set-cookie"].split(";")[0]}
     with serving(answering(b"photos"), config) as restarted:
         assert restarted.ask(headers=cookie).status == 200
-    write_passcode(tmp_path / "new", RIGHT + "!", LIMITS)
+    write_passcode(tmp_path / "new", RIGHT + "!")
     with serving(answering(b"photos"), replace(config, passcode_file=tmp_path / "new")) as changed:
         assert changed.ask(headers=cookie).status == 401
 
 
 def test_another_passcode_signs_everybody_out_of_a_running_server(tmp_path: Path) -> None:
     path = tmp_path / "passcode"
-    write_passcode(path, RIGHT, LIMITS)
+    write_passcode(path, RIGHT)
     with serving(answering(b"photos"), Config(port=0, passcode_file=path)) as site:
         cookie = {"Cookie": sign_in(site, RIGHT).headers["set-cookie"].split(";")[0]}
         assert site.ask(headers=cookie).status == 200
-        write_passcode(path, RIGHT + "!", LIMITS)
+        write_passcode(path, RIGHT + "!")
         assert site.ask(headers=cookie).status == 401
         assert sign_in(site, RIGHT).status == 401
         cookie = {"Cookie": sign_in(site, RIGHT + "!").headers["set-cookie"].split(";")[0]}
@@ -228,14 +228,14 @@ def test_a_passcode_file_that_does_not_fit_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "passcode"
-    write_passcode(path, RIGHT, LIMITS)
+    write_passcode(path, RIGHT)
 
     def full(fd: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("edge_app.guard.passcode.os.fsync", full)
     with pytest.raises(ServeError, match="No space left"):
-        write_passcode(path, "another horse", LIMITS)
+        write_passcode(path, "another horse")
     assert matches(RIGHT, read_hash(path))
     assert [file.name for file in tmp_path.iterdir()] == ["passcode"]
 
@@ -243,7 +243,7 @@ def test_a_passcode_file_that_does_not_fit_leaves_the_old_one(
 def test_no_other_token_opens_a_session(config: Config, site: Site) -> None:
     assert config.passcode_file
     line = read_hash(config.passcode_file)
-    guard = Passcode(answering(b""), PasscodeFile(config.passcode_file), LIMITS)
+    guard = Passcode(answering(b""), PasscodeFile(config.passcode_file), SESSION_S)
     good = make_token(line, 9_999_999_999)
     expiry, signature = good.split(".")
     assert guard.is_signed_in({"HTTP_COOKIE": f"lookalike={good}"})
@@ -286,21 +286,26 @@ def test_health_is_the_one_thing_that_needs_no_passcode(site: Site) -> None:
         assert site.ask(path).status == 401, path
 
 
-def test_wrong_passcodes_are_counted_for_each_address(config: Config) -> None:
-    few = replace(config, limits=replace(LIMITS, passcode_attempts=2), trusted_proxy="127.0.0.1")
+def test_wrong_passcodes_are_counted_for_each_address(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signin, "ATTEMPTS", 2)
+    few = replace(config, trusted_proxy="127.0.0.1")
     with serving(answering(b"photos"), few) as site:
         guesser = {"X-Forwarded-For": "192.0.2.66"}
         assert [sign_in(site, "wrong", **guesser).status for _ in range(3)] == [401, 401, 429]
         late = sign_in(site, RIGHT, **guesser)
         assert late.status == 429
-        assert 0 < int(late.headers["retry-after"]) <= LIMITS.passcode_window_s + 1
+        assert 0 < int(late.headers["retry-after"]) <= signin.WINDOW_S + 1
         assert sign_in(site, RIGHT, **{"X-Forwarded-For": "192.0.2.7"}).status == 303
 
 
-def test_attempts_are_forgotten_after_the_window_and_bounded_in_all() -> None:
-    attempts = Attempts(
-        replace(LIMITS, passcode_attempts=2, passcode_attempts_all=3, passcode_window_s=60)
-    )
+def test_attempts_are_forgotten_after_the_window_and_bounded_in_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {"ATTEMPTS": 2, "ATTEMPTS_ALL": 3, "WINDOW_S": 60}.items():
+        monkeypatch.setattr(signin, name, value)
+    attempts = Attempts()
     attempts.failed("a", 0)
     assert attempts.wait_s("a", 1) == 0
     attempts.failed("a", 10)

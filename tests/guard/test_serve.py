@@ -85,7 +85,7 @@ def test_the_start_says_who_can_see_the_photos(
     assert guard.start_notes(Config(), urls) == []
     assert "everyone on this network" in guard.start_notes(Config(lan=True), urls)[0]
     assert "everyone" in guard.start_notes(Config(host="192.0.2.1"), urls)[0]
-    write_passcode(tmp_path / "passcode", "correct horse", Config().limits)
+    write_passcode(tmp_path / "passcode", "correct horse")
     closed = Config(lan=True, passcode_file=tmp_path / "passcode")
     assert not [note for note in guard.start_notes(closed, urls) if "everyone" in note]
 

@@ -187,11 +187,14 @@ def test_another_writer_is_waited_for(config: Config, watching: Callable[..., Wa
     until(lambda: images(config) == 1)
 
 
-def test_stopping_ends_the_run_at_once(config: Config, watching: Callable[..., Watcher]) -> None:
+def test_stopping_ends_the_run_at_once(
+    config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "DRAIN_S", PATIENCE_S)
     Path("/proc/self/oom_score_adj").write_text("0")  # other tests index in this process
     for seed in range(300):
         save(config.gallery / f"{seed}.png", seed)
-    watcher = watching(replace(config, limits=replace(LIMITS, drain_s=PATIENCE_S)))
+    watcher = watching(config)
     until(lambda: watcher.status.state == "indexing")
     watcher.stop()
     assert images(config) < 300

@@ -98,7 +98,8 @@ def test_the_end_does_not_wait_for_a_comparison_that_will_not_stop(
         raise InterruptedError
 
     monkeypatch.setattr("edge_app.search.groups.link", endless)
-    review = Review(reader, Limits(drain_s=0.1, duplicate_wait_s=0.0))
+    monkeypatch.setattr("edge_app.search.groups.DRAIN_S", 0.1)
+    review = Review(reader, Limits(duplicate_wait_s=0.0))
     try:
         assert review.groups(0.95) == ([], True)
         assert begun.wait(PATIENCE_S)

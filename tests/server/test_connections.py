@@ -10,13 +10,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge_app.config import Config, Limits, MiB
+from edge_app.config import Config, MiB
 from edge_app.guard import addresses
+from edge_app.server.bounds import Bounds
 from edge_app.server.channel import FRESH_S
 from tests.serving import Site, answering, echoing, parse_answer, serving
 from tests.waiting import PATIENCE_S, until
@@ -24,10 +26,6 @@ from tests.waiting import PATIENCE_S, until
 UPLOAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Lookalike: 1\r\n"
 FORM = UPLOAD + b"Content-Type: multipart/form-data; boundary=b\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-
-def config(**limits: Any) -> Config:
-    return Config(port=0, limits=Limits(**limits))
 
 
 def is_closed(connection: socket.socket) -> bool:
@@ -79,7 +77,7 @@ class Gate:
 
 
 def test_a_body_over_its_limit_is_refused_by_its_announced_length(parked: Park) -> None:
-    limits = Limits()
+    limits = Bounds()
     with serving(echoing) as site:
         for head, limit in ((UPLOAD, limits.body_bytes), (FORM, limits.upload_bytes)):
             connection = parked(site, head + b"Content-Length: %d\r\n\r\n" % (limit + 1))
@@ -103,7 +101,7 @@ def test_a_client_that_waits_for_100_continue_gets_the_refusal_instead(parked: P
 def test_a_body_within_its_limit_arrives_whole() -> None:
     with serving(echoing) as site:
         ours = {"X-Lookalike": "1", "Content-Type": "multipart/form-data; boundary=b"}
-        size = Limits().upload_bytes
+        size = Bounds().upload_bytes
         assert site.ask("/", "POST", ours, b"x" * size).json["body_bytes"] == size
 
 
@@ -218,20 +216,20 @@ def drip(connection: socket.socket, interval_s: float) -> None:
 
 @pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nX: ", FORM + b"Content-Length: 9999\r\n\r\n"])
 def test_a_dripping_request_has_one_deadline_for_all_its_bytes(head: bytes, parked: Park) -> None:
-    with serving(echoing, config(header_s=0.5)) as site:
+    with serving(echoing, bounds=Bounds(header_s=0.5)) as site:
         began = time.monotonic()
         drip(parked(site, head), 0.05)
         assert time.monotonic() - began >= 0.5
 
 
 def test_a_request_that_stops_half_way_is_answered_408(parked: Park) -> None:
-    with serving(echoing, config(header_s=0.2)) as site:
+    with serving(echoing, bounds=Bounds(header_s=0.2)) as site:
         answer = parse_answer(parked(site, GET[:-1]))
     assert (answer.status, answer.error) == (408, "request_timeout")
 
 
 def test_idle_connections_are_closed(parked: Park) -> None:
-    with serving(answering(b"hello"), config(idle_s=0.5)) as site:
+    with serving(answering(b"hello"), bounds=Bounds(idle_s=0.5)) as site:
         alive, silent = parked(site, GET), parked(site, b"")
         assert parse_answer(alive).status == 200
         assert is_closed(silent)
@@ -239,7 +237,7 @@ def test_idle_connections_are_closed(parked: Park) -> None:
 
 
 def test_a_client_that_reads_nothing_of_its_answer_is_cut_off(parked: Park) -> None:
-    with serving(answering(b"x" * 8 * MiB), config(send_s=0.3)) as site:
+    with serving(answering(b"x" * 8 * MiB), bounds=Bounds(send_s=0.3)) as site:
         connection = parked(site, GET)
         site.wait_until_read()
         site.wait_until_closed()
@@ -250,7 +248,7 @@ def test_a_client_that_reads_nothing_of_its_answer_is_cut_off(parked: Park) -> N
 
 
 def test_when_full_the_newest_is_served_and_the_connection_doing_least_goes(parked: Park) -> None:
-    with serving(answering(b"hello"), config(connections=4)) as site:
+    with serving(answering(b"hello"), bounds=Bounds(connections=4)) as site:
         used = parked(site, GET)
         assert parse_answer(used).status == 200
         idle = [parked(site, b"") for _ in range(2)]
@@ -265,7 +263,7 @@ def test_when_full_the_newest_is_served_and_the_connection_doing_least_goes(park
 
 
 def test_many_more_idle_and_dripping_connections_than_places_stop_nobody(parked: Park) -> None:
-    with serving(answering(b"hello"), config(connections=32)) as site:
+    with serving(answering(b"hello"), bounds=Bounds(connections=32)) as site:
         for number in range(300):
             parked(site, b"GET / HTTP/1.1\r\nX: " if number % 3 else b"")
             if number % 10 == 0:
@@ -274,7 +272,7 @@ def test_many_more_idle_and_dripping_connections_than_places_stop_nobody(parked:
 
 def test_a_newcomer_is_told_503_when_all_are_at_work(parked: Park) -> None:
     gate = Gate()
-    with serving(gate, config(connections=2, server_threads=1)) as site:
+    with serving(gate, bounds=Bounds(connections=2, server_threads=1)) as site:
         waiting = [parked(site, GET) for _ in range(2)]
         assert gate.entered.acquire(timeout=PATIENCE_S)
         site.wait_until_read()
@@ -287,7 +285,7 @@ def test_a_newcomer_is_told_503_when_all_are_at_work(parked: Park) -> None:
 
 def test_over_the_queue_requests_are_told_503_though_all_threads_are_busy(parked: Park) -> None:
     gate = Gate()
-    with serving(gate, config(server_threads=1, queued_requests=2)) as site:
+    with serving(gate, bounds=Bounds(server_threads=1, queued_requests=2)) as site:
         served = [parked(site, GET)]
         assert gate.entered.acquire(timeout=PATIENCE_S)
         served += [parked(site, GET) for _ in range(2)]
@@ -301,7 +299,7 @@ def test_over_the_queue_requests_are_told_503_though_all_threads_are_busy(parked
 
 def test_thumbnails_come_though_all_threads_are_busy_and_the_queue_is_full(parked: Park) -> None:
     gate = Gate()
-    with serving(gate, config(server_threads=2, queued_requests=1)) as site:
+    with serving(gate, bounds=Bounds(server_threads=2, queued_requests=1)) as site:
         for _ in range(2):
             parked(site, GET)
             assert gate.entered.acquire(timeout=PATIENCE_S)
@@ -314,7 +312,7 @@ def test_a_client_that_asks_for_many_thumbnails_and_reads_none_holds_up_nobody(
     parked: Park,
 ) -> None:
     body = b"x" * (3 * MiB)  # more than waitress holds for a client before it makes a thread wait
-    with serving(answering(body), config(drain_s=0.1)) as site:
+    with serving(answering(body), bounds=Bounds(drain_s=0.1)) as site:
         parked(site, GET.replace(b"GET /", b"GET /thumbs/1") * 50)
         assert site.ask("/thumbs/1").body == body
         parked(site, b"").sendall(GET.replace(b"GET /", b"GET /thumbs/1"))
@@ -332,7 +330,7 @@ def test_thumbnails_asked_for_together_come_in_their_order() -> None:
 
 
 def test_uploads_at_one_time_are_counted(parked: Park) -> None:
-    with serving(echoing, config(uploads=2, drain_s=0.1)) as site:
+    with serving(echoing, bounds=Bounds(uploads=2, drain_s=0.1)) as site:
         begun = [parked(site, FORM + b"Content-Length: 9\r\n\r\nhalf") for _ in range(2)]
         site.wait_until_read()
         third = parse_answer(parked(site, FORM + b"Content-Length: 9\r\n\r\n"))
@@ -348,10 +346,10 @@ def test_one_address_on_the_network_has_fewer_places_than_all_together(parked: P
     if not addresses.reachable():
         pytest.skip("this machine has no network address")
     host = addresses.reachable()[0]
-    caps = Limits(
+    caps = Bounds(
         connections=8, connections_per_address=3, uploads=3, uploads_per_address=1, drain_s=0.1
     )
-    with serving(echoing, Config(host=host, port=0, limits=caps)) as site:
+    with serving(echoing, Config(host=host, port=0), bounds=caps) as site:
         idle = [parked(site, b"") for _ in range(4)]
         assert is_closed(idle[0])
         assert is_open(idle[3])
@@ -387,7 +385,7 @@ def test_requests_sent_ahead_are_answered_in_turn() -> None:
 
 
 def test_who_sends_ahead_and_reads_nothing_holds_no_thread(parked: Park) -> None:
-    with serving(sized, config(server_threads=2, drain_s=0.1)) as site:
+    with serving(sized, bounds=Bounds(server_threads=2, drain_s=0.1)) as site:
         for _ in range(4):
             parked(site, BIG + BIG)
         site.wait_until_read()
@@ -403,7 +401,7 @@ def test_no_more_than_one_answer_waits_for_who_sends_ahead(parked: Park) -> None
         asked.append(environ["PATH_INFO"])
         return sized(environ, start_response)
 
-    with serving(app, config(drain_s=0.1)) as site:
+    with serving(app, bounds=Bounds(drain_s=0.1)) as site:
         parked(site, BIG * 5)
         until(lambda: bool(asked))
         time.sleep(0.3)
@@ -411,7 +409,7 @@ def test_no_more_than_one_answer_waits_for_who_sends_ahead(parked: Park) -> None
 
 
 def test_who_sends_ahead_and_reads_nothing_makes_room_for_others(parked: Park) -> None:
-    with serving(sized, config(connections=2, drain_s=0.1)) as site:
+    with serving(sized, bounds=Bounds(connections=2, drain_s=0.1)) as site:
         for _ in range(2):
             parked(site, BIG + BIG)
         site.wait_until_read()
@@ -429,10 +427,11 @@ def test_who_sends_ahead_and_reads_nothing_makes_room_for_others(parked: Park) -
     ids=["nothing", "another request", "half an upload"],
 )
 def test_an_answer_must_be_read_at_a_least_rate(
-    ahead: bytes, limits: dict[str, float], parked: Park
+    ahead: bytes, limits: dict[str, Any], parked: Park
 ) -> None:
     """And not a little now and then, for ever; half an upload meanwhile holds others' place."""
-    with serving(sized, config(**{"send_bytes_per_s": 32_000_000, "send_s": 0.5} | limits)) as site:
+    bounds = replace(Bounds(send_bytes_per_s=32_000_000, send_s=0.5), **limits)
+    with serving(sized, bounds=bounds) as site:
         connection = parked(site, BIG + ahead)
         began, taken = time.monotonic(), 0
         with suppress(ConnectionError):
@@ -490,7 +489,7 @@ def test_stopping_finishes_what_is_under_way_and_nothing_else(parked: Park) -> N
 
 def test_stopping_does_not_wait_for_ever(parked: Park) -> None:
     gate = Gate()
-    with serving(gate, config(drain_s=0.3)) as site:
+    with serving(gate, bounds=Bounds(drain_s=0.3)) as site:
         parked(site, GET)
         assert gate.entered.acquire(timeout=PATIENCE_S)
         site.stop.set()
