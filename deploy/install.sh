@@ -11,11 +11,11 @@ die() {
     exit 1
 }
 
-[ $# -ge 1 ] || die "name the folder with the photos: deploy/install.sh PHOTOS [OPTION of serve…]"
+[ $# -ge 1 ] || die "give the folder with the photos: deploy/install.sh PHOTOS [OPTION of serve…]"
 [ "$(id -u)" = 0 ] || die "only root may install a service: sudo $0 $*"
 photos=$(realpath "$1")
 shift
-[ -d "$photos" ] || die "$photos is no folder"
+[ -d "$photos" ] || die "$photos is not a folder"
 case "$photos" in *[\"\\\$%]*) die "$photos: a service can't be given a name with \" \\ \$ or %" ;; esac
 for file in models/mobilenet_v2.tflite models/mobilenet_v2.json; do
     [ -f "$file" ] || die "$file is not there; make it on a workstation (make model) and copy it"

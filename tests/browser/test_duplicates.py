@@ -38,7 +38,7 @@ def test_groups_show_what_differs(page: Page) -> None:
     same = group_of(page, "the-same.jpg")
     expect(same.get_by_text("Same file content").first).to_be_visible()
     expect(same).to_contain_text(size_text(3))
-    page.get_by_role("slider", name="How alike").fill("0.97")
+    page.get_by_role("slider", name="Minimum similarity").fill("0.97")
     expect(page).to_have_url(re.compile("min=0.97"))
     smaller = group_of(page, "smaller.jpg")
     expect(smaller).to_contain_text("75% fewer pixels")
@@ -50,12 +50,12 @@ def test_without_groups_it_says_what_to_do_as_long_as_that_helps(page: Page) -> 
     page.route("**/api/duplicates*", lambda route: route.fulfill(json=nothing))
     page.goto("?view=duplicates")
     # The score is the device's until somebody chooses one.
-    expect(page.get_by_role("slider", name="How alike")).to_have_value("0.97")
-    expect(page.get_by_text("Lower “How alike”")).to_be_visible()
-    page.get_by_role("slider", name="How alike").fill("0.9")
+    expect(page.get_by_role("slider", name="Minimum similarity")).to_have_value("0.97")
+    expect(page.get_by_text("Lower the minimum similarity")).to_be_visible()
+    page.get_by_role("slider", name="Minimum similarity").fill("0.9")
     expect(page).to_have_url(re.compile("min=0.9$"))
     expect(page.get_by_role("heading", name="No duplicates")).to_be_visible()
-    expect(page.get_by_text("Lower “How alike”")).to_have_count(0)
+    expect(page.get_by_text("Lower the minimum similarity")).to_have_count(0)
 
 
 def size_text(number: int) -> str:
@@ -66,7 +66,7 @@ def size_text(number: int) -> str:
 def test_the_list_of_paths_can_be_copied_and_downloaded(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("?view=duplicates")
-    expect(page.get_by_text("Tick the photos you can do without.")).to_be_visible()
+    expect(page.get_by_text("Select the photos that you do not need.")).to_be_visible()
     page.get_by_label("Put the-same.jpg on the list").check()
     expect(page.get_by_text(re.compile("^1 photo on the list"))).to_be_visible()
     page.get_by_role("button", name="Copy list").click()
@@ -90,7 +90,7 @@ def test_a_dismissed_group_stays_away(own_site: Site, page: Page) -> None:
     page.goto(f"{own_site.url}?view=duplicates")
     twins = group_of(page, "the-same.png")
     twins.get_by_role("button", name="Not duplicates").click()
-    expect(page.get_by_text("Dismissed. The group stays away.")).to_be_visible()
+    expect(page.get_by_text("Dismissed. This group will not be shown again.")).to_be_visible()
     expect(twins).to_have_count(0)
     page.reload()
     expect(page.get_by_role("heading", name="No duplicates")).to_be_visible()

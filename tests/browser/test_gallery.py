@@ -134,7 +134,7 @@ def test_dates_and_format_filter_too(page: Page) -> None:
 
 def test_filters_that_leave_nothing_say_so_and_can_be_cleared(page: Page) -> None:
     page.goto("?from=1990-01-01&to=1990-12-31")
-    expect(page.get_by_role("heading", name="No photo fits these filters")).to_be_visible()
+    expect(page.get_by_role("heading", name="No photo matches these filters")).to_be_visible()
     page.get_by_role("link", name="Clear filters").click()
     expect(tile(page, NEWEST)).to_be_visible()
 

@@ -109,7 +109,7 @@ def test_the_old_model_answers_until_the_new_one_is_ready(
         section = page.get_by_role("main").locator("section", has_text="dimensions")
         expect(section.locator(".lead")).to_have_text("old")
         expect(section).to_contain_text(
-            "Answers until all photos are embedded with mobilenet_v2, 1,280"
+            "Used until all photos are indexed with mobilenet_v2, 1,280"
         )
     finally:
         os.close(held)

@@ -86,7 +86,7 @@ def test_after_a_reload_the_photo_must_be_chosen_again(page: Page, mine: Path) -
     carry(page, "drop", mine)
     expect_first(page, "photo-12.jpg")
     page.reload()
-    expect(page.get_by_text("The photo of this search was not kept")).to_be_visible()
+    expect(page.get_by_text("The photo of this search was not stored")).to_be_visible()
 
 
 def test_what_is_not_an_image_is_turned_down_by_name(page: Page, tmp_path: Path) -> None:

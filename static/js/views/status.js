@@ -1,4 +1,4 @@
-/** The index: progress, library, model, and the files that were turned down, with reasons. */
+/** The index: progress, library, model, and the files that could not be used, with reasons. */
 import { h, named } from '../lib/dom.js';
 import { get, lastStatus, poll, server } from '../lib/server.js';
 import { bytes, decimal, duration, number, t } from '../lib/text.js';
