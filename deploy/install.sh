@@ -16,7 +16,7 @@ die() {
 photos=$(realpath "$1")
 shift
 [ -d "$photos" ] || die "$photos is not a folder"
-case "$photos" in *[\"\\\$%]*) die "$photos: a service can't be given a name with \" \\ \$ or %" ;; esac
+case "$photos" in *[\"\\\$%]*) die "$photos: a service can't use a name with \" \\ \$ or %" ;; esac
 for file in models/mobilenet_v2.tflite models/mobilenet_v2.json; do
     [ -f "$file" ] || die "$file is not there; make it on a workstation (make model) and copy it"
 done

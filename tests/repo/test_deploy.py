@@ -115,7 +115,7 @@ def test_the_installer_says_what_is_missing(tmp_path: Path) -> None:
 
     assert "give the folder with the photos" in refused()
     if "only root" not in refused(tmp_path / "none"):
-        assert f"{tmp_path}/none is no folder" in refused(tmp_path / "none")
+        assert f"{tmp_path}/none is not a folder" in refused(tmp_path / "none")
         assert "models/mobilenet_v2.tflite is not there" in refused(tmp_path)
 
 
