@@ -26,9 +26,6 @@ class Limits:
     that use it (cli/limits.py)."""
 
     file_bytes: int = _limit(256 * MiB, "--file-size", "no larger photo is read")
-    decode_pixels: int = _limit(
-        100_000_000, "--decode-pixels", "no photo of more pixels is decoded; 200M are 200 million"
-    )
     decode_s: float = _limit(20.0, "--decode-time", "decoding one photo may take this long")
     decode_memory_bytes: int = _limit(
         512 * MiB, "--decode-memory", "decoding one photo may use this much memory"
@@ -172,5 +169,5 @@ def _units(name: str) -> tuple[dict[str, int], str]:
 
 _FIELDS = {limit.name: limit for limit in fields(Limits) if "option" in limit.metadata}
 LIMITS = tuple(_FIELDS)  # their names
-DECODING_LIMITS = ("file_bytes", "decode_pixels", "decode_s", "decode_memory_bytes")
+DECODING_LIMITS = ("file_bytes", "decode_s", "decode_memory_bytes")
 INDEXING_LIMITS = (*DECODING_LIMITS, "batch_s")

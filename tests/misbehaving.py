@@ -58,6 +58,8 @@ def decode(data: bytes, size_px: int, limits: Limits, boxes: Sequence[Box]) -> D
         height_px=1,
         format=word.decode(),
         taken_at=None,
+        taken_from=None,
+        note=None,
         camera=f"{os.getpid()} {os.nice(0)}",
         content=bytes(16),
     )

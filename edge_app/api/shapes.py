@@ -32,7 +32,7 @@ class Image(Shape):
     bytes: Count
     format: str  # Pillow's name: "JPEG", "PNG", …
     taken_at: str  # ISO, without zone, as cameras keep it
-    taken_from: str  # what that is from: "exif" or "file"
+    taken_from: Literal["exif", "xmp", "name", "file"]  # "file": its time, the photo has no date
     camera: str | None
     note: str | None  # "incomplete": the file lacks a part of the picture
     orientation: Orientation

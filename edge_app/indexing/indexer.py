@@ -24,6 +24,7 @@ from edge_app.index.write.writer import Writer
 from edge_app.indexing.bounded import Ahead
 from edge_app.indexing.plan import IndexReport, Plan, Progress, plan
 from edge_app.library.scan import FoundFile, Scan, scan
+from edge_app.photos.dates import moment_in_name
 from edge_app.photos.decode import Decoded
 from edge_app.photos.lacks import is_worth_a_try, lacks_version
 from edge_app.photos.pool import DecodePool, Job, Outcome, Same
@@ -104,6 +105,10 @@ def pixels_of(decoded: Decoded, size_px: int) -> npt.NDArray[np.uint8]:
 
 def new_image(file: FoundFile, decoded: Decoded, vectors: npt.NDArray[np.float32]) -> NewImage:
     """What the index keeps of a file; (views, dim) float32, unit rows, the whole image first."""
+    taken_at, taken_from = decoded.taken_at, decoded.taken_from
+    if taken_at is None:
+        name = file.path.rpartition("/")[2]
+        taken_at, taken_from = moment_in_name(name), "name"
     return NewImage(
         path=file.path,
         size_bytes=file.size_bytes,
@@ -112,8 +117,10 @@ def new_image(file: FoundFile, decoded: Decoded, vectors: npt.NDArray[np.float32
         width_px=decoded.width_px,
         height_px=decoded.height_px,
         format=decoded.format,
-        taken_at=decoded.taken_at,
+        taken_at=taken_at,
+        taken_from=taken_from if taken_at is not None else None,
         camera=decoded.camera,
+        note=decoded.note,
         thumbnail=decoded.thumbnail,
         vector=vectors[0],
         tiles=vectors[1:] if len(vectors) > 1 else None,

@@ -137,7 +137,9 @@ def _pack(decoded: Decoded) -> list[bytes | memoryview]:
         "height_px": decoded.height_px,
         "format": decoded.format,
         "taken_at": decoded.taken_at,
+        "taken_from": decoded.taken_from,
         "camera": decoded.camera,
+        "note": decoded.note,
         "content": decoded.content.hex(),
         "thumbnail_bytes": len(decoded.thumbnail),
     }

@@ -6,38 +6,26 @@ Runs in child processes that hold little else, hence no NumPy here: pixels trave
 from __future__ import annotations
 
 import math
-import re
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import NamedTuple, cast
 
-# TIFF and WebP register themselves when imported; the other formats Pillow always loads.
-from PIL import Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401
+from PIL import Image, ImageFile, TiffImagePlugin
 from PIL.Image import Resampling, Transpose
 
 from edge_app.config import Limits
 from edge_app.errors import DecodeError
 from edge_app.library.originals import fingerprint
 from edge_app.photos import exif
-from edge_app.photos.lacks import lacks_limit, lacks_package
+from edge_app.photos.colour import Colours
+from edge_app.photos.cost import check_cost
+from edge_app.photos.dates import moment_in_xmp
+from edge_app.photos.opening import format_of, opened, reasons
 from edge_app.photos.regions import WHOLE, Box
 
-# The formats Pillow may try, and how a file of each begins. It knows more of them, among those
-# PostScript, for which it starts Ghostscript.
-SIGNATURES = {
-    "JPEG": rb"\xff\xd8\xff",
-    "PNG": rb"\x89PNG\r\n\x1a\n",
-    "WEBP": rb"RIFF....WEBP",
-    "GIF": rb"GIF8[79]a",
-    "BMP": rb"BM",
-    "TIFF": rb"II[*+]\0|MM\0[*+]",
-    "AVIF": rb"....ftyp(avi[fs]|(mif1|msf1).{,40}avi[fs])",
-    "HEIF": rb"....ftyp(he|mif1|msf1)",
-}
-
+INCOMPLETE = "incomplete"  # a note: the file lacks a part of the picture
 SPARE = 2  # average down to no fewer than so many times the wanted pixels; a filter does the rest
 STRIP_PIXELS = 1 << 20  # converted at a time, so that a huge image is never held twice
 
@@ -62,7 +50,9 @@ class Decoded:
     height_px: int
     format: str  # Pillow's name: "JPEG", "PNG", …
     taken_at: int | None  # the camera's wall clock read as if UTC, seconds since 1970
+    taken_from: str | None  # what that is from: "exif" or "xmp"
     camera: str | None  # make and model
+    note: str | None  # INCOMPLETE, or None
     content: bytes  # BLAKE2b-128 of the file's bytes: twins have the same
 
 
@@ -71,18 +61,57 @@ def decode(data: bytes, size_px: int, limits: Limits, boxes: Sequence[Box] = (WH
 
     MemoryError passes through: only the caller knows whether this image or its process is at fault.
     """
+    name = format_of(data)
+    try:
+        return _decode(data, name, size_px, limits, boxes)
+    except DecodeError as error:
+        if error.lacks or "of a kind" in str(error):
+            raise
+        # What browsers show in spite of its faults is shown: its end is missing, or a chunk broken.
+        with _lenient():
+            return _decode(data, name, size_px, limits, boxes, INCOMPLETE)
+
+
+@contextmanager
+def _lenient() -> Iterator[None]:
+    """Meanwhile Pillow fills what is missing with grey."""
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+def _decode(
+    data: bytes,
+    name: str,
+    size_px: int,
+    limits: Limits,
+    boxes: Sequence[Box],
+    note: str | None = None,
+) -> Decoded:
     enough = Enough(size_px, limits.thumb_px)
-    image = _open(data, limits)
-    name = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: JPEGs one behind another
-    width_px, height_px = image.size
-    with _damage_as_reason(name, limits):
+    with reasons(data, name):
+        image = opened(data, name)
+        width_px, height_px = image.size
+        wanted = _draft_size(image.size, boxes, enough) if name == "JPEG" else image.size
+        check_cost(image, name, wanted, limits)
         if name == "JPEG":  # pillow-heif would deliver a thumbnail that the file brings along
-            image.draft(None, _draft_size(image.size, boxes, enough))
+            image.draft(None, wanted)
         image.load()
         tags = exif.read_tags(image)  # after load(): PNG may keep them last, TIFF is turned by it
-        orientation = exif.orientation(tags)
-        whole = _region(image, WHOLE, orientation, enough)
-        regions = [whole if b == WHOLE else _region(image, b, orientation, enough) for b in boxes]
+        orientation = exif.orientation(image, name, tags)
+        colours = Colours(image)
+        whole = _region(image, WHOLE, orientation, enough, colours)
+        if note and all(low == high for low, high in _extrema(whole)):
+            raise DecodeError(f"truncated {name}")  # nothing of the picture is there
+        regions = [
+            whole if box == WHOLE else _region(image, box, orientation, enough, colours)
+            for box in boxes
+        ]
+    taken_at, taken_from = exif.taken_at(tags), "exif"
+    if taken_at is None:
+        taken_at, taken_from = moment_in_xmp(image.info), "xmp"
     if orientation >= 5:
         width_px, height_px = height_px, width_px
     return Decoded(
@@ -91,74 +120,17 @@ def decode(data: bytes, size_px: int, limits: Limits, boxes: Sequence[Box] = (WH
         width_px=width_px,
         height_px=height_px,
         format=name,
-        taken_at=exif.taken_at(tags),
+        taken_at=taken_at,
+        taken_from=None if taken_at is None else taken_from,
         camera=exif.camera(tags),
+        note=note,
         content=fingerprint(data),
     )
 
 
-# --- opening --------------------------------------------------------------------------------------
-
-
-def _open(data: bytes, limits: Limits) -> Image.Image:
-    """The image, its header read and its pixel count within the limit, nothing decoded yet."""
-    if not data:
-        raise DecodeError("empty file")
-    name = next((f for f, start in SIGNATURES.items() if re.match(start, data, re.DOTALL)), None)
-    if name is None:
-        raise DecodeError("not an image")
-    _load_rare_plugin(name)
-    Image.MAX_IMAGE_PIXELS = limits.decode_pixels  # Pillow checks as soon as it knows a size
-    with _damage_as_reason(name, limits):
-        return Image.open(BytesIO(data), formats=[name])
-
-
-def _load_rare_plugin(name: str) -> None:
-    """Load the libraries for AVIF and HEIF, which are big, only when such a file comes."""
-    if name == "AVIF":
-        from PIL import AvifImagePlugin
-
-        if not AvifImagePlugin.SUPPORTED:
-            raise DecodeError("AVIF is not supported by the installed Pillow")
-        AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the pool has a process for every core
-    elif name == "HEIF":
-        try:
-            import pillow_heif
-        except ImportError:
-            raise DecodeError(
-                "HEIF photos need an add-on: pip install pillow-heif", lacks_package("pillow_heif")
-            ) from None
-        pillow_heif.options.DECODE_THREADS = 1
-        pillow_heif.register_heif_opener()
-
-
-@contextmanager
-def _damage_as_reason(name: str, limits: Limits) -> Iterator[None]:
-    """Turn whatever Pillow raises on bad bytes into a DecodeError with a short, stable reason."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            yield
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DecodeError(
-            _too_many_pixels(str(error)), lacks_limit("decode_pixels", limits)
-        ) from None
-    except MemoryError:
-        raise
-    except Exception as error:  # Pillow's plugins raise almost anything on hostile bytes
-        text = str(error).lower()
-        if "memory" in text:  # a codec's own word for an allocation that failed
-            raise MemoryError from None
-        raise DecodeError(f"{'truncated' if 'truncated' in text else 'damaged'} {name}") from None
-
-
-def _too_many_pixels(pillow_message: str) -> str:
-    """The reason, from Pillow's "Image size (N pixels) exceeds limit of …"."""
-    pixels = int(re.findall(r"\d+", pillow_message)[0])
-    megapixels = math.ceil(pixels / 1e4) / 100  # rounded up: never equal to the limit it is over
-    limit = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
-    return f"{megapixels:g} megapixels, over the limit of {limit:g} (--decode-pixels)"
+def _extrema(image: Image.Image) -> list[tuple[int, int]]:
+    """The lowest and the highest level of each channel of an RGB image."""
+    return cast(list[tuple[int, int]], list(image.getextrema()))
 
 
 # --- pixels ---------------------------------------------------------------------------------------
@@ -185,12 +157,14 @@ def _draft_size(size: tuple[int, int], boxes: Sequence[Box], enough: Enough) -> 
     return size
 
 
-def _region(image: Image.Image, box: Box, orientation: int, enough: Enough) -> Image.Image:
-    """The box of the upright image as RGB, averaged down to few pixels but enough."""
+def _region(
+    image: Image.Image, box: Box, orientation: int, enough: Enough, colours: Colours
+) -> Image.Image:
+    """The box of the upright image as sRGB, averaged down to few pixels but enough."""
     left, top, right, bottom = region = _stored_region(box, image.size, orientation)
     sides = right - left, bottom - top
     surplus = min(min(sides) // enough.shorter_px, max(sides) // enough.longer_px)
-    small = _shrink(image, region, max(1, surplus // SPARE))
+    small = _shrink(image, region, max(1, surplus // SPARE), colours)
     turn = TURNS.get(orientation)
     return small if turn is None else small.transpose(turn)
 
@@ -209,10 +183,12 @@ def _stored_region(box: Box, size: tuple[int, int], orientation: int) -> tuple[i
     return left, top, max(right, left + 1), max(bottom, top + 1)
 
 
-def _shrink(image: Image.Image, region: tuple[int, int, int, int], factor: int) -> Image.Image:
-    """The region as RGB, each `factor` × `factor` pixels averaged to one."""
-    if image.mode in ("L", "RGB", "CMYK") and not image.has_transparency_data:
-        return image.reduce(factor, region).convert("RGB")
+def _shrink(
+    image: Image.Image, region: tuple[int, int, int, int], factor: int, colours: Colours
+) -> Image.Image:
+    """The region as sRGB, each `factor` × `factor` pixels averaged to one."""
+    if image.mode in ("L", "RGB", "CMYK", "LAB") and not image.has_transparency_data:
+        return colours.srgb(image.reduce(factor, region))
     left, top, right, bottom = region
     levels = _levels(image)
     small = Image.new("RGB", (-(-(right - left) // factor), -(-(bottom - top) // factor)))
@@ -220,7 +196,10 @@ def _shrink(image: Image.Image, region: tuple[int, int, int, int], factor: int) 
     for y in range(top, bottom, rows):
         strip = _rgb(image.crop((left, y, right, min(y + rows, bottom))), levels)
         small.paste(strip.reduce(factor), (0, (y - top) // factor))
-    return small
+    return colours.srgb_of_grey(small) if image.mode in GREYS else colours.srgb(small)
+
+
+GREYS = ("1", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 def _levels(image: Image.Image) -> tuple[float, float] | None:
@@ -229,7 +208,7 @@ def _levels(image: Image.Image) -> tuple[float, float] | None:
     32-bit integers and floats have no agreed white: their darkest and brightest pixels are taken.
     """
     if image.mode.startswith("I;16"):
-        return 255 / 65535, 0.0
+        return (-255 / 65535, 255.0) if _is_white_zero(image) else (255 / 65535, 0.0)
     if image.mode not in ("I", "F"):
         return None
     low, high = cast(tuple[float, float], image.getextrema())
@@ -237,6 +216,12 @@ def _levels(image: Image.Image) -> tuple[float, float] | None:
         low, high = 0.0, 1.0
     scale = 255 / ((high - low) or 1)
     return scale, -low * scale
+
+
+def _is_white_zero(image: Image.Image) -> bool:
+    """Whether a TIFF counts from white, which Pillow turns for up to 8 bits only."""
+    tags = getattr(image, "tag_v2", None)
+    return tags is not None and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
 
 
 def _rgb(image: Image.Image, levels: tuple[float, float] | None) -> Image.Image:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import struct
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
+from edge_app.photos.dates import moment_in
+
 CAMERA_CHARS = 100
-DATE = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)[\0 ]*", re.ASCII)
+SHORT = 3  # the type of an orientation (Exif 2.32, 4.6.4)
 
 Tags = Mapping[int, object]
 
@@ -24,10 +25,36 @@ def read_tags(image: Image.Image) -> Tags:
         return {}
 
 
-def orientation(tags: Tags) -> int:
-    """How the stored image lies, 1 (upright) to 8."""
+def orientation(image: Image.Image, name: str, tags: Tags) -> int:
+    """How the stored image of this format lies, 1 (upright) to 8, as browsers see it.
+
+    They turn a JPEG and a PNG by an Exif orientation of type SHORT, nothing by XMP, and no WebP: so
+    thumbnail, preview and original lie alike. Other formats are turned by what decodes them.
+    """
+    if name in ("JPEG", "PNG"):
+        block = image.info.get("exif")
+        return orientation_in(block.removeprefix(b"Exif\0\0")) if isinstance(block, bytes) else 1
+    if name == "WEBP":
+        return 1
     value = tags.get(Base.Orientation)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def orientation_in(exif: bytes) -> int:
+    """The orientation in the first directory of an Exif block, 1 where there is none."""
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    if order is None:
+        return 1
+    try:
+        (place,) = struct.unpack_from(order + "I", exif, 4)
+        (count,) = struct.unpack_from(order + "H", exif, place)
+        for number in range(count):
+            tag, kind, _, value = struct.unpack_from(order + "HHIH", exif, place + 2 + 12 * number)
+            if (tag, kind) == (Base.Orientation, SHORT) and 1 <= value <= 8:
+                return int(value)
+    except struct.error:
+        pass  # damaged metadata says nothing
+    return 1
 
 
 def taken_at(tags: Tags) -> int | None:
@@ -36,13 +63,8 @@ def taken_at(tags: Tags) -> int | None:
     Of several dates the first valid one, in the order of trust.
     """
     for tag in (Base.DateTimeOriginal, Base.DateTimeDigitized, Base.DateTime):
-        if found := DATE.fullmatch(str(tags.get(tag))):
-            year, month, day, hour, minute, second = map(int, found.groups())
-            try:
-                moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-            except ValueError:  # month 13, or 0000:00:00 from a camera whose clock was never set
-                continue
-            return int(moment.timestamp())
+        if (moment := moment_in(str(tags.get(tag)))) is not None:
+            return moment
     return None
 
 

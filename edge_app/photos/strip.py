@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from edge_app.errors import NotStrippableError
+from edge_app.photos.exif import orientation_in
 
 ORIENTATION = 0x0112
 SHORT = 3
@@ -59,7 +60,7 @@ def _jpeg(data: bytes) -> bytes:
     for marker, segment in _jpeg_segments(data):
         body = segment[4:]
         if marker == APP1 and body.startswith(b"Exif\0\0"):
-            orientation = _orientation(body[6:])
+            orientation = orientation_in(body[6:])
         kept_app = marker in (APP0, APP14) or (marker == APP2 and body.startswith(b"ICC_PROFILE\0"))
         if kept_app or not (APP0 <= marker <= 0xEF or marker == COM):
             parts.append(segment)
@@ -104,7 +105,7 @@ def _png(data: bytes) -> bytes:
         if len(chunk) != 12 + length:
             raise ValueError("truncated")
         if kind == b"eXIf":
-            orientation = _orientation(chunk[8:-4])
+            orientation = orientation_in(chunk[8:-4])
         if kind == b"IEND" and orientation != 1:
             body = b"eXIf" + _upright_exif(orientation)
             parts.append(struct.pack(">I", len(body) - 4) + body)
@@ -127,7 +128,7 @@ def _webp(data: bytes) -> bytes:
         if len(chunk) < 8 + length:
             raise ValueError("truncated")
         if kind == b"EXIF":
-            orientation = _orientation(chunk[8:].removeprefix(b"Exif\0\0"))
+            orientation = orientation_in(chunk[8:].removeprefix(b"Exif\0\0"))
         if kind in WEBP_KEPT:
             parts.append(chunk)
         place += 8 + padded
@@ -140,23 +141,6 @@ def _webp(data: bytes) -> bytes:
         parts[0] = parts[0][:8] + bytes([flags]) + parts[0][9:]
     body = b"WEBP" + b"".join(parts)
     return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
-def _orientation(exif: bytes) -> int:
-    """The orientation in the first directory of an Exif block, 1 where there is none."""
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
-    if order is None:
-        return 1
-    try:
-        (place,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, place)
-        for number in range(count):
-            tag, kind, _, value = struct.unpack_from(order + "HHIH", exif, place + 2 + 12 * number)
-            if (tag, kind) == (ORIENTATION, SHORT) and 1 <= value <= 8:
-                return int(value)
-    except struct.error:
-        pass  # damaged metadata says nothing
-    return 1
 
 
 def _upright_exif(orientation: int) -> bytes:

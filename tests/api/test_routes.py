@@ -462,14 +462,14 @@ def test_a_bad_upload_says_why(site: Site, image: Callable[[], bytes | None], st
     assert answer.error
 
 
-def test_an_upload_over_the_pixel_limit_is_refused_from_its_header(site: Site) -> None:
+def test_an_upload_that_takes_too_much_memory_is_refused_from_its_header(site: Site) -> None:
     huge = bytearray(encoded(Image.new("1", (1, 1))))
     huge[16:24] = (20_000).to_bytes(4, "big") * 2
     huge[29:33] = zlib.crc32(huge[12:29]).to_bytes(4, "big")
     body, headers = form(bytes(huge))
     answer = site.post("/api/search", body, headers)
     assert answer.status == 422
-    assert "--decode-pixels" in answer.json["error"]["message"]
+    assert "--decode-memory" in answer.json["error"]["message"]
 
 
 def test_a_vanished_original_is_404_and_an_offline_library_503(

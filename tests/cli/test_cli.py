@@ -208,9 +208,9 @@ def test_info_names_what_runs_and_what_to_fix(
         (["search", "{tmp}/file"], 2, ["{tmp}/file", "not an image"]),
         (["search", "{tmp}/file", "--file-size", "9"], 2, ["{tmp}/file", "--file-size"]),
         (
-            ["search", "{tmp}/copy.png", "--decode-pixels", "9"],
+            ["search", "{tmp}/copy.png", "--decode-memory", "9"],
             2,
-            ["{tmp}/copy.png", "--decode-pixels"],
+            ["{tmp}/copy.png", "--decode-memory"],
         ),
         (["search", "{library}/2019/0.png", "--k", "0"], 2, ["k 0"]),
         (["search", "{library}/2019/0.png", "--k", "1001"], 2, ["1001", "1000"]),

@@ -19,7 +19,7 @@ from edge_app.photos.pool import DecodePool, Job, Outcome
 from tests.faults import hostile
 from tests.waiting import PATIENCE_S
 
-LIMITS = replace(Limits(), decode_pixels=4_000_000, decode_memory_bytes=128 * MiB, decode_s=3.0)
+LIMITS = replace(Limits(), decode_memory_bytes=128 * MiB, decode_s=3.0)
 MUTANTS = 20_000 if os.environ.get("FAULTS") == "long" else 300
 
 
@@ -51,7 +51,7 @@ def test_a_hostile_file_is_refused_in_a_few_words_or_does_no_harm(
     else:
         assert isinstance(outcome, DecodeError), "it was decoded"
         assert re.search(wanted, str(outcome))
-        assert len(str(outcome)) < 80 and "0x" not in str(outcome)
+        assert len(str(outcome)) < 120 and "0x" not in str(outcome)
 
 
 def test_every_neighbour_of_a_hostile_file_is_read(outcomes: dict[str, Outcome]) -> None:

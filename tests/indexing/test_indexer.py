@@ -350,7 +350,7 @@ def test_a_photo_over_a_limit_is_tried_again_when_the_limit_changes(
     root: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(root / "a.png", 1)
-    low = replace(LIMITS, decode_pixels=100)
+    low = replace(LIMITS, file_bytes=100)
     with monkeypatch.context() as patch:
         patch.setattr(sys.modules[__name__], "LIMITS", low)
         assert run().rejected == 1

@@ -40,7 +40,7 @@ class ImageRecord:
     height_px: int
     format: str
     taken_at: int  # the camera's wall clock read as if UTC, or the file's time; seconds
-    taken_from: str  # "exif" or "file"
+    taken_from: str  # "exif", "xmp", "name" (of the file) or "file" (its time: not a photo's date)
     camera: str | None
     note: str | None  # INCOMPLETE, or None
     offline: bool

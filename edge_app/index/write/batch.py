@@ -25,6 +25,7 @@ class NewImage:
     camera: str | None
     thumbnail: bytes
     vector: NDArray[np.float32]  # (dim,) unit
+    taken_from: str | None = None  # "exif" unless told, where there is a date
     note: str | None = None  # of records.ImageRecord
     tiles: NDArray[np.float32] | None = None  # (T, dim) unit rows, where the writer has tiles
 

@@ -127,7 +127,7 @@ class _Change:
                 height_px=image.height_px,
                 format=image.format,
                 taken_at=_seconds(image.mtime_ns) if image.taken_at is None else image.taken_at,
-                taken_from="file" if image.taken_at is None else "exif",
+                taken_from="file" if image.taken_at is None else image.taken_from or "exif",
                 camera=image.camera,
                 note=image.note,
                 offline=False,

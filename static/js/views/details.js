@@ -6,7 +6,7 @@ import { href } from '../lib/route.js';
 import { bytes, date, dateTime, decimal, t } from '../lib/text.js';
 
 export function createDetails(image) {
-  const dated = image.taken_from === 'exif' ? 'meta.date' : 'meta.date.file';
+  const dated = image.taken_from !== 'file' ? 'meta.date' : 'meta.date.file';
   const mp = (image.width * image.height) / 1e6;
   const row = (label, ...value) => [h('dt', {}, label), h('dd', {}, ...value)];
   const copy = h('button.small', { type: 'button', onclick: async () => {

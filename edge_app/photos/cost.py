@@ -1,0 +1,46 @@
+"""What decoding a file will take, by its header: too much is refused before a pixel is decoded."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from edge_app.config import Limits, MiB
+from edge_app.errors import DecodeError
+from edge_app.photos.lacks import lacks_limit
+
+# Bytes of a pixel in Pillow's memory (libImaging/Storage.c): three channels take four.
+PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "LA": 4, "La": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}
+USUAL_PIXEL_BYTES = 4
+# A progressive JPEG is decoded in several passes over all coefficients, two bytes each; libjpeg
+# holds them for the whole picture, whatever size comes out.
+COEFFICIENT_BYTES = 2
+# Times a full picture that these decoders hold beside Pillow's copy of it.
+EXTRA_COPIES = {"WEBP": 1, "AVIF": 2, "HEIF": 2, "JXL": 2, "GIF": 1}
+USABLE = 0.9  # of the limit; the rest is the file itself and what comes out
+
+
+def check_cost(image: Image.Image, name: str, size: tuple[int, int], limits: Limits) -> None:
+    """DecodeError if decoding at `size` takes more memory than a child may use."""
+    need_bytes = decoded_bytes(image, name, size)
+    if need_bytes > USABLE * limits.decode_memory_bytes:
+        raise DecodeError(
+            f"{image.width} × {image.height} pixels take {-(-need_bytes // MiB)} MiB of memory to "
+            f"decode, over the limit of {limits.decode_memory_bytes // MiB} (--decode-memory)",
+            lacks_limit("decode_memory_bytes", limits),
+        )
+
+
+def decoded_bytes(image: Image.Image, name: str, size: tuple[int, int]) -> int:
+    """Memory that decoding takes; size: what a JPEG is decoded at, for others their own."""
+    out_bytes = size[0] * size[1] * PIXEL_BYTES.get(image.mode, USUAL_PIXEL_BYTES)
+    if name == "JPEG":
+        progressive = bool(image.info.get("progressive") or image.info.get("progression"))
+        return out_bytes + (_samples(image) * COEFFICIENT_BYTES if progressive else 0)
+    return out_bytes * (1 + EXTRA_COPIES.get(name, 0))
+
+
+def _samples(image: Image.Image) -> int:
+    """Of all channels together; colour has often a quarter of the samples that brightness has."""
+    factors = [(h, v) for _, h, v, _ in getattr(image, "layer", ())] or [(1, 1)] * 3
+    most = max(h for h, _ in factors) * max(v for _, v in factors)
+    return int(image.width * image.height * sum(h * v for h, v in factors) // max(1, most))

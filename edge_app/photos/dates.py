@@ -1,0 +1,67 @@
+"""When a photo was taken: dates as cameras, phones and editors write them, in Exif, XMP and names.
+
+All are the wall clock of the place, read as if UTC, in seconds since 1970; zones are passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+# Exif's own form and those that programs write: dashes, ISO's T, fractions, a zone, no seconds.
+MOMENT = re.compile(
+    r"\s*(\d{4})[:/.-](\d\d)[:/.-](\d\d)[ T](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?"
+    r"\s*(?:Z|[+-]\d\d:?\d\d)?[\s\0]*",
+    re.ASCII,
+)
+DAY = re.compile(r"\s*(\d{4})-(\d\d)-(\d\d)[\s\0]*", re.ASCII)
+XMP_DATES = ("photoshop:DateCreated", "xmp:CreateDate", "exif:DateTimeOriginal")
+XMP_VALUE = r"\s*(?:=\s*[\"']|>)\s*([^\"'<]{1,40})"  # an attribute's or an element's
+XMP_BYTES = 1 << 20  # searched, at most
+# IMG_20240110_153000, PXL_20240110_153000123, Screenshot_2024-01-10-15-30-00, IMG-20240110-WA0001,
+# WhatsApp Image 2024-01-10 at 15.30.00, signal-2024-01-10-153000.
+IN_NAME = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)([-_.]?)(\d\d)\2(\d\d)"
+    r"(?:(?:[-_ T]|[ _]at[ _]|,? )(\d\d)([-_.:h]?)(\d\d)\6(\d\d)\d{0,3})?(?!\d)",
+    re.ASCII,
+)
+
+
+def moment_in(text: str) -> int | None:
+    """Of a date and time in any of the forms in use; None for anything else."""
+    found = MOMENT.fullmatch(text)
+    return _seconds(*found.groups(default="0")) if found else None
+
+
+def moment_in_xmp(info: Mapping[str | tuple[int, int], object]) -> int | None:
+    """Of the XMP packet that Pillow found in a file, the first of XMP_DATES that is valid."""
+    packet = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    if isinstance(packet, bytes):
+        packet = packet[:XMP_BYTES].decode("utf-8", "replace")
+    if not isinstance(packet, str):
+        return None
+    for name in XMP_DATES:
+        for found in re.finditer(name + XMP_VALUE, packet[:XMP_BYTES]):
+            day = DAY.fullmatch(found[1])
+            moment = _seconds(*day.groups(), "0", "0", "0") if day else moment_in(found[1])
+            if moment is not None:
+                return moment
+    return None
+
+
+def moment_in_name(name: str) -> int | None:
+    """Of a file name as phones and messengers give them; without a time, the start of the day."""
+    for found in IN_NAME.finditer(name):
+        year, _, month, day, hour, _, minute, second = found.groups(default="0")
+        if (moment := _seconds(year, month, day, hour, minute, second)) is not None:
+            return moment
+    return None
+
+
+def _seconds(*parts: str) -> int | None:
+    try:
+        year, month, day, hour, minute, second = map(int, parts)
+        return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
+    except ValueError:  # month 13, or 0000:00:00 from a camera whose clock was never set
+        return None
