@@ -57,29 +57,6 @@ class Limits:
     batch_images: int = 256  # a kill costs no more: half is committed while the other half fills
     compact_dead_fraction: float = 0.25  # more dead rows than this and the index is rewritten
 
-    # --- one query -----------------------------------------------------------------------------
-    k: int = 20
-    k_max: int = 1000
-    ranking_max: int = 10_000  # how deep offset + k may go, and a collapsed answer looks
-    collapse_score: float = 0.95  # a match this close to a better one is folded under it
-    duplicate_score: float = 0.95  # images this close to one another are near-duplicates
-    duplicate_score_min: float = 0.8  # below this whole albums would be one group
-    duplicate_wait_s: float = 2.0  # a request waits so long for groups, then asks again
-    dismiss_images: int = 100  # of one group, dismissed at once
-    page_groups: int = 200  # groups of duplicates in one answer
-    query_images: int = 64  # photos in one combined query, like and unlike together
-    unlike_weight: float = 0.5  # how strongly "less like these" counts
-    words: int = 20  # completions of a word in one answer
-    word_chars: int = 100  # the longest word that is looked up
-    box_px: int = 16  # a region's shorter side, in pixels of the original
-    page_images: int = 100  # default of GET /api/images
-    page_images_max: int = 1000
-
-    # --- watching the library root ---------------------------------------------------------------
-    settle_s: float = 2.0  # files are read when nothing has changed for so long ...
-    settle_max_s: float = 60.0  # ... or at the latest after this
-    index_retry_s: float = 15.0  # after a run that failed
-
 
 @dataclass(frozen=True, slots=True)
 class Config:

@@ -24,7 +24,7 @@ from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.indexing.run import run_index
 from edge_app.photos.regions import WHOLE, Box
 from edge_app.search.gallery import Gallery, Query
-from edge_app.search.groups import Review
+from edge_app.search.groups import DUPLICATE_SCORE, Review
 
 Source = str | os.PathLike[str] | bytes | int | NDArray[np.float32]
 Sides = tuple[float, float, float, float]
@@ -204,10 +204,9 @@ class Index:
         """Groups of near-duplicates over the whole index, the largest first."""
         gallery = self._open
         gallery.searchable()
-        limits = self._config.limits
-        score = limits.duplicate_score if min_score is None else min_score
+        score = DUPLICATE_SCORE if min_score is None else min_score
         groups = []
-        for group in Review(gallery.reader, limits).all_groups(score):
+        for group in Review(gallery.reader).all_groups(score):
             members = {member.id: member.score for member in group.members}
             images = tuple(gallery.reader.images(members))
             scores = tuple(members[image.id] for image in images)

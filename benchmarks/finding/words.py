@@ -19,7 +19,7 @@ from benchmarks.finding.quality import Photos
 from benchmarks.finding.retrieval import average_precision, short
 from benchmarks.report import machine, markdown, publish
 from conversion.photos import all_views
-from edge_app.config import Config, Limits
+from edge_app.config import Config
 from edge_app.errors import NotFoundError
 from edge_app.model.embed import Embedder
 from edge_app.model.words import Words
@@ -53,7 +53,7 @@ def column(
     model: Path, folders: Sequence[Photos], labels: list[tuple[str, ...]]
 ) -> dict[str, float]:
     """Average precision of each word that the model knows."""
-    embedder, words = Embedder(model), Words(model, Limits())
+    embedder, words = Embedder(model), Words(model)
     size_px = embedder.card.input_size_px
     originals = [photo for folder in folders for photo in folder.originals(size_px)]
     vectors = embedder.embed(all_views(originals))

@@ -13,11 +13,14 @@ import msgspec
 from msgspec import Meta, Struct, inspect
 
 from edge_app.api.shapes import Id
-from edge_app.config import Limits
 from edge_app.errors import UsageError
 from edge_app.index.read.listing import SORTS
+from edge_app.search.exact import K_MAX, RANKING_MAX, K
+from edge_app.search.gallery import QUERY_IMAGES, UNLIKE_WEIGHT
+from edge_app.search.groups import DISMISS_IMAGES, DUPLICATE_SCORE, DUPLICATE_SCORE_MIN
 
-_LIMITS = Limits()
+PAGE_IMAGES = 100  # of a listing, unless asked otherwise
+PAGE_IMAGES_MAX = 1000
 
 T = TypeVar("T", bound="Request")
 Date = Annotated[str, Meta(extra_json_schema={"format": "date"})]
@@ -53,7 +56,7 @@ class Listing(Filters):
 
     sort: Sort = "-date"
     cursor: str | None = None
-    limit: Annotated[int, Meta(ge=1, le=_LIMITS.page_images_max)] = _LIMITS.page_images
+    limit: Annotated[int, Meta(ge=1, le=PAGE_IMAGES_MAX)] = PAGE_IMAGES
     ids: IdsText | None = None
 
 
@@ -67,14 +70,14 @@ class Paging(Request):
     """A part of a list."""
 
     cursor: str | None = None
-    limit: Annotated[int, Meta(ge=1, le=_LIMITS.page_images_max)] = _LIMITS.page_images
+    limit: Annotated[int, Meta(ge=1, le=PAGE_IMAGES_MAX)] = PAGE_IMAGES
 
 
 class Ranking(Filters):
     """How many matches, and which."""
 
-    k: Annotated[int, Meta(ge=1, le=_LIMITS.k_max)] = _LIMITS.k
-    offset: Annotated[int, Meta(ge=0, le=_LIMITS.ranking_max)] = 0
+    k: Annotated[int, Meta(ge=1, le=K_MAX)] = K
+    offset: Annotated[int, Meta(ge=0, le=RANKING_MAX)] = 0
     min_score: Annotated[float, Meta(ge=-1, le=1)] | None = None
     collapse: bool = False
     tiles: bool = False
@@ -95,10 +98,10 @@ class Upload(Ranking):
 class Combined(Ranking):
     """More like these, less like those, or like a word."""
 
-    like: Annotated[list[Id], Meta(max_length=_LIMITS.query_images)] = []
-    unlike: Annotated[list[Id], Meta(max_length=_LIMITS.query_images)] = []
+    like: Annotated[list[Id], Meta(max_length=QUERY_IMAGES)] = []
+    unlike: Annotated[list[Id], Meta(max_length=QUERY_IMAGES)] = []
     word: str | None = None
-    weight: Weight = _LIMITS.unlike_weight  # how strongly `unlike` counts
+    weight: Weight = UNLIKE_WEIGHT  # how strongly `unlike` counts
 
 
 class WordsBegin(Request):
@@ -110,16 +113,14 @@ class WordsBegin(Request):
 class Duplicates(Request):
     """Near-duplicates."""
 
-    min_score: Annotated[float, Meta(ge=_LIMITS.duplicate_score_min, le=1)] = (
-        _LIMITS.duplicate_score
-    )
+    min_score: Annotated[float, Meta(ge=DUPLICATE_SCORE_MIN, le=1)] = DUPLICATE_SCORE
     cursor: Annotated[int, Meta(ge=0, le=2**31)] = 0
 
 
 class Dismissal(Request):
     """Images that are no duplicates of one another."""
 
-    ids: Annotated[list[Id], Meta(min_length=2, max_length=_LIMITS.dismiss_images)]
+    ids: Annotated[list[Id], Meta(min_length=2, max_length=DISMISS_IMAGES)]
 
 
 class Version(Request):

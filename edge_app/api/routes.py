@@ -27,8 +27,8 @@ from edge_app.api.views import (
 from edge_app.guard.metrics import Histogram
 from edge_app.indexing.watch import Watcher
 from edge_app.library.originals import open_original
-from edge_app.search.gallery import Gallery
-from edge_app.search.groups import Review
+from edge_app.search.gallery import BOX_PX, QUERY_IMAGES, Gallery
+from edge_app.search.groups import DUPLICATE_SCORE, Review
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -59,7 +59,7 @@ def make_routes(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bo
 
 
 def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
-    root, limits = gallery.config.gallery, gallery.config.limits
+    root = gallery.config.gallery
 
     @app.get("/api/status")
     def status() -> shapes.Status:
@@ -81,9 +81,9 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
             generation=index.generation,
             revision=index.revision,
             limits=shapes.PageLimits(
-                query_images=limits.query_images,
-                box_px=limits.box_px,
-                duplicate_score=limits.duplicate_score,
+                query_images=QUERY_IMAGES,
+                box_px=BOX_PX,
+                duplicate_score=DUPLICATE_SCORE,
             ),
             version=VERSION,
         )
@@ -94,13 +94,12 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
 
 
 def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
-    limits = gallery.config.limits
     reader = gallery.reader
 
     @app.get("/api/images")
     def images() -> shapes.Page:
         listing = asked(requests.Listing)
-        wanted = ids_of(listing.ids, limits.page_images_max)
+        wanted = ids_of(listing.ids, requests.PAGE_IMAGES_MAX)
         if wanted:
             items = [image_of(image) for image in reader.images(wanted)]
             return shapes.Page(items=items, next=None, total=len(items))

@@ -21,6 +21,8 @@ from edge_app.search.exact import Match
 from edge_app.search.gallery import Gallery, Query
 from edge_app.search.groups import Review, fine
 
+PAGE_GROUPS = 200  # groups of duplicates in one answer
+
 
 def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> None:
     """The routes of searches; `searched` is told how long each took."""
@@ -100,7 +102,6 @@ def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> N
 
 def add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> None:
     """The routes of near-duplicates."""
-    limits = gallery.config.limits
 
     @app.get("/api/duplicates")
     def duplicates() -> shapes.Groups:
@@ -108,7 +109,7 @@ def add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> None
         found, pending = review.groups(wanted.min_score)
         if pending:
             response.status = 202
-        end = wanted.cursor + limits.page_groups
+        end = wanted.cursor + PAGE_GROUPS
         return shapes.Groups(
             groups=[
                 group_of(group, gallery.reader.images(member.id for member in group.members))

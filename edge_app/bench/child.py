@@ -40,7 +40,7 @@ def serve(index: Path) -> None:
     """Serve an index on a free port of loopback."""
     config = Config(index=index, host=HOST, port=0)
     gallery = Gallery(config)
-    app = make_app(gallery, Watcher(config, watch=False), Review(gallery.reader, config.limits))
+    app = make_app(gallery, Watcher(config, watch=False), Review(gallery.reader))
     guard.serve(
         app,
         config,

@@ -24,6 +24,7 @@ from edge_app.bench.child import HOST
 from edge_app.config import Config
 from edge_app.errors import ServeError
 from edge_app.index.read.reader import Reader
+from edge_app.search.exact import K
 
 _SEARCHING = 16  # connections
 _WARM_UP_S = 0.5
@@ -64,7 +65,7 @@ def measure(config: Config, connections: int, seconds: float) -> Figures:
         snapshot = reader.snapshot()
         ids = snapshot.ids[snapshot.live].tolist()
         rows, dim = snapshot.vectors.shape
-    k = config.limits.k
+    k = K
     scans_per_s = _scans_per_s(config.index, k, seconds)
     with serving(config.index) as port:
         thumbnails = load(port, "/thumbs/{}", ids, connections, seconds)

@@ -20,6 +20,7 @@ from edge_app.bench.vectors import clustered, make_index
 from edge_app.config import Config
 from edge_app.index.read.reader import Reader
 from edge_app.model.card import ModelCard
+from edge_app.search.exact import K
 
 
 class Measured(NamedTuple):
@@ -76,7 +77,7 @@ def _measure_index(config: Config, options: Namespace) -> benchindex.Figures:
 
 def _measure_searches(config: Config, options: Namespace) -> benchsearch.Figures:
     with _some_index(config, options) as config, Reader(config.index) as reader:
-        return benchsearch.measure(reader.snapshot(), config.limits.k)
+        return benchsearch.measure(reader.snapshot(), K)
 
 
 @contextmanager

@@ -19,6 +19,9 @@ from edge_app.cli.logs import FORMATS
 from edge_app.config import DECODING_LIMITS, INDEXING_LIMITS, LIMITS, Config
 from edge_app.errors import EdgeAppError
 from edge_app.model.runtime import RUNTIMES
+from edge_app.search.exact import K
+from edge_app.search.gallery import UNLIKE_WEIGHT
+from edge_app.search.groups import DUPLICATE_SCORE
 
 DEFAULTS = Config()
 
@@ -190,14 +193,14 @@ def _search(parser: Parser) -> None:
         help="search for a word that the model knows; one search together with all IMAGEs"
     )  # fmt: skip
     add("--together", action="store_true", help="one search for all IMAGEs together")
-    add("--weight", type=float, default=DEFAULTS.limits.unlike_weight, metavar="W",
+    add("--weight", type=float, default=UNLIKE_WEIGHT, metavar="W",
         help="how strongly --unlike counts (default: %(default)s)")  # fmt: skip
     add("--box", metavar="x,y,w,h",
         help="search for a region of IMAGE; x,y,w,h are fractions of the upright"
         " image")  # fmt: skip
     add(
         "--k",
-        default=DEFAULTS.limits.k,
+        default=K,
         metavar="K",
         help="how many matches (default: %(default)s)",
     )
@@ -220,7 +223,7 @@ def _filters(parser: Parser) -> None:
 
 def _duplicates(parser: Parser) -> None:
     parser.add_argument("--min-score", type=float, metavar="S",
-        default=DEFAULTS.limits.duplicate_score,
+        default=DUPLICATE_SCORE,
         help="the lowest similarity in a group (default: %(default)s)")  # fmt: skip
 
 

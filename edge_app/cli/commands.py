@@ -72,7 +72,7 @@ def serve(config: Config, options: Namespace) -> int:
     refuse_index_inside_library(config)
     gallery = Gallery(config)
     watcher = Watcher(config, watch=options.watch)
-    review = Review(gallery.reader, config.limits)
+    review = Review(gallery.reader)
     logs.set_up(options.log_format)
     signal.signal(signal.SIGTERM, _exit)  # before the server takes signals: an index run ends too
     try:
@@ -148,7 +148,7 @@ def duplicates(config: Config, options: Namespace) -> int:
         def show(fraction: float) -> None:
             bar.update(round(100 * fraction) - bar.n)
 
-        found = Review(reader, config.limits).all_groups(options.min_score, show)
+        found = Review(reader).all_groups(options.min_score, show)
         for group in found:
             shown = as_json(group_of(group, reader.images(member.id for member in group.members)))
             if options.json:

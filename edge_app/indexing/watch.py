@@ -21,6 +21,10 @@ from watchdog.observers.api import BaseObserver
 from edge_app.config import DRAIN_S, Config
 from edge_app.indexing.process import IndexingStatus, ending, progress_in, start_index
 
+SETTLE_S = 2.0  # files are read when nothing has changed for so long ...
+SETTLE_MAX_S = 60.0  # ... or at the latest after this
+RETRY_S = 15.0  # after a run that failed
+
 log = logging.getLogger(__name__)
 
 # Reading a file makes events too: only these mean that something is different.
@@ -75,8 +79,7 @@ class Watcher:
             self._first_run_over.set()
             if not self._watch and code != LOCKED_EXIT:
                 return
-            retry_s = self.config.limits.index_retry_s
-            self._changed.wait(min(retry_s, polling_s or retry_s) if code else polling_s)
+            self._changed.wait(min(RETRY_S, polling_s or RETRY_S) if code else polling_s)
             self._settle()
 
     def _observe(self) -> float:
@@ -107,13 +110,12 @@ class Watcher:
 
     def _settle(self) -> None:
         """Wait until files have stopped growing, within reason."""
-        limits = self.config.limits
-        deadline_s = time.monotonic() + limits.settle_max_s
+        deadline_s = time.monotonic() + SETTLE_MAX_S
         while not self._stop.is_set() and time.monotonic() < deadline_s:
             quiet_s = time.monotonic() - self._last_change_s
-            if quiet_s >= limits.settle_s:
+            if quiet_s >= SETTLE_S:
                 return
-            self._stop.wait(limits.settle_s - quiet_s)
+            self._stop.wait(SETTLE_S - quiet_s)
 
     def _run(self) -> int:
         """One index run to its end; its exit code."""

@@ -64,7 +64,7 @@ def _shortcomings(config: Config, embedder: Embedder) -> Iterator[str]:
             yield slow
     if embedder.card.labels:
         try:
-            Words(config.model, config.limits)
+            Words(config.model)
         except EdgeAppError as error:
             yield str(error)
 

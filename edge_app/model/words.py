@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge_app.config import Limits
 from edge_app.errors import ModelError, NotFoundError, UsageError
 from edge_app.model.card import ModelCard
 
+WORDS_MAX = 20  # completions of a word in one answer
+WORD_CHARS = 100  # the longest word that is looked up
 Floats = npt.NDArray[np.float32]
 
 
@@ -24,9 +25,8 @@ class Words:
     Raises NotFoundError if the model has none, ModelError if their file is missing or damaged.
     """
 
-    def __init__(self, model: Path, limits: Limits) -> None:
+    def __init__(self, model: Path) -> None:
         self.card = ModelCard.load(model)
-        self._limits = limits
         classes, self._vectors = _read(model, self.card)
         self._names: dict[str, str] = {}  # as written, by what is compared
         self._rows: dict[str, list[int]] = {}  # two classes may share a name: a crane is a bird too
@@ -55,18 +55,15 @@ class Words:
         key = self._checked(text)
         begin = sorted(name for name in self._names if name.startswith(key))
         later = sorted(name for name in self._names if f" {key}" in name)
-        found = [*begin, *(name for name in later if name not in begin)][: self._limits.words]
+        found = [*begin, *(name for name in later if name not in begin)][:WORDS_MAX]
         return [self._names[name] for name in found] or self._close(key)
 
     def _close(self, key: str) -> list[str]:
         return [self._names[name] for name in difflib.get_close_matches(key, self._names, n=5)]
 
     def _checked(self, text: str) -> str:
-        if len(text) > self._limits.word_chars:
-            raise UsageError(
-                f"a word of {len(text)} characters is over the limit of {self._limits.word_chars} "
-                "(limits.word_chars)"
-            )
+        if len(text) > WORD_CHARS:
+            raise UsageError(f"a word of {len(text)} characters is over the limit of {WORD_CHARS}")
         return _key(text)
 
 

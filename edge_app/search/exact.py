@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.config import Limits, MiB
+from edge_app.config import MiB
 from edge_app.errors import UsageError
 from edge_app.index.format import codes
 from edge_app.index.read.filters import Filter
@@ -24,7 +24,9 @@ from edge_app.search.kernels import Floats, fold_groups
 
 Ranking = tuple[NDArray[np.intp], NDArray[np.float64]]  # rows and their scores, best first
 
-_DEFAULTS = Limits()
+K = 20  # matches, unless asked otherwise
+K_MAX = 1000
+RANKING_MAX = 10_000  # how deep offset + k may go, and a collapsed answer looks
 _PASS_BYTES = 64 * MiB  # what the products of all queries of one pass may take
 _RESCORE_BYTES = 16 * MiB  # what one block of rows may take as float64
 
@@ -68,7 +70,6 @@ def similar(
     exclude: Collection[int] = (),
     collapse: float | None = None,
     tiles: bool = False,
-    limits: Limits = _DEFAULTS,
 ) -> list[Match]:
     """The k best matches of a (dim,) float32 unit query, after the first `offset`: by falling
     score, equal scores by rising id, without the ids in `exclude`.
@@ -85,7 +86,6 @@ def similar(
         exclude=[exclude],
         collapse=collapse,
         tiles=tiles,
-        limits=limits,
     )
     return matches
 
@@ -100,12 +100,11 @@ def similar_many(
     exclude: Sequence[Collection[int]] = (),
     collapse: float | None = None,
     tiles: bool = False,
-    limits: Limits = _DEFAULTS,
 ) -> list[list[Match]]:
     """`similar` for each of (n, dim) float32 unit queries, which share passes over the vectors.
     `exclude`, if given, has the ids to leave out for each query."""
     filter = filter or Filter()
-    _check(snapshot, queries, k, offset, collapse, tiles, limits)
+    _check(snapshot, queries, k, offset, collapse, tiles)
     mask = filter.mask(snapshot)
     wanted = snapshot.live if mask is None else snapshot.live & mask
     hidden = None if mask is None and snapshot.all_live else ~wanted
@@ -124,7 +123,7 @@ def similar_many(
             if collapse is None:
                 answers.append(search.matches(k, offset))
             else:
-                answers.append(search.collapsed(k, offset, collapse, limits.ranking_max))
+                answers.append(search.collapsed(k, offset, collapse, RANKING_MAX))
     return answers
 
 
@@ -197,14 +196,12 @@ def _check(
     offset: int,
     collapse: float | None,
     tiles: bool,
-    limits: Limits,
 ) -> None:
-    if not 1 <= k <= limits.k_max:
-        raise UsageError(f"k {k} is not between 1 and {limits.k_max} (limits.k_max)")
-    if not 0 <= offset <= limits.ranking_max - k:
+    if not 1 <= k <= K_MAX:
+        raise UsageError(f"k {k} is not between 1 and {K_MAX}")
+    if not 0 <= offset <= RANKING_MAX - k:
         raise UsageError(
-            f"offset {offset} and k {k} are not within the first {limits.ranking_max} matches"
-            " (limits.ranking_max)"
+            f"offset {offset} and k {k} are not within the first {RANKING_MAX} matches"
         )
     if collapse is not None and not 0 < collapse <= 1:  # NaN fails too
         raise UsageError(f"collapse {collapse} is not a score above 0 and at most 1")

@@ -38,6 +38,11 @@ from edge_app.search.exact import Match
 from edge_app.search.kernels import Floats
 from edge_app.search.sharedpass import SharedPass
 
+COLLAPSE_SCORE = 0.95  # a match this close to a better one is folded under it
+QUERY_IMAGES = 64  # photos in one combined query, like and unlike together
+UNLIKE_WEIGHT = 0.5  # how strongly "less like these" counts
+BOX_PX = 16  # a region's shorter side, in pixels of the original
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -118,7 +123,6 @@ class Gallery:
         tiles: bool = False,
     ) -> Sequence[list[Match]]:
         """The k best matches of each query; see `search.similar_many`."""
-        limits = self.config.limits
 
         def search_all(queries: Sequence[Query]) -> list[list[Match]]:
             return search.similar_many(
@@ -128,9 +132,8 @@ class Gallery:
                 offset=offset,
                 filter=filter,
                 exclude=[query.exclude for query in queries],
-                collapse=limits.collapse_score if collapse else None,
+                collapse=COLLAPSE_SCORE if collapse else None,
                 tiles=tiles and snapshot.tiles is not None,
-                limits=limits,
             )
 
         kind = (id(snapshot), k, offset, filter, collapse, tiles)
@@ -180,14 +183,12 @@ class Gallery:
         self, likes: Sequence[Query], unlikes: Sequence[Query], weight: float | None = None
     ) -> Query:
         """More like these, less like those; see `search.combine`."""
-        limits = self.config.limits
-        if len(likes) + len(unlikes) > limits.query_images:
+        if len(likes) + len(unlikes) > QUERY_IMAGES:
             raise UsageError(
-                f"{len(likes) + len(unlikes)} images in one query, over the limit of "
-                f"{limits.query_images} (limits.query_images)"
+                f"{len(likes) + len(unlikes)} images in one query, over the limit of {QUERY_IMAGES}"
             )
         vector = search.combine(
-            _stack(likes), _stack(unlikes), limits.unlike_weight if weight is None else weight
+            _stack(likes), _stack(unlikes), UNLIKE_WEIGHT if weight is None else weight
         )
         return Query(vector, frozenset().union(*(q.exclude for q in (*likes, *unlikes))))
 
@@ -217,11 +218,10 @@ class Gallery:
 
     def _check_box(self, box: Box, decoded: Decoded) -> None:
         width_px, height_px = box.w * decoded.width_px, box.h * decoded.height_px
-        least_px = self.config.limits.box_px
-        if box != WHOLE and min(width_px, height_px) < least_px:
+        if box != WHOLE and min(width_px, height_px) < BOX_PX:
             raise UsageError(
                 f"the box covers {width_px:.0f} × {height_px:.0f} pixels of the image; "
-                f"each side needs at least {least_px} (limits.box_px)"
+                f"each side needs at least {BOX_PX}"
             )
 
     def _bytes_of(self, file: Path) -> bytes:
@@ -237,7 +237,7 @@ class Gallery:
 
     @cached_property
     def _words(self) -> Words:
-        return Words(self.config.model, self.config.limits)
+        return Words(self.config.model)
 
     @cached_property
     def _pool(self) -> DecodePool:

@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from edge_app.config import DRAIN_S, Limits
+from edge_app.config import DRAIN_S
 from edge_app.errors import StoreError, UsageError
 from edge_app.index.format.linkfile import KeptLinks, load_links, save_links
 from edge_app.index.read.reader import Reader
@@ -24,6 +24,10 @@ from edge_app.search.duplicates import Group, Links, groups, link
 
 log = logging.getLogger(__name__)
 
+DUPLICATE_SCORE = 0.95  # images this close to one another are near-duplicates
+DUPLICATE_SCORE_MIN = 0.8  # below this whole albums would be one group
+WAIT_S = 2.0  # a request waits so long for groups, then asks again
+DISMISS_IMAGES = 100  # of one group, dismissed at once
 SAMPLE_ROWS = 64  # vectors that tell whether links are of this very index
 
 # Every other score would be a comparison of its own, for as many as a client can think of. Rows are
@@ -47,9 +51,8 @@ class Review:
     One thread compares, for one score after another; requests get what it has found so far.
     """
 
-    def __init__(self, reader: Reader, limits: Limits) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._limits = limits
         self._turn = threading.Lock()  # held by whoever compares, never by a request
         self._links: Links | None = None
         self._state = threading.Condition()  # of the four below, held for moments
@@ -94,7 +97,7 @@ class Review:
                 return found, True
             self._waiting = True
             try:
-                self._state.wait_for(lambda: not answer()[1], self._limits.duplicate_wait_s)
+                self._state.wait_for(lambda: not answer()[1], WAIT_S)
             finally:
                 self._waiting = False
             return answer()
@@ -116,14 +119,14 @@ class Review:
         return undo_dismissed(self._reader.index, self._pairs(ids))
 
     def _pairs(self, ids: list[int]) -> itertools.combinations[tuple[bytes, bytes]]:
-        most = self._limits.dismiss_images
+        most = DISMISS_IMAGES
         if not 2 <= len(ids) <= most:
             raise UsageError(f"{len(ids)} ids given; one request takes 2 to {most}")
         contents = sorted(self._reader.image(id).content for id in ids)
         return itertools.combinations(contents, 2)
 
     def _check(self, min_score: float) -> None:
-        least = self._limits.duplicate_score_min
+        least = DUPLICATE_SCORE_MIN
         if not least <= min_score <= 1:  # NaN fails too
             raise UsageError(f"min_score {min_score} is not between {least} and 1")
 
@@ -202,7 +205,7 @@ class Review:
         self, snapshot: Snapshot, min_score: float, on_progress: Callable[[float], object]
     ) -> Links:
         # One lower bound for all usual requests, so that they share one comparison.
-        least = min(_rounded_down(min_score, COARSE), self._limits.duplicate_score)
+        least = min(_rounded_down(min_score, COARSE), DUPLICATE_SCORE)
         links = link(snapshot, least, self._links, on_progress)
         self._links = links
         fingerprint = _fingerprint(snapshot, links.rows)

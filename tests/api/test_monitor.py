@@ -17,8 +17,8 @@ from edge_app.index.format.records import RejectedRecord
 from edge_app.index.write.batch import Batch
 from edge_app.indexing.process import IndexingStatus
 from edge_app.indexing.watch import Watcher
-from edge_app.search.gallery import Gallery
-from edge_app.search.groups import Review
+from edge_app.search.gallery import BOX_PX, QUERY_IMAGES, Gallery
+from edge_app.search.groups import DUPLICATE_SCORE, Review
 from edge_app.server.bounds import Bounds
 from tests.indexes import new_image, writer_of
 from tests.serving import Site, serving
@@ -48,7 +48,7 @@ def gallery(config: Config) -> Iterator[Gallery]:
 def site(config: Config, gallery: Gallery) -> Iterator[Site]:
     watcher = Watcher(config, watch=False)
     watcher.status = IndexingStatus("indexing", done=2, total=5)
-    app = make_app(gallery, watcher, Review(gallery.reader, config.limits))
+    app = make_app(gallery, watcher, Review(gallery.reader))
     with serving(app, config) as site:
         yield site
 
@@ -125,9 +125,9 @@ def test_the_revision_is_another_after_every_commit_and_else_the_same(
 
 def test_the_page_is_told_the_limits_it_keeps_to(site: Site, config: Config) -> None:
     assert site.ask("/api/status").json["limits"] == {
-        "query_images": config.limits.query_images,
-        "box_px": config.limits.box_px,
-        "duplicate_score": config.limits.duplicate_score,
+        "query_images": QUERY_IMAGES,
+        "box_px": BOX_PX,
+        "duplicate_score": DUPLICATE_SCORE,
     }
 
 
@@ -183,7 +183,7 @@ def test_before_the_first_index_run_it_is_well_and_empty(tmp_path: Path) -> None
     config = Config(gallery=tmp_path / "none", index=tmp_path / "index", port=0)
     gallery = Gallery(config)
     watcher = Watcher(config, watch=False)
-    review = Review(gallery.reader, config.limits)
+    review = Review(gallery.reader)
     with serving(make_app(gallery, watcher, review), config) as site:
         assert site.ask("/healthz").status == 200
         told = figures(site)
@@ -193,7 +193,7 @@ def test_before_the_first_index_run_it_is_well_and_empty(tmp_path: Path) -> None
 
 def test_a_full_server_says_what_it_refused(config: Config, gallery: Gallery) -> None:
     full = Config(index=config.index, port=0)
-    app = make_app(gallery, Watcher(full, watch=False), Review(gallery.reader, full.limits))
+    app = make_app(gallery, Watcher(full, watch=False), Review(gallery.reader))
     with serving(app, full, bounds=Bounds(header_bytes=300)) as site:
         assert site.ask("/", headers={"X-Long": "x" * 500}).status == 431
         assert figures(site)['lookalike_http_refused_total{code="431"}'] == 1
@@ -202,7 +202,7 @@ def test_a_full_server_says_what_it_refused(config: Config, gallery: Gallery) ->
 def test_the_access_log_has_fields_for_programs(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="edge_app.access")
     app = make_app(gallery := Gallery(Config(index=Path("none"))), Watcher(Config(), watch=False),
-        Review(gallery.reader, Config().limits))  # fmt: skip
+        Review(gallery.reader))  # fmt: skip
     with serving(app, Config(port=0, access_log=True)) as site:
         site.ask("/healthz")
     (record,) = [record for record in caplog.records if record.name == "edge_app.access"]

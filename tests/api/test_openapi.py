@@ -28,7 +28,7 @@ def routed(tmp_path: Path) -> Iterator[set[tuple[str, str]]]:
     """Method and path of every route that the server has."""
     config = Config(gallery=tmp_path, index=tmp_path / "index")
     with closing(Gallery(config)) as gallery:
-        review = Review(gallery.reader, config.limits)
+        review = Review(gallery.reader)
         app = make_routes(gallery, Watcher(config, watch=False), review)
         yield {(route.method, route.rule) for route in app.routes}
 

@@ -62,7 +62,7 @@ def site(config: Config) -> Iterator[Site]:
     gallery = Gallery(config)
     watcher = Watcher(config, watch=False)
     watcher.status = IndexingStatus()
-    review = Review(gallery.reader, config.limits)
+    review = Review(gallery.reader)
     with serving(make_app(gallery, watcher, review), config) as site:
         yield site
     review.close()
@@ -330,7 +330,7 @@ def test_originals_leave_without_their_location_when_asked_for(
     config: Config, ids: dict[str, int]
 ) -> None:
     gallery = Gallery(replace(config, strip_location=True))
-    app = make_app(gallery, Watcher(config, watch=False), Review(gallery.reader, config.limits))
+    app = make_app(gallery, Watcher(config, watch=False), Review(gallery.reader))
     with serving(app, config) as stripping:
         answer = stripping.ask(f"/originals/{ids['tall <img onerror=alert(1)>.jpg']}")
         assert answer.status == 200

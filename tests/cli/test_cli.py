@@ -216,7 +216,7 @@ def test_info_names_what_runs_and_what_to_fix(
         (["search", "{library}/2019/0.png", "--k", "1001"], 2, ["1001", "1000"]),
         (["search", "{library}/2019/0.png", "--min-score", "nan"], 2, ["nan"]),
         (["search", "{library}/2019/0.png", "--box", "0,0,2,1"], 2, ["0,0,2,1"]),
-        (["search", "{library}/2019/0.png", "--box", "0,0,0.1,0.1"], 2, ["box_px"]),
+        (["search", "{library}/2019/0.png", "--box", "0,0,0.1,0.1"], 2, ["16"]),
         (["search", "{library}/2019/0.png", "--box", "0,0,0,1"], 2, ["box"]),
         (["search", "{library}/2019/0.png", "--unlike", "{library}/2019/0.png"], 2, ["unlike"]),
         (["search", "{library}/2019/0.png", "--weight", "nan"], 2, ["nan"]),

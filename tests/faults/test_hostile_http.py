@@ -82,7 +82,7 @@ def site(config: Config, page_files: None, statuses: Counter[int]) -> Iterator[S
     gallery = Gallery(config)
     watcher = Watcher(config, watch=False)
     watcher.status = IndexingStatus()
-    review = Review(gallery.reader, config.limits)
+    review = Review(gallery.reader)
     app = make_app(gallery, watcher, review)
 
     def counted(environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -27,15 +27,17 @@ from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.model
 
-LIMITS = Limits(settle_s=0.2, index_retry_s=0.3)
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "SETTLE_S", 0.2)
+    monkeypatch.setattr(watch, "RETRY_S", 0.3)
 
 
 @pytest.fixture
 def config(tmp_path: Path, model: Path) -> Config:
     save(tmp_path / "library/a.png", 1)
-    return Config(
-        gallery=tmp_path / "library", index=tmp_path / "index", model=model, limits=LIMITS
-    )
+    return Config(gallery=tmp_path / "library", index=tmp_path / "index", model=model)
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_changes_are_found_without_events_too(
 ) -> None:
     kind = watch.file_system_of(config.gallery)
     monkeypatch.setattr("edge_app.indexing.watch.EVENTLESS", frozenset({kind}))
-    limits = replace(LIMITS, poll_eventless_s=0.5)
+    limits = Limits(poll_eventless_s=0.5)
     watching(replace(config, limits=limits)).wait(PATIENCE_S)
     save(config.gallery / "b.png", 2)
     until(lambda: images(config) == 2)

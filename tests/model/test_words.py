@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge_app.api.routes import make_app
 from edge_app.cli.arguments import main
 from edge_app.cli.info import describe
-from edge_app.config import Config, Limits
+from edge_app.config import Config
 from edge_app.errors import ModelError, NotFoundError, UsageError
 from edge_app.indexing.watch import Watcher
 from edge_app.model.embed import Embedder
@@ -59,9 +59,10 @@ def wordless(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def words(wordless: Path) -> Words:
+def words(wordless: Path, monkeypatch: pytest.MonkeyPatch) -> Words:
+    monkeypatch.setattr("edge_app.model.words.WORDS_MAX", 3)
     teach(wordless, CLASSES, VECTORS)
-    return Words(wordless, Limits(words=3))
+    return Words(wordless)
 
 
 # --- looking words up -----------------------------------------------------------------------------
@@ -95,7 +96,7 @@ def test_an_unknown_word_is_answered_with_the_closest(words: Words, word: str, s
 
 
 def test_a_word_without_end_is_refused_before_it_is_compared(words: Words) -> None:
-    with pytest.raises(UsageError, match=r"limits\.word_chars"):
+    with pytest.raises(UsageError, match="over the limit of 100"):
         words.vector("x" * 101)
 
 
@@ -103,7 +104,7 @@ def test_a_word_without_end_is_refused_before_it_is_compared(words: Words) -> No
     ("text", "found"),
     [
         ("ta", ["tabby", "tabby cat"]),
-        ("BEAR", ["Bear", "brown bear", "ice bear"]),  # and no more than limits.words
+        ("BEAR", ["Bear", "brown bear", "ice bear"]),  # and no more than WORDS_MAX
         ("c", ["crane", "tabby cat"]),
         ("expresso", ["espresso"]),
         ("qqq", []),
@@ -120,14 +121,14 @@ def test_completions_begin_so_then_have_a_part_that_does_then_are_close(
 
 def test_a_model_without_words_says_so(wordless: Path) -> None:
     with pytest.raises(NotFoundError, match=r"the model m knows no words.*docs/models\.md"):
-        Words(wordless, Limits())
+        Words(wordless)
 
 
 def test_a_missing_file_is_named(wordless: Path) -> None:
     teach(wordless, CLASSES, VECTORS)
     wordless.with_suffix(".labels.npz").unlink()
     with pytest.raises(ModelError, match=r"m\.labels\.npz can't be read: No such file"):
-        Words(wordless, Limits())
+        Words(wordless)
 
 
 @pytest.mark.parametrize(
@@ -146,25 +147,25 @@ def test_arrays_of_another_kind_are_refused(
 ) -> None:
     teach(wordless, classes, vectors)
     with pytest.raises(ModelError, match=rf"m\.labels\.npz can't be used: .*{said}"):
-        Words(wordless, Limits())
+        Words(wordless)
 
 
 def test_a_pickle_is_never_loaded(wordless: Path) -> None:
     teach(wordless, np.array([{"a": 1}], dtype=object), VECTORS[:1])  # type: ignore[arg-type]
     with pytest.raises(ModelError, match=r"m\.labels\.npz can't be used"):
-        Words(wordless, Limits())
+        Words(wordless)
 
 
 def test_another_file_than_the_card_names_is_refused(wordless: Path) -> None:
     teach(wordless, CLASSES, VECTORS, sha256="0" * 64)
     with pytest.raises(ModelError, match="its SHA-256 is not the one in the model's card"):
-        Words(wordless, Limits())
+        Words(wordless)
 
 
 def test_words_lie_beside_the_model_and_nowhere_else(wordless: Path) -> None:
     teach(wordless, CLASSES, VECTORS, file="../m.labels.npz")
     with pytest.raises(ModelError, match=r"labels .* which is not an object"):
-        Words(wordless, Limits())
+        Words(wordless)
 
 
 # --- searching, with the real model ---------------------------------------------------------------
@@ -267,7 +268,7 @@ def test_info_names_words_that_can_not_be_used(config: Config, tmp_path: Path) -
 @pytest.fixture(scope="module")
 def site(config: Config) -> Iterator[Site]:
     gallery = Gallery(config)
-    review = Review(gallery.reader, config.limits)
+    review = Review(gallery.reader)
     with serving(make_app(gallery, Watcher(config, watch=False), review), config) as site:
         yield site
     review.close()

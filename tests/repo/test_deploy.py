@@ -52,7 +52,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     config = Config(gallery=tmp_path / "photos", index=tmp_path / "index", port=0)
     gallery = Gallery(config)
     watcher = Watcher(config, watch=False)
-    with serving(make_app(gallery, watcher, Review(gallery.reader, config.limits)), config) as site:
+    with serving(make_app(gallery, watcher, Review(gallery.reader)), config) as site:
         yield site
     gallery.close()
 

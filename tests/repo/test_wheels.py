@@ -89,7 +89,7 @@ def test_where_there_is_no_runtime_an_index_made_elsewhere_is_served_and_searche
         writer.commit(Batch([new_image(f"{name}.jpg") for name in "abc"]))
     config = Config(gallery=tmp_path, index=tmp_path / "index", model=model, port=0)
     gallery = Gallery(config)
-    app = make_app(gallery, Watcher(config, watch=False), Review(gallery.reader, config.limits))
+    app = make_app(gallery, Watcher(config, watch=False), Review(gallery.reader))
     with serving(app, config) as site:
         assert site.ask("/api/status").json["images"] == 3
         assert len(site.ask("/api/images/1/similar").json["items"]) == 2

@@ -12,16 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_app.config import Limits
 from edge_app.errors import UsageError
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search import bounds, products
-from edge_app.search.exact import Match, combine, similar, similar_many
+from edge_app.search import bounds, exact, products
+from edge_app.search.exact import K_MAX, RANKING_MAX, Match, combine, similar, similar_many
 from edge_app.search.kernels import Floats
 from tests.columns import Columns
 
-LIMITS = Limits()
 QUICK = settings(deadline=None, max_examples=60)
 
 
@@ -308,9 +306,9 @@ class TestCombine:
     ("arguments", "named"),
     [
         ({"k": 0}, "k 0"),
-        ({"k": LIMITS.k_max + 1}, "k_max"),
+        ({"k": K_MAX + 1}, "1000"),
         ({"offset": -1}, "offset -1"),
-        ({"offset": LIMITS.ranking_max}, "ranking_max"),
+        ({"offset": RANKING_MAX}, "10000"),
         ({"collapse": math.nan}, "collapse"),
         ({"collapse": 1.5}, "collapse"),
         ({"tiles": True}, "no tiles"),
@@ -325,10 +323,11 @@ def test_a_query_that_makes_no_sense_is_refused(arguments: dict[str, Any], named
         similar(snapshot_of(columns), **{"query": columns.vectors[0], "k": 5, **arguments})
 
 
-def test_limits_may_be_set_otherwise() -> None:
+def test_k_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact, "K_MAX", 3)
     columns = Columns(random_units(29, 5, 8))
     with pytest.raises(UsageError, match="between 1 and 3"):
-        similar(snapshot_of(columns), columns.vectors[0], 4, limits=Limits(k_max=3))
+        similar(snapshot_of(columns), columns.vectors[0], 4)
 
 
 @pytest.mark.parametrize(

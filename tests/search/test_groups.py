@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_app.config import Limits
 from edge_app.errors import NotFoundError, StoreError, UsageError
 from edge_app.index.format.linkfile import FILE, load_links
 from edge_app.index.read.reader import Reader
@@ -54,7 +53,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 @pytest.fixture
 def groups(tmp_path: Path, reader: Reader) -> Iterator[Review]:
     add(tmp_path, a=vector(0), b=vector(0, NEAR), c=vector(1), d=vector(2, FAR))
-    review = Review(reader, Limits())
+    review = Review(reader)
     yield review
     review.close()
 
@@ -99,7 +98,8 @@ def test_the_end_does_not_wait_for_a_comparison_that_will_not_stop(
 
     monkeypatch.setattr("edge_app.search.groups.link", endless)
     monkeypatch.setattr("edge_app.search.groups.DRAIN_S", 0.1)
-    review = Review(reader, Limits(duplicate_wait_s=0.0))
+    monkeypatch.setattr("edge_app.search.groups.WAIT_S", 0.0)
+    review = Review(reader)
     try:
         assert review.groups(0.95) == ([], True)
         assert begun.wait(PATIENCE_S)
@@ -118,7 +118,7 @@ def test_a_restart_takes_up_what_was_found(
 ) -> None:
     before = names(reader, groups)
     monkeypatch.setattr("edge_app.search.groups.link", None)  # comparing again would fail
-    assert names(reader, Review(reader, Limits())) == before
+    assert names(reader, Review(reader)) == before
 
 
 @pytest.mark.parametrize("damage", [b"", b"no archive", b"PK\x03\x04"])
@@ -127,7 +127,7 @@ def test_a_damaged_file_of_links_is_made_anew(
 ) -> None:
     before = names(reader, groups)
     (reader.index / FILE).write_bytes(damage)
-    assert names(reader, Review(reader, Limits())) == before
+    assert names(reader, Review(reader)) == before
 
 
 def test_check_finds_damaged_links_and_repair_clears_them(reader: Reader, groups: Review) -> None:
@@ -138,7 +138,7 @@ def test_check_finds_damaged_links_and_repair_clears_them(reader: Reader, groups
     assert "duplicates.npz is damaged" in str(problem)
     repair(reader.index)
     assert check(reader.index).problems == []
-    assert names(reader, Review(reader, Limits())) == before
+    assert names(reader, Review(reader)) == before
 
 
 def test_links_of_another_index_are_not_believed(tmp_path: Path, groups: Review) -> None:
@@ -147,7 +147,7 @@ def test_links_of_another_index_are_not_believed(tmp_path: Path, groups: Review)
     add(tmp_path / "other", a=vector(3), b=vector(4), c=vector(5), d=vector(6))
     (tmp_path / "index" / FILE).rename(tmp_path / "other/index" / FILE)
     with Reader(tmp_path / "other/index") as reader:
-        assert names(reader, Review(reader, Limits())) == []
+        assert names(reader, Review(reader)) == []
 
 
 def test_a_lower_score_finds_more(tmp_path: Path, reader: Reader, groups: Review) -> None:
@@ -161,7 +161,7 @@ def test_a_dismissed_group_stays_dismissed(reader: Reader, groups: Review) -> No
     (group,), _ = groups.groups(0.95)
     assert groups.dismiss([member.id for member in group.members]) == 1
     assert names(reader, groups) == []
-    assert names(reader, Review(reader, Limits())) == []
+    assert names(reader, Review(reader)) == []
     assert groups.dismiss([member.id for member in group.members]) == 0
 
 
@@ -196,7 +196,7 @@ def test_60_clients_with_falling_scores_wait_for_nothing_and_share_four_comparis
         answered.release()
 
     # While one waits, as it may, the other 59 get their answers.
-    groups._limits = Limits(duplicate_wait_s=PATIENCE_S)
+    monkeypatch.setattr("edge_app.search.groups.WAIT_S", PATIENCE_S)
     waiting = threading.Thread(target=groups.groups, args=(0.9,), daemon=True)
     waiting.start()
     until(lambda: groups._waiting)
