@@ -71,16 +71,20 @@ def test_an_idle_server_writes_nothing_though_it_looks_for_photos_again_and_agai
         assert ask(port, "/api/images/1/similar")[0] == 200
         until(lambda: not json.loads(ask(port, "/api/duplicates")[1])["pending"])
         wait_for_runs(process.pid, 2)  # whatever the first one left to do is done
+        # A run that opens the catalogue marks a page or two of the log's shared memory. They count
+        # once; and again where the kernel has written them meanwhile, which is made sure of here.
+        subprocess.run(["sync", "--file-system", index], check=True)
         version, files, written = reader.version(), listed(index), calls_bytes(process.pid)
         wait_for_runs(process.pid, 3)
-        assert calls_bytes(process.pid) == written
+        assert calls_bytes(process.pid) - written <= (index / "catalog.db-shm").stat().st_size
         assert listed(index) == files
         assert reader.version() == version
 
 
 def listed(folder: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of every file."""
-    return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.iterdir()}
+    """Size and time of every file that is more than shared memory."""
+    files = [path for path in folder.iterdir() if not path.name.endswith("-shm")]
+    return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
 
 def wait_for_runs(pid: int, count: int) -> None:
