@@ -67,7 +67,7 @@ class Config:
     model: Path = Path("models/mobilenet_v2.tflite")
     workers: int | None = None  # decoding children; None: what cores and memory allow
     threads: int | None = None  # inference threads; None: the measured choice
-    runtime: str | None = None  # of embed.RUNTIMES; None: the faster one of those installed
+    runtime: str | None = None  # of model.runtime.RUNTIMES; None: the faster one of those installed
     delegate: str | None = None  # FILE[:KEY=VALUE,…], a library that runs parts of the model
     delegate_optional: bool = False  # where that can't be loaded, the processor will do
     nice: int = 19  # of indexing: at 10 the slowest thumbnails took 4 times as long, at 19 twice
@@ -78,7 +78,7 @@ class Config:
     allowed_hosts: tuple[str, ...] = ()  # further names this server is called by
     base_path: str = ""  # "/photos" when a proxy serves the gallery below a path
     trusted_proxy: str | None = None  # the address whose X-Forwarded-* headers are believed
-    passcode_file: Path | None = None  # None: whoever reaches the server sees the photos
+    passcode_file: Path | None = None  # None: everyone who reaches the server sees the photos
     access_log: bool = False
     strip_location: bool = False  # originals leave without the place they were taken at
     limits: Limits = field(default_factory=Limits)

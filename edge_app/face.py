@@ -53,8 +53,8 @@ class DuplicateGroup:
 class Index:
     """An index of a photo library; a context manager. Safe to use from several threads.
 
-    index: its folder, made by the first `update`. library: the photo folder, which `update`, boxes
-    and `embed` of indexed photos need. model: the .tflite file, its card beside it.
+    index: its folder, made by the first `update`. library: the photo folder; needed for `update`,
+    boxes and `embed` of indexed photos. model: the .tflite file, its card next to it.
     Errors are those of `edge_app.errors`, all below EdgeAppError.
     """
 
@@ -92,7 +92,7 @@ class Index:
         self.close()
 
     def close(self) -> None:
-        """Let go of the index and the model; arrays that were given out stay usable."""
+        """Close the index and the model; arrays that were returned stay usable."""
         if self._gallery is not None:
             self._gallery.close()
             self._gallery = None
@@ -110,12 +110,12 @@ class Index:
     ) -> IndexReport:
         """Index what is new or changed in the library; what one run did.
 
-        prune: drop images whose files are gone, even where most of them are. retry: try every
+        prune: remove images whose files are missing, even if most are. retry: try every
         rejected file again. LockedError if another process is writing the index.
         """
         assert self._open
         if self._library is None:
-            raise UsageError("nothing to index: name the photo folder with library=")
+            raise UsageError("nothing to index: give the photo folder as library=")
         return run_index(self._config, prune=prune, retry=retry, on_progress=on_progress)
 
     def similar(
@@ -142,7 +142,7 @@ class Index:
         like, unlike: one or several of a file or a path of the index (text or Path), the bytes of a
         file, an id, a (dim,) vector. word: one that the model knows. box: x, y, w, h of the region
         of `like` to search for, as fractions of the upright image. weight: how strongly `unlike`
-        counts. taken_from, taken_to: dates, both inclusive. The images asked with are no matches.
+        counts. taken_from, taken_to: dates, both inclusive. The images given are not in the result.
         """
         gallery = self._open
         snapshot = gallery.searchable()
@@ -214,7 +214,7 @@ class Index:
         return groups
 
     def check(self, *, repair: bool = False) -> CheckReport:
-        """Verify every byte of the index; with `repair` the next `update` makes damage good."""
+        """Check every byte; with `repair` the next `update` restores what is damaged."""
         assert self._open
         index = self._config.index
         return checking.repair(index) if repair else checking.check(index)

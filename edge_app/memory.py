@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_app.config import Limits, MiB
 
 _ROOT = Path("/")
-LARGE_BYTES = 4 * MiB  # smaller ones, as searches use them, are kept: asking anew costs time
+LARGE_BYTES = 4 * MiB  # smaller ones, as searches use them, are kept: asking again costs time
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 

@@ -235,7 +235,7 @@ class Status(Shape):
     library: Library
     indexing: Indexing
     model: Model | None  # that answers
-    next_model: Model | None  # that photos are being embedded with anew
+    next_model: Model | None  # that photos are being embedded with again
     model_error: str | None
     search: Search
     generation: Count

@@ -108,7 +108,7 @@ def protect(
 
 
 def start_notes(config: Config, urls: list[str]) -> list[str]:
-    """What else to tell whoever starts a server that others reach, a line or block each."""
+    """What to tell the user who starts a server that others can reach, a line or block each."""
     if not (config.lan or is_reachable(config.host)):
         return []
     notes = []
@@ -175,7 +175,7 @@ def listen(config: Config) -> socket.socket:
 def stopped_by_signals(server: Server) -> Iterator[None]:
     """SIGTERM and SIGINT stop `server`; only the main thread may ask for that.
 
-    SIGHUP stops it on a terminal, whose end it tells of. A service goes on: it means "read your
+    SIGHUP stops it on a terminal, whose end it tells of. A service continues: it means "read your
     files again", and the passcode file is read whenever it has changed.
     """
     if threading.current_thread() is not threading.main_thread():

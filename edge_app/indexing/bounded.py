@@ -1,4 +1,4 @@
-"""Runs calls in threads, a bounded number of them ahead of whoever takes the results."""
+"""Runs calls in threads, a limited number of them ahead of the reader of the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Brings the index in step with the library root: scan → decode → embed → store, overlapping.
+"""Brings the index up to date with the photo folder: scan → decode → embed → store, overlapping.
 
 Child processes decode, threads embed, and one more thread commits a batch while the next one fills;
 only then is it counted as done. No stage runs further ahead of the next than keeps that one busy.

@@ -1,4 +1,4 @@
-"""Keeps the index in step with the library root while the server runs.
+"""Keeps the index up to date with the photo folder while the server runs.
 
 Each run is a process of its own, `python -m edge_app index`: at low priority beside the server, its
 memory given back when it ends, and killed safely at any moment.

@@ -18,8 +18,8 @@ from edge_app.errors import DelegateError, ModelError, UsageError
 
 log = logging.getLogger(__name__)
 
-# tflite-runtime ended with CPython 3.11, ai-edge-litert goes on. The newer kernels are about twice
-# as fast, so they are taken where both are installed.
+# tflite-runtime ended with CPython 3.11, ai-edge-litert continues. The newer kernels are about
+# twice as fast, so they are taken where both are installed.
 RUNTIMES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
 
 # tensorflow/lite/delegates/external/external_delegate_interface.h
@@ -60,7 +60,7 @@ class Delegate:
     def load(self, module: Any) -> Any:
         """A new instance, as an interpreter of this runtime takes it."""
         try:
-            # First without the runtime, whose own handle can't be thrown away after a failure.
+            # First without the runtime, whose own handle can't be closed after a failure.
             loaded = ctypes.CDLL(self.library)
             for name in ENTRY_POINTS:
                 if not hasattr(loaded, name):

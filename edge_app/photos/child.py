@@ -1,4 +1,4 @@
-"""A decoding child: `python -m edge_app.photos.child SETTINGS`, started by `decodepool` only.
+"""A decoding child: `python -m edge_app.photos.child SETTINGS`, started by `photos.process` only.
 
 Takes jobs from standard input and answers each on standard output until the input ends, which it
 also does when the parent was killed. A message is a JSON head and a body of raw bytes. Not pickle:

@@ -1,6 +1,6 @@
 """Bytes of one image file → the model's pixels, a thumbnail and the facts the index keeps.
 
-Runs in child processes that hold little else, hence no NumPy here: pixels travel as bytes.
+Runs in child processes that hold little else, so no NumPy here: pixels travel as bytes.
 """
 
 from __future__ import annotations

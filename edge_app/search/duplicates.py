@@ -250,7 +250,7 @@ def _split(
     min_score: float,
     dismissed: Set[tuple[int, int]],
 ) -> list[Rows]:
-    """What is left of each component when its live rows are compared anew."""
+    """What is left of each component when its live rows are compared again."""
 
     def wanted(pairs: Pairs) -> NDArray[np.bool_]:
         keys = np.sort(snapshot.twin[pairs], axis=1).tolist()

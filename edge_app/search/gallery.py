@@ -65,7 +65,7 @@ class Gallery:
         self._passes = SharedPass[Query, list[Match]]()
 
     def close(self) -> None:
-        """Stop the decoding child and let go of the index."""
+        """Stop the decoding child and close the index."""
         if "_pool" in self.__dict__:
             self._pool.close()
         self.reader.close()
@@ -83,12 +83,12 @@ class Gallery:
             return self._embedder
 
     def notes(self) -> list[str]:
-        """What to tell whoever starts serving this index here, a line each."""
+        """What to tell the user who starts serving this index here, a line each."""
         identity = self.reader.snapshot().identity
         try:
             card = ModelCard.load(self.config.model)
         except ModelError:
-            return []  # said by whoever needs the model
+            return []  # reported where the model is needed
         if identity is None or identity.sha256 == card.sha256:
             return []
         return [
@@ -122,7 +122,7 @@ class Gallery:
         collapse: bool = False,
         tiles: bool = False,
     ) -> Sequence[list[Match]]:
-        """The k best matches of each query; see `search.similar_many`."""
+        """The k best matches of each query; see `exact.similar_many`."""
 
         def search_all(queries: Sequence[Query]) -> list[list[Match]]:
             return search.similar_many(
@@ -182,7 +182,7 @@ class Gallery:
     def combined(
         self, likes: Sequence[Query], unlikes: Sequence[Query], weight: float | None = None
     ) -> Query:
-        """More like these, less like those; see `search.combine`."""
+        """More like these, less like those; see `exact.combine`."""
         if len(likes) + len(unlikes) > QUERY_IMAGES:
             raise UsageError(
                 f"{len(likes) + len(unlikes)} images in one query, over the limit of {QUERY_IMAGES}"

@@ -1,5 +1,5 @@
-"""Duplicate groups at hand: found once in the background, brought up to date when images come, and
-kept in the index folder so that a restart does not begin anew."""
+"""Duplicate groups, ready to show: found once in the background, updated when images come, and
+kept in the index folder so that a restart does not begin again."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ class Review:
             return groups(snapshot, known, min_score, dismissed)
 
     def _known(self, snapshot: Snapshot) -> Links | None:
-        """The links at hand, if they are of this index and generation."""
+        """The known links, if they are of this index and generation."""
         if self._links is None:
             self._links = self._kept(snapshot)
         if self._links and self._links.generation != snapshot.generation:
@@ -195,7 +195,7 @@ class Review:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, StoreError) as error:
-            log.info("near-duplicates are compared anew: %s", error)
+            log.info("near-duplicates are compared again: %s", error)
             return None
         if kept.rows > snapshot.rows or kept.fingerprint != _fingerprint(snapshot, kept.rows):
             return None

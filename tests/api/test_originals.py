@@ -1,4 +1,4 @@
-"""sending: how many originals may be in memory without their location."""
+"""originals: how many originals may be in memory without their location."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""web: the HTTP API of the contract, over real sockets with the real model."""
+"""routes: the HTTP API of the contract, over real sockets with the real model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""guard: where the server listens, what it says at the start, and how it ends."""
+"""serve: where the server listens, what it says at the start, and how it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ahead: calls in threads, results in order, and never more under way than asked for."""
+"""bounded: calls in threads, results in order, and never more under way than asked for."""
 
 from __future__ import annotations
 

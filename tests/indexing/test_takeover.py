@@ -1,4 +1,4 @@
-"""merge: machines that share the work of indexing end with what one of them would have made."""
+"""takeover: machines that share the work of indexing end with what one of them would have made."""
 
 from __future__ import annotations
 

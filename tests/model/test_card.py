@@ -1,4 +1,4 @@
-"""modelcard: what a card must say, what it may say, and what an index must agree with."""
+"""card: what a card must say, what it may say, and what an index must agree with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""modelinfo: warns of what makes a model slow; the rest is in test_own_models and test_words."""
+"""describe: warns of what makes a model slow; the rest is in test_own_models and test_words."""
 
 from __future__ import annotations
 

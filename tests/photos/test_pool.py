@@ -1,4 +1,4 @@
-"""decodepool: every job has its outcome, whatever the images do to the processes decoding them."""
+"""pool: every job has its outcome, whatever the images do to the processes decoding them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""location: an original leaves without the place it was taken at, and otherwise as it is."""
+"""strip: an original leaves without the place it was taken at, and otherwise as it is."""
 
 from __future__ import annotations
 

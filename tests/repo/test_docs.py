@@ -83,9 +83,10 @@ def test_every_package_is_in_the_architecture() -> None:
 
 
 def test_files_of_the_project_that_are_named_exist() -> None:
-    """In documents, docstrings and comments: a file that has moved is found by nobody."""
-    sources = [path for part in ("edge_app", "conversion", "benchmarks", "tools", "tests")
-               for path in (ROOT / part).rglob("*.py")]  # fmt: skip
+    """In documents, docstrings and comments: nobody finds a file that has moved."""
+    folders = ("edge_app", "conversion", "benchmarks", "tools", "tests", "static")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.*")]
+    sources = [path for path in files if path.suffix in (".py", ".js", ".css")]
     named = re.compile(
         r"\b((?:edge_app|conversion|benchmarks|tools|tests|docs|static)/[\w/-]+\.(?:py|md|js|css))\b"
     )
@@ -94,5 +95,22 @@ def test_files_of_the_project_that_are_named_exist() -> None:
         for path in [*DOCUMENTS, *sources]
         for name in named.findall(path.read_text())
         if not (ROOT / name).exists()
+    }
+    assert not missing
+
+
+def test_names_in_the_code_that_comments_point_to_exist() -> None:
+    """A `module.name` in backticks is a name in a module of that name, or a module in a package."""
+    modules: dict[str, str] = {}
+    for path in (ROOT / "edge_app").rglob("*.py"):
+        modules[path.stem] = modules.get(path.stem, "") + path.read_text()
+        modules[path.parent.name] = modules.get(path.parent.name, "") + f" {path.stem} "
+    for variable in ("limits", "edge_app"):
+        modules.pop(variable, None)  # variables and the package itself have these names
+    missing = {
+        f"{path.relative_to(ROOT)}: {module}.{name}"
+        for path in (ROOT / "edge_app").rglob("*.py")
+        for module, name in re.findall(r"`(\w+)\.(\w+)`", path.read_text())
+        if module in modules and not re.search(rf"\b{name}\b", modules[module])
     }
     assert not missing

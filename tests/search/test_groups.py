@@ -1,4 +1,4 @@
-"""review: duplicate groups at hand, brought up to date, dismissed for good."""
+"""groups: duplicate groups at hand, brought up to date, dismissed for good."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ class AppendFile:
         return Header.unpack(os.pread(self._fd, HEADER_BYTES, 0))
 
     def restore(self, length: int) -> None:
-        """Write the header anew, and fill with zeros up to `length` what has been cut off."""
+        """Write the header again, and fill with zeros up to `length` what has been cut off."""
         self._pwrite(self.header.pack(), 0)
         if self.size_bytes() < length:
             os.ftruncate(self._fd, HEADER_BYTES + length)

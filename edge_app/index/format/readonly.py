@@ -20,7 +20,7 @@ _COPY_BYTES = 256 * MiB  # of catalogue, at most, copied off read-only media: a 
 def open_for_reading(index: Path) -> Catalog:
     """The catalogue of `index`, last commit included; sqlite3.Error if it can't be read.
 
-    On read-only media the result is frozen: whoever goes on reading compares `signature`.
+    On read-only media the result is frozen: a reader that continues compares `signature`.
     """
     path = index / CATALOG
     try:

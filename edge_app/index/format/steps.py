@@ -55,7 +55,7 @@ def upgrade(catalog: Catalog, index: os.PathLike[str]) -> None:
 
 
 def version_message(index: os.PathLike[str], version: int) -> str:
-    """What to tell whoever can't read a catalogue of this version."""
+    """What to tell users who can't read a catalogue of this version."""
     name = os.fspath(index)
     if version in STEPS:
         return (

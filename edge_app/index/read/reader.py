@@ -37,7 +37,7 @@ class Reader:
     """An index open for reading; it never writes and never waits for a writer.
 
     Before the first index run it answers as an empty index does, and it follows when the index
-    appears, changes, or is deleted and built anew. StoreError if what is there can't be read.
+    appears, changes, or is deleted and built again. StoreError if what is there can't be read.
     """
 
     def __init__(self, index: Path) -> None:

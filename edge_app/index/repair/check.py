@@ -62,7 +62,7 @@ class CheckReport:
 
 
 def check(index: Path) -> CheckReport:
-    """Read the whole index as of the last commit; a writer may go on meanwhile."""
+    """Read the whole index as of the last commit; a writer may continue meanwhile."""
     if not (index / CATALOG).exists():
         raise NoIndexError(index)
     report = CheckReport()
@@ -217,7 +217,7 @@ class _Contents:
         if count != record.live:
             yield Problem(
                 f"{CATALOG}: generation {number} has {count} live rows, not {record.live}",
-                lambda catalog: None,  # every repair counts anew
+                lambda catalog: None,  # every repair counts again
             )
 
     def _rejected(self) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ Cure = Callable[[Catalog], object]
 
 
 def apply(catalog: Catalog, cures: Iterable[Cure]) -> None:
-    """All of them in one transaction, and live rows counted anew."""
+    """All of them in one transaction, and live rows counted again."""
     with catalog.transaction():
         for cure in cures:
             cure(catalog)

@@ -1,6 +1,6 @@
 """Rewrites what has too much dead in it: copies the living to new files, switches in one COMMIT.
 
-CRCs are copied, not made anew, so that `check` still finds what had rotted before.
+CRCs are copied, not made again, so that `check` still finds what had rotted before.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the catalogue knows of files: asked and told by whoever brings the index up to date."""
+"""What the catalogue knows of files: read and written when the index is brought up to date."""
 
 from __future__ import annotations
 

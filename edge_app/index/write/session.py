@@ -1,4 +1,4 @@
-"""The index open for writing: one generation's files and the catalogue, kept in step.
+"""The index open for writing: one generation's files and the catalogue, kept consistent.
 
 Files are durable, names included, before the catalogue refers to them, and unlinked only after it
 no longer does. So opening finds nothing worse than strays of a process that was killed.
@@ -96,7 +96,7 @@ class OpenIndex:
     def begin(self) -> None:
         """What has to come before the first change; nothing after that.
 
-        An index that is opened and found in step is not written, and the card it lies on not worn.
+        An index that is opened and found up to date is not written, so that the SD card lasts.
         """
         if self._begun:
             return
