@@ -17,6 +17,7 @@ from edge_app.index.format.locking import lock
 from tests.browser import photos
 from tests.browser.site import Site
 from tests.fakes import save
+from tests.waiting import until
 
 
 class Serve(Protocol):
@@ -74,6 +75,14 @@ def test_photos_appear_while_they_are_indexed(serve: Serve, page: Page, tmp_path
     expect(page.locator(".tile")).to_have_count(3)
 
 
+def replace(site: Site, path: Path) -> None:
+    """Another picture in the place of one, once the server knows it."""
+    where = f"api/images/{site.id_of(path.name)}"
+    before = site.get(where)["thumb"]
+    save(path, 9)
+    until(lambda: site.get(where)["thumb"] != before)
+
+
 def test_a_photo_replaced_in_its_place_is_seen_anew(
     serve: Serve, page: Page, tmp_path: Path
 ) -> None:
@@ -84,11 +93,36 @@ def test_a_photo_replaced_in_its_place_is_seen_anew(
     site.wait_until_indexed(3)
     page.goto(site.url)
     picture = page.locator(f'.tile[data-id="{site.id_of("1.png")}"] img')
-    before = picture.get_attribute("src")
-    save(library / "1.png", 9)
-    expect(picture).not_to_have_attribute("src", before or "", timeout=40_000)
+    expect(picture).to_have_attribute("src", re.compile("thumbs/"))
+    before = picture.get_attribute("src") or ""
+    replace(site, library / "1.png")
+    expect(picture).not_to_have_attribute("src", before, timeout=40_000)
     expect(picture).to_have_js_property("complete", True)
     expect(page.locator(".tile")).to_have_count(3)
+
+
+def test_a_photo_replaced_while_it_is_looked_at_is_seen_anew_there_and_in_the_gallery(
+    serve: Serve, page: Page, tmp_path: Path
+) -> None:
+    library = tmp_path / "Edited"
+    for number in range(3):
+        save(library / f"{number}.png", number)
+    site = serve(library)
+    site.wait_until_indexed(3)
+    page.goto(site.url)
+    id = site.id_of("1.png")
+    tile = page.locator(f'.gallery .tile[data-id="{id}"]')
+    expect(tile.locator("img")).to_have_attribute("src", re.compile("thumbs/"))
+    thumbnail = tile.locator("img").get_attribute("src") or ""
+    tile.locator("a").click()
+    photo = page.locator(f'img[src^="originals/{id}"]')
+    before = photo.get_attribute("src") or ""
+    replace(site, library / "1.png")
+    expect(photo).not_to_have_attribute("src", before, timeout=40_000)
+    expect(photo).to_have_js_property("complete", True)
+    page.go_back()
+    expect(tile.locator("img")).not_to_have_attribute("src", thumbnail)
+    expect(tile.locator("img")).to_have_js_property("complete", True)
 
 
 def test_the_old_model_answers_until_the_new_one_is_ready(

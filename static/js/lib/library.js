@@ -1,6 +1,6 @@
 /** What the page knows of the library: its images by id, and their order and shapes. */
 import { FILTERS, LISTING, pick } from './route.js';
-import { get } from './server.js';
+import { get, revision } from './server.js';
 import { monthOf, t } from './text.js';
 
 const IMAGES = 3000; // kept
@@ -12,14 +12,14 @@ const FIRST = 60; // images of a listing that come ahead of the rest
 const SMALL = 500;
 const FEW = 6;
 
-const known = new Map();
+const known = new Map(); // id → the image, and the revision of the library it is from
 const listings = new Map();
 
 /** Keeps image objects that some answer brought along. */
-export function remember(images) {
+export function remember(images, of = revision()) {
   for (const image of images) {
     known.delete(image.id);
-    known.set(image.id, image);
+    known.set(image.id, { image, of });
   }
   for (const id of known.keys()) {
     if (known.size <= IMAGES) break;
@@ -27,24 +27,34 @@ export function remember(images) {
   }
 }
 
-/** Forgets all images: the library has changed. */
-export const forget = () => known.clear();
+/** What is known of an image; the library may have changed since. */
+export const recall = (id) => known.get(id)?.image;
 
-export const recall = (id) => known.get(id);
+/** The same, if it is sure to be true still: a photo may be replaced in its place. */
+export const recallFresh = (id) => (known.get(id)?.of === revision() ? recall(id) : undefined);
 
-/** Resolves once every id is known that the device still has. */
+/** The URL of an original; another one once the photo has been replaced. */
+export const originalOf = ({ original, thumb }) => `${original}?${thumb.split('?')[1]}`;
+
+/** Resolves once every id is known, as of now, that the device still has. */
 export async function learn(ids) {
-  const missing = ids.filter((id) => !known.has(id));
+  const missing = ids.filter((id) => !recallFresh(id));
   for (let start = 0; start < missing.length; start += IDS) {
     const page = missing.slice(start, start + IDS);
-    remember((await get('api/images', { ids: page.join(',') })).items);
+    const of = revision();
+    const { items } = await get('api/images', { ids: page.join(',') });
+    for (const id of page) known.delete(id);
+    remember(items, of);
   }
 }
 
 /** One image; rejects with a 404 ApiError when it is gone. */
 export async function image(id, signal) {
-  if (!known.has(id)) remember([await get(`api/images/${id}`, {}, signal)]);
-  return known.get(id);
+  if (!recallFresh(id)) {
+    const of = revision();
+    remember([await get(`api/images/${id}`, {}, signal)], of);
+  }
+  return recall(id);
 }
 
 const keyOf = (params) => JSON.stringify(pick(params, LISTING));

@@ -2,7 +2,7 @@
 import { h } from '../lib/dom.js';
 import { Grid } from '../grid/grid.js';
 import { icon } from '../lib/icons.js';
-import { fetchFirst, fetchListing, forget, recallListing } from '../lib/library.js';
+import { fetchFirst, fetchListing, recallListing } from '../lib/library.js';
 import { emptyState, failure, toast } from '../lib/pieces.js';
 import { chosen, clear, queryset } from '../query/queryset.js';
 import { FILTERS, go, href, LISTING, pick } from '../lib/route.js';
@@ -77,8 +77,7 @@ export default function gallery(first, { restored } = {}) {
     if (kept) show(kept);
     try {
       let listing = null;
-      if (fresh) forget();
-      else if (!kept && !returning) {
+      if (!fresh && !kept && !returning) {
         const first = await fetchFirst(params, signal);
         show(first);
         if (first.total === first.ids.length) listing = first;
@@ -88,7 +87,7 @@ export default function gallery(first, { restored } = {}) {
       listing ??= await fetchListing(params, signal);
       seen = revision();
       if (!loaded || !same(grid.listing, listing)) show(listing);
-      else if (fresh) grid.fetchNow(); // a photo may have been replaced in its place
+      else grid.fetchNow(); // a photo may have been replaced in its place
     } catch (error) {
       if (error.name !== 'AbortError' && !grid.listing.ids.length) place.replaceChildren(failure(error, () => load()));
     }
@@ -142,10 +141,11 @@ export default function gallery(first, { restored } = {}) {
     if (!grid.listing.ids.length) place.replaceChildren(nothing());
     const filtered = FILTERS.some((key) => params[key]);
     const more = lastStatus().images - grid.listing.ids.length;
-    // The first status may come after the listing, and tells then only by its count.
-    seen ??= more && !filtered ? '' : revision();
+    const small = grid.listing.ids.length <= REFRESH_MAX;
+    // Where the first status comes after the listing, a large one is taken for new by its count.
+    seen ??= small || (more && !filtered) ? '' : revision();
     if (revision() === seen) return;
-    if (grid.listing.ids.length <= REFRESH_MAX) return refreshSoon();
+    if (small) return refreshSoon();
     news.replaceChildren(h('button.pill', { type: 'button', onclick: () => load({ fresh: true }) },
       more > 0 && !filtered ? t('gallery.news', { n: more }) : t('gallery.changed'), ' · ', t('gallery.news.show')));
   }

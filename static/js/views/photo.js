@@ -2,12 +2,12 @@
 import { createDetails } from './details.js';
 import { debounce, h } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
-import { fetchListing, image as fetchImage, learn, recall, recallListing } from '../lib/library.js';
+import { fetchListing, image as fetchImage, learn, originalOf, recall, recallFresh, recallListing } from '../lib/library.js';
 import { createMatches } from './matches.js';
 import { emptyState, failure } from '../lib/pieces.js';
 import { mark, marked, queryset } from '../query/queryset.js';
 import { go, href, LISTING, note, pick, route, toGallery } from '../lib/route.js';
-import { get, lastStatus } from '../lib/server.js';
+import { get, lastStatus, server } from '../lib/server.js';
 import { createRegionButton, createStage } from '../photo/stage.js';
 import { t } from '../lib/text.js';
 
@@ -15,14 +15,29 @@ const ADJUST_MS = 150; // a region still being dragged with the keys is not sear
 
 export default function photo(first, { restored } = {}) {
   const element = h('div.photo');
-  const view = { element, title: t('matches.title'), keys: {}, destroy: () => shown?.destroy(), position: () => ({ y: scrollY }) };
+  const view = { element, title: t('matches.title'), keys: {}, destroy, position: () => ({ y: scrollY }) };
+  const until = new AbortController();
   let params = first;
   let shown = null;
+
+  function destroy() {
+    until.abort();
+    shown?.destroy();
+  }
+
+  /** Shows the photo anew where it has been replaced in its place. */
+  async function followChanges() {
+    const { id } = params;
+    const { thumb } = shown?.image ?? {};
+    const now = thumb && (await fetchImage(Number(id)).catch(() => null));
+    if (now && now.thumb !== thumb && params.id === id && !until.signal.aborted) show({ y: scrollY });
+  }
+  server.addEventListener('status', followChanges, { signal: until.signal });
 
   async function show(back) {
     const { id } = params;
     try {
-      const known = recall(Number(id)) ?? (await fetchImage(Number(id)));
+      const known = recallFresh(Number(id)) ?? (await fetchImage(Number(id)));
       if (params.id !== id) return;
       shown?.destroy();
       shown = showImage(known, params, back);
@@ -69,7 +84,7 @@ function showImage(image, params, restored) {
     matches?.destroy();
     matches = createMatches({
       title: t(box ? 'matches.region' : 'matches.title'),
-      key: `similar ${image.id} ${box ?? ''}`,
+      key: `similar ${image.thumb} ${box ?? ''}`,
       search: (query, signal) => get(`api/images/${image.id}/similar`, { ...query, box }, signal),
       restored: back,
     });
@@ -88,7 +103,7 @@ function showImage(image, params, restored) {
   const offline = image.offline || lastStatus()?.library.online === false;
   const stage = createStage({
     width: image.width, height: image.height, name: image.name, preview: image.thumb,
-    src: offline ? null : image.original, box: params.box,
+    src: offline ? null : originalOf(image), box: params.box,
     onBox: setBox,
     onZoom: () => setZoom(true),
     onSwipe: (step) => turn(step),
@@ -149,6 +164,7 @@ function showImage(image, params, restored) {
   };
 
   return {
+    image,
     children: [
       h('div.photo-side', {},
         h('div.top', {}, h('h1.visually-hidden', {}, image.name),
