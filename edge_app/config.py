@@ -25,23 +25,23 @@ class Limits:
     """Bounds on what one image, batch, request or client may cost, each an option of the commands
     that use it (cli/limits.py)."""
 
-    file_bytes: int = _limit(256 * MiB, "--file-size", "no larger photo is read")
+    file_bytes: int = _limit(256 * MiB, "--file-size", "the largest photo file that is read")
     decode_s: float = _limit(20.0, "--decode-time", "decoding one photo may take this long")
     decode_memory_bytes: int = _limit(
         512 * MiB, "--decode-memory", "decoding one photo may use this much memory"
     )
     batch_s: float = _limit(
-        30.0, "--commit-interval", "photos that are done are kept at the latest after this"
+        30.0, "--commit-interval", "indexed photos are saved at least this often"
     )
     poll_s: float = _limit(
-        3600.0, "--poll-interval", "look for changes this often, should a message be missed"
+        3600.0, "--poll-interval", "check the photo folder this often, in case a change was missed"
     )
     poll_eventless_s: float = _limit(
-        60.0, "--poll-interval-remote", "the same for network drives, which tell of no changes"
+        60.0, "--poll-interval-remote", "the same for network drives, which report no changes"
     )
-    upload_bytes: int = _limit(32 * MiB, "--upload-size", "no larger upload is accepted")
+    upload_bytes: int = _limit(32 * MiB, "--upload-size", "the largest upload that is accepted")
     connections: int = _limit(
-        128, "--connections", "connections at a time; over this the least active one is closed"
+        128, "--connections", "how many at a time; beyond this the least active one is closed"
     )
     connections_per_address: int = _limit(
         64, "--connections-per-address", "the same for one address; loopback and proxies are exempt"
