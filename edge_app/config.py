@@ -49,14 +49,6 @@ class Limits:
     server_threads: int = _limit(8, "--server-threads", "requests answered at the same time")
     session_s: int = _limit(30 * 24 * 3600, "--session-time", "how long a browser stays signed in")
 
-    decode_ahead: int = 6  # jobs in flight at one decoding child, the one it works on included
-    thumb_px: int = 320  # longer side of a thumbnail
-    thumb_quality: int = 80  # JPEG quality of a thumbnail
-
-    # --- one batch of the index --------------------------------------------------------------
-    batch_images: int = 256  # a kill costs no more: half is committed while the other half fills
-    compact_dead_fraction: float = 0.25  # more dead rows than this and the index is rewritten
-
 
 @dataclass(frozen=True, slots=True)
 class Config:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.config import Limits
 from edge_app.index.format import codes
 from edge_app.index.format.appendfile import AppendFile, sync_folder
 from edge_app.index.format.catalog import Catalog
@@ -65,11 +64,9 @@ def new_image(
     return NewImage(**{**values, **facts})
 
 
-def writer_of(
-    folder: Path, identity: ModelIdentity = MODEL, tiles: int = 0, **limits: Any
-) -> Writer:
+def writer_of(folder: Path, identity: ModelIdentity = MODEL, tiles: int = 0) -> Writer:
     """A writer of `folder`/index for the library `folder`/library."""
-    return Writer(folder / "index", folder / "library", identity, Limits(**limits), tiles)
+    return Writer(folder / "index", folder / "library", identity, tiles)
 
 
 def to_first_layout(index: Path) -> None:

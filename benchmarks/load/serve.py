@@ -33,8 +33,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.report import machine, publish
-from edge_app.config import Limits
-from edge_app.index.write.batch import Batch, NewImage
+from edge_app.index.write.batch import BATCH_IMAGES, Batch, NewImage
 from edge_app.index.write.writer import Writer
 from edge_app.model.card import ModelCard
 
@@ -150,10 +149,10 @@ def make_index(home: Path, model: Path, images: int) -> None:
     card = ModelCard.load(model)
     identity = card.identity("any")
     (home / "library").mkdir(parents=True)
-    chance, limits = np.random.default_rng(0), Limits()
-    with Writer(home / "index", home / "library", identity, limits) as writer:
-        for start in range(0, images, limits.batch_images):
-            count = min(limits.batch_images, images - start)
+    chance = np.random.default_rng(0)
+    with Writer(home / "index", home / "library", identity) as writer:
+        for start in range(0, images, BATCH_IMAGES):
+            count = min(BATCH_IMAGES, images - start)
             vectors = chance.standard_normal((count, card.dim)).astype(np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             ids = writer.commit(

@@ -68,7 +68,7 @@ def make_library(config: Config, rows: int) -> None:
     identity = ModelCard.load(config.model).identity("any")
     files = scan(config.gallery).files
     vectors = clustered(rows, identity.dim)
-    with Writer(config.index, config.gallery, identity, config.limits) as writer:
+    with Writer(config.index, config.gallery, identity) as writer:
         for start in range(0, rows, _BATCH):
             some = enumerate(files[start : start + _BATCH], start)
             images = [

@@ -29,7 +29,7 @@ from edge_app.bench.photos import make_photos
 from edge_app.bench.vectors import made_up
 from edge_app.config import Config
 from edge_app.index.read.reader import Reader
-from edge_app.index.write.batch import Batch
+from edge_app.index.write.batch import BATCH_IMAGES, Batch
 from edge_app.index.write.writer import Writer
 from edge_app.model.card import ModelCard, ModelIdentity
 
@@ -103,9 +103,9 @@ def commit_records(config: Config, identity: ModelIdentity, count: int, *, in_or
     """A new index of images that nobody took; `in_order` as one camera takes them."""
     chance = random.Random(0)
     vectors = np.random.default_rng(0)
-    half = config.limits.batch_images // 2
+    half = BATCH_IMAGES // 2
     names = list(camera_names(count) if in_order else any_names(chance, count))
-    with Writer(config.index, config.gallery, identity, config.limits) as writer:
+    with Writer(config.index, config.gallery, identity) as writer:
         for start in range(0, count, half):
             rows = vectors.standard_normal((min(half, count - start), identity.dim))
             rows /= np.linalg.norm(rows, axis=1, keepdims=True)

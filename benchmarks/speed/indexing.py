@@ -145,7 +145,7 @@ def pretend_indexed(config: Config, count: int) -> None:
     identity = Embedder(config.model).identity
     chance = np.random.default_rng(0)
     files = scan(config.gallery).files
-    with Writer(config.index, config.gallery, identity, config.limits) as writer:
+    with Writer(config.index, config.gallery, identity) as writer:
         for start in range(0, count, 4096):
             some = files[start : start + 4096]
             vectors = chance.standard_normal((len(some), identity.dim)).astype(np.float32)

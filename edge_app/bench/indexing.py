@@ -138,7 +138,7 @@ def _stages(config: Config) -> tuple[list[FoundFile], dict[str, Stage]]:
         ]
     with (
         tempfile.TemporaryDirectory() as folder,
-        Writer(Path(folder) / "index", root, identity, limits, len(tiles)) as writer,
+        Writer(Path(folder) / "index", root, identity, len(tiles)) as writer,
         _clock() as committing,
     ):
         writer.commit(Batch(images=images))

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.config import Limits
 from edge_app.index.write.batch import Batch, NewImage
 from edge_app.index.write.writer import Writer
 from edge_app.model.card import ModelIdentity
@@ -25,7 +24,7 @@ _BLOCK_ROWS = 8192
 def make_index(index: Path, vectors: NDArray[np.float32], thumbnail: bytes = NO_JPEG) -> None:
     """Commit (n, dim) float32 unit rows as images that nobody took to a new index."""
     identity = ModelIdentity("made-up", "0" * 64, vectors.shape[1], 224, "none", "any")
-    with Writer(index, index.with_name("library"), identity, Limits()) as writer:
+    with Writer(index, index.with_name("library"), identity) as writer:
         for start in range(0, len(vectors), _BATCH_IMAGES):
             block = vectors[start : start + _BATCH_IMAGES]
             images = [made_up(number, row, thumbnail) for number, row in enumerate(block, start)]

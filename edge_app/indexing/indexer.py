@@ -19,7 +19,7 @@ import numpy.typing as npt
 from edge_app.config import Limits
 from edge_app.errors import DecodeError, NotFoundError, UnreadableError
 from edge_app.index.format.records import Known, RejectedRecord
-from edge_app.index.write.batch import Batch, Moved, NewImage
+from edge_app.index.write.batch import BATCH_IMAGES, Batch, Moved, NewImage
 from edge_app.index.write.writer import Writer
 from edge_app.indexing.bounded import Ahead
 from edge_app.indexing.plan import IndexReport, Plan, Progress, plan
@@ -161,7 +161,7 @@ class _Run:
             self._take(job.key, result)
             self.batch.images.extend(self.images.done())
             pending += 1
-            if 2 * pending >= self.limits.batch_images or self._is_due():
+            if 2 * pending >= BATCH_IMAGES or self._is_due():
                 self._commit(pending)
                 pending = 0
             self._note(self.commits.done())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge_app.config import Config
 from edge_app.errors import UsageError
+from edge_app.index.write.batch import BATCH_IMAGES
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.indexing.plan import IndexReport, Progress
@@ -39,12 +40,12 @@ def run_index(
     size_px = embedder.card.input_size_px
     tiles = len(TILES) if config.tiles else 0
     with (
-        Writer(config.index, root.resolve(), embedder.identity, limits, tiles) as writer,
+        Writer(config.index, root.resolve(), embedder.identity, tiles) as writer,
         DecodePool(root, size_px, limits, workers, nice=0) as pool,  # children inherit ours
     ):
         imported = 0
         if donor is not None:
-            imported = take_over(donor, root, writer, limits.batch_images, on_progress)
+            imported = take_over(donor, root, writer, BATCH_IMAGES, on_progress)
         report = indexer.index(
             root, writer, pool, embedder, limits,
             prune=prune, retry=retry, on_progress=on_progress,

@@ -25,6 +25,9 @@ from edge_app.photos.dates import moment_in_xmp
 from edge_app.photos.opening import format_of, opened, reasons
 from edge_app.photos.regions import WHOLE, Box
 
+THUMB_PX = 320  # longer side of a thumbnail
+THUMB_QUALITY = 80  # of its JPEG
+
 INCOMPLETE = "incomplete"  # a note: the file lacks a part of the picture
 SPARE = 2  # average down to no fewer than so many times the wanted pixels; a filter does the rest
 STRIP_PIXELS = 1 << 20  # converted at a time, so that a huge image is never held twice
@@ -45,7 +48,7 @@ class Decoded:
     """What one decode of one file yields."""
 
     views: bytes  # (len(boxes), size_px, size_px, 3) uint8 RGB: each box, stretched to the square
-    thumbnail: bytes  # JPEG, upright, longer side at most limits.thumb_px, no metadata
+    thumbnail: bytes  # JPEG, upright, longer side at most THUMB_PX, no metadata
     width_px: int  # of the upright image
     height_px: int
     format: str  # Pillow's name: "JPEG", "PNG", …
@@ -90,7 +93,7 @@ def _decode(
     boxes: Sequence[Box],
     note: str | None = None,
 ) -> Decoded:
-    enough = Enough(size_px, limits.thumb_px)
+    enough = Enough(size_px, THUMB_PX)
     with reasons(data, name):
         image = opened(data, name)
         width_px, height_px = image.size
@@ -116,7 +119,7 @@ def _decode(
         width_px, height_px = height_px, width_px
     return Decoded(
         views=b"".join(_view(region, size_px) for region in regions),
-        thumbnail=_thumbnail(whole, _fit(width_px, height_px, limits.thumb_px), limits),
+        thumbnail=_thumbnail(whole, _fit(width_px, height_px, THUMB_PX), limits),
         width_px=width_px,
         height_px=height_px,
         format=name,
@@ -254,7 +257,7 @@ def _thumbnail(whole: Image.Image, size: tuple[int, int], limits: Limits) -> byt
     buffer = BytesIO()
     thumbnail = whole.resize(size, Resampling.HAMMING)
     thumbnail.info.clear()  # save() would write the original's comment into it
-    thumbnail.save(buffer, "JPEG", quality=limits.thumb_quality)
+    thumbnail.save(buffer, "JPEG", quality=THUMB_QUALITY)
     return buffer.getvalue()
 
 

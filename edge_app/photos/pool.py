@@ -18,6 +18,7 @@ from edge_app.photos.process import DecodeProcess, Job, Outcome, Same, ready
 from edge_app.photos.regions import WHOLE, Box
 
 __all__ = ["DecodePool", "Job", "Outcome", "Same"]
+AHEAD = 6  # jobs in flight at one decoding child, the one it works on included
 
 
 class DecodePool:
@@ -144,8 +145,8 @@ class DecodePool:
     def _hand_out(
         self, waiting: _Waiting, children: list[DecodeProcess], workers: int, nice: int
     ) -> None:
-        """Give every child one job, then every child a second, up to `limits.decode_ahead`."""
-        for depth in range(1, self._limits.decode_ahead + 1):
+        """Give every child one job, then every child a second, up to `AHEAD`."""
+        for depth in range(1, AHEAD + 1):
             for child in children:
                 if len(child.jobs) < depth and waiting.suits(child):
                     child.send(waiting.take())

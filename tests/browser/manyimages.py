@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.config import Limits
 from edge_app.index.write.batch import Batch, NewImage
 from edge_app.index.write.writer import Writer
 from tests.browser.photos import SIZES
@@ -40,7 +39,7 @@ def filled(index: Path, root: Path, images: int) -> Iterator[None]:
     it stays locked, so that no index run can notice that."""
     vectors = np.random.default_rng(1).standard_normal((images, DIM)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    with Writer(index, root, MODEL, Limits()) as writer:
+    with Writer(index, root, MODEL) as writer:
         for start in range(0, images, BATCH):
             numbers = range(start, min(images, start + BATCH))
             writer.commit(Batch(images=[_image(number, vectors[number]) for number in numbers]))

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge_app.config import Limits
 from edge_app.errors import DiskFullError
 from edge_app.index.read.reader import Reader
 from edge_app.index.repair.check import check
@@ -36,7 +35,7 @@ def fill(folder: Path, size_kib: int) -> dict[str, object]:
     try:
         with (
             Reader(disk / "index") as serving,
-            Writer(disk / "index", library, MODEL, Limits()) as writer,
+            Writer(disk / "index", library, MODEL) as writer,
         ):
             serving.snapshot()
             try:
@@ -52,7 +51,7 @@ def fill(folder: Path, size_kib: int) -> dict[str, object]:
 
     # With the source named: else mount repeats options, of which "uid" may be unknown here.
     subprocess.run(["mount", "-o", "remount,size=8m", "tmpfs", disk], check=True)
-    with Writer(disk / "index", library, MODEL, Limits()) as writer:
+    with Writer(disk / "index", library, MODEL) as writer:
         resumed_at = len(writer.known()) // BATCH
         for number in range(resumed_at, resumed_at + 3):
             writer.commit(batch(number))

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_app.config import Limits
 from edge_app.errors import StoreError
 from edge_app.index.read.reader import Reader
 from edge_app.index.repair.check import check
@@ -27,14 +26,14 @@ IMAGES = 30
 
 
 def write(index: Path, library: Path) -> Writer:
-    writer = Writer(index, library, MODEL, Limits())
+    writer = Writer(index, library, MODEL)
     for number in range(IMAGES):
         writer.commit(Batch(images=[new_image(f"{number}.jpg")]))
     return writer
 
 
 def add(media: Path, library: Path) -> None:
-    with Writer(media / "index", library, MODEL, Limits()) as writer:
+    with Writer(media / "index", library, MODEL) as writer:
         writer.commit(Batch(images=[new_image("later.jpg")]))
 
 
@@ -70,7 +69,7 @@ def examine(folder: Path, leave: Callable[[Path, Path], None]) -> dict[str, obje
     had_log = log.exists() and log.stat().st_size > 0
     remount(media, "ro")
     try:
-        Writer(media / "index", library, MODEL, Limits())
+        Writer(media / "index", library, MODEL)
         refused = ""
     except StoreError as error:
         refused = str(error)

@@ -27,7 +27,7 @@ IMAGES = 120
 def import_on(folder: Path, reports: Connection) -> None:
     """Take over what is not here yet, two images a commit; report how many files that makes."""
     root = folder / "library"
-    with Writer(folder / "index", root, FakeEmbedder().identity, Limits()) as writer:
+    with Writer(folder / "index", root, FakeEmbedder().identity) as writer:
         before = len(writer.known())
         take_over(folder / "donor", root, writer, 2, lambda p: reports.send(before + p.done))
 
@@ -38,7 +38,7 @@ def make_donor(folder: Path) -> None:
     for number in range(IMAGES):
         picture(number, 16, 16).save(root / f"{number}.bmp")
     with (
-        Writer(folder / "donor", root, embedder.identity, limits) as writer,
+        Writer(folder / "donor", root, embedder.identity) as writer,
         DecodePool(root, SIZE_PX, limits, workers=2, nice=0) as pool,
     ):
         indexer.index(root, writer, pool, embedder, limits)

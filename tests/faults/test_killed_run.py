@@ -25,7 +25,7 @@ def run_index(root: Path, index: Path) -> None:
     """What the killed process does: one run, a line of the number of files for each report."""
     embedder, limits = FakeEmbedder(), Limits()
     with (
-        Writer(index, root, embedder.identity, limits) as writer,
+        Writer(index, root, embedder.identity) as writer,
         DecodePool(root, SIZE_PX, limits, workers=2, nice=0) as pool,
     ):
         indexer.index(

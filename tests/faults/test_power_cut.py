@@ -20,7 +20,6 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.config import Limits
 from edge_app.errors import EdgeAppError
 from edge_app.index.repair.check import check
 from edge_app.index.write.writer import Writer
@@ -129,7 +128,7 @@ def damage(state: State, origin: Path, memory: Path, views: list[View]) -> str |
     try:
         if view(folder / "index") not in views[state.reported : state.reported + 2]:
             return "the index is neither as reported nor one step further"
-        with Writer(folder / "index", origin / "library", MODEL, Limits()) as writer:
+        with Writer(folder / "index", origin / "library", MODEL) as writer:
             all_again(writer)
             writer.finish()
         problems = check(folder / "index").problems

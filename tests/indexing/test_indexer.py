@@ -21,7 +21,13 @@ from edge_app.photos.pool import DecodePool, Job, Outcome
 from edge_app.photos.regions import TILES
 from tests.fakes import SIZE_PX, FakeEmbedder, picture, save
 
-LIMITS = Limits(batch_images=4)
+LIMITS = Limits()
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexer, "BATCH_IMAGES", 4)
+
 
 Run = Callable[..., IndexReport]
 
@@ -48,7 +54,7 @@ def run(tmp_path: Path, root: Path, embedder: FakeEmbedder) -> Run:
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> IndexReport:
         with (
-            Writer(tmp_path / "index", root, embedder.identity, LIMITS, tiles) as writer,
+            Writer(tmp_path / "index", root, embedder.identity, tiles) as writer,
             DecodePool(root, SIZE_PX, LIMITS, workers=1, nice=0) as pool,
         ):
             return indexer.index(

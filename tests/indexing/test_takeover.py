@@ -28,7 +28,13 @@ from edge_app.photos.pool import DecodePool
 from edge_app.photos.regions import TILES
 from tests.fakes import SIZE_PX, FakeEmbedder, save
 
-LIMITS = Limits(batch_images=4)
+LIMITS = Limits()
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexer, "BATCH_IMAGES", 4)
+
 
 Run = Callable[..., IndexReport]
 
@@ -51,7 +57,7 @@ def run(embedder: FakeEmbedder) -> Run:
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> IndexReport:
         with (
-            Writer(index, root, embedder.identity, LIMITS, tiles) as writer,
+            Writer(index, root, embedder.identity, tiles) as writer,
             DecodePool(root, SIZE_PX, LIMITS, workers=1, nice=0) as pool,
         ):
             imported = take_over(donor, root, writer, 4, on_progress) if donor else 0
@@ -129,7 +135,7 @@ def test_two_machines_share_a_library_and_end_with_what_one_would_have_made(
     assert embedder.calls == 8
     shutil.rmtree(tmp_path / "index")
     embedder.calls = 0
-    with Writer(tmp_path / "index", library, embedder.identity, LIMITS) as writer:
+    with Writer(tmp_path / "index", library, embedder.identity) as writer:
         for part in ("one", "two"):
             assert take_over(tmp_path / part, library, writer, 4) == 4
     rest = run(library, tmp_path / "index")

@@ -20,7 +20,7 @@ from PIL import Image, ImageCms, PngImagePlugin, features
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError
 from edge_app.photos.cost import check_cost
-from edge_app.photos.decode import INCOMPLETE, TURNS, Decoded, Enough, _draft_size, decode
+from edge_app.photos.decode import INCOMPLETE, THUMB_PX, TURNS, Decoded, Enough, _draft_size, decode
 from edge_app.photos.opening import opened
 from edge_app.photos.regions import WHOLE, Box
 
@@ -386,7 +386,7 @@ def test_photos_of_phones_and_panoramas_fit_under_the_usual_limit(
     header = struct.pack(">HH", size[1], size[0])
     image = opened(small[: frame + 5] + header + small[frame + 9 :], "JPEG")
     assert image.size == size
-    enough = Enough(224, LIMITS.thumb_px)
+    enough = Enough(224, THUMB_PX)
     check_cost(image, "JPEG", _draft_size(size, [WHOLE], enough), LIMITS)
     tight = replace(LIMITS, decode_memory_bytes=8 * MiB)
     with pytest.raises(DecodeError, match="--decode-memory"):

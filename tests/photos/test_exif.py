@@ -15,6 +15,14 @@ from edge_app.photos import exif
 NOON = int(datetime(2019, 5, 4, 12, 0, 0, tzinfo=UTC).timestamp())
 
 
+@pytest.mark.parametrize(("value", "orientation"), [(6, 6), (8, 8), (9, 1), (0, 1), ("6", 1)])
+def test_an_orientation_among_the_tags_of_a_format_is_1_to_8(
+    value: object, orientation: int
+) -> None:
+    image = Image.new("RGB", (2, 3))
+    assert exif.orientation(image, "TIFF", {Base.Orientation: value}) == orientation
+
+
 @pytest.mark.parametrize(
     "text", ["2019:05:04 12:00:00", "2019:05:04 12:00:00\0", "2019:05:04 12:00:00  "]
 )

@@ -21,7 +21,7 @@ from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError, EdgeAppError, LibraryError, NotFoundError, UnreadableError
 from edge_app.library.originals import fingerprint
 from edge_app.photos.decode import Decoded
-from edge_app.photos.pool import DecodePool, Job, Outcome, Same
+from edge_app.photos.pool import AHEAD, DecodePool, Job, Outcome, Same
 from edge_app.photos.regions import WHOLE, Box
 from tests.waiting import until
 
@@ -129,7 +129,7 @@ def test_jobs_are_read_only_as_they_are_needed() -> None:
 
     with misbehaving(workers=2) as pool:
         for done, _ in enumerate(pool.run(jobs()), start=1):
-            assert taken - done <= 2 * LIMITS.decode_ahead + 1
+            assert taken - done <= 2 * AHEAD + 1
             if done == 50:
                 break
 
@@ -373,7 +373,7 @@ def test_a_closed_pool_keeps_no_process(others: set[int]) -> None:
 PARENT = """
 import sys
 from edge_app.config import Limits
-from edge_app.photos.pool import DecodePool, Job
+from edge_app.photos.pool import AHEAD, DecodePool, Job
 pool = DecodePool(None, 8, Limits(decode_s=0.3), workers=2, decoder="tests.misbehaving")
 words = [b"ok", b"ok"] + [b"hang"] * 2
 for number, (job, decoded) in enumerate(pool.run(map(Job, range(4), words))):

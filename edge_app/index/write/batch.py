@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from edge_app.index.format.records import RejectedRecord
 
+BATCH_IMAGES = 256  # a kill costs no more: half is committed while the other half fills
+
 
 @dataclass(frozen=True, slots=True)
 class NewImage:

@@ -14,15 +14,16 @@ from edge_app.index.format.records import ImageRecord, RowRecord
 from edge_app.index.write import known
 from edge_app.index.write.session import OpenIndex
 
+DEAD_FRACTION = 0.25  # more dead than this and the index is rewritten
 _RECORDS = 1024  # fetched at a time
 
 
-def compact(index: OpenIndex, dead_fraction: float) -> None:
-    """Rewrite rows, thumbnails or both where more than `dead_fraction` of the file is dead."""
-    if index.record.rows - index.record.live > dead_fraction * index.record.rows:
+def compact(index: OpenIndex) -> None:
+    """Rewrite rows, thumbnails or both where more than `DEAD_FRACTION` of the file is dead."""
+    if index.record.rows - index.record.live > DEAD_FRACTION * index.record.rows:
         _compact_rows(index)
     live_bytes = known.live_thumb_bytes(index.catalog)
-    if index.state.thumbs_bytes - live_bytes > dead_fraction * index.state.thumbs_bytes:
+    if index.state.thumbs_bytes - live_bytes > DEAD_FRACTION * index.state.thumbs_bytes:
         _compact_thumbs(index, live_bytes)
 
 

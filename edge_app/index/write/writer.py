@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from edge_app.config import Limits, MiB
+from edge_app.config import MiB
 from edge_app.errors import DiskFullError, StoreError
 from edge_app.index.format.appendfile import make_folder
 from edge_app.index.format.locking import errors_translated, lock
@@ -35,14 +35,11 @@ class Writer:
     Any thread may call, calls take turns, and after an error the writer stays usable.
     """
 
-    def __init__(
-        self, index: Path, root: Path, identity: ModelIdentity, limits: Limits, tiles: int = 0
-    ) -> None:
+    def __init__(self, index: Path, root: Path, identity: ModelIdentity, tiles: int = 0) -> None:
         self.index = index.absolute()
         self.root = root.resolve()
         self.identity = identity
         self.tiles = tiles
-        self._limits = limits
         self._mutex = threading.RLock()
         self._open: OpenIndex | None = None
         if self.index.resolve().is_relative_to(self.root):
@@ -100,13 +97,13 @@ class Writer:
 
     def finish(self) -> None:
         """End a complete run: switch readers to the generation built beside the old one, if there
-        is one, and rewrite what is dead by more than `limits.compact_dead_fraction`."""
+        is one, and rewrite what is dead by more than `compact.DEAD_FRACTION`."""
         with self._using() as index:
             if index.building:
                 _switch(index)
         # A full disk only puts compaction off: nothing is lost and the run was a success.
         with suppress(DiskFullError), self._using() as index:
-            compact(index, self._limits.compact_dead_fraction)
+            compact(index)
 
     @contextmanager
     def _using(self, need_bytes: int = MiB) -> Iterator[OpenIndex]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from edge_app.index.format.appendfile import HEADER_BYTES
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.batch import Batch
+from tests.conftest import ROOT
 from tests.indexes import DIM, MODEL, OTHER_MODEL, new_image, vector_of, writer_of
 
 
@@ -213,3 +216,15 @@ def test_a_catalogue_that_is_none_is_refused_until_it_is_one(tmp_path: Path) -> 
             reader.snapshot()
         path.write_bytes(sound)
         assert reader.snapshot().rows == 1
+
+
+def test_opening_an_index_loads_no_decoder_and_no_runtime() -> None:
+    """Their memory and time are for those who decode and embed."""
+    script = (
+        "import sys, edge_app.index.read.reader; "
+        "print(sorted({'PIL', 'tflite_runtime', 'ai_edge_litert'} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

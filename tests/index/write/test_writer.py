@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.config import Limits
 from edge_app.errors import DiskFullError, LockedError, StoreError
 from edge_app.index.format.appendfile import AppendFile
 from edge_app.index.format.records import RejectedRecord
@@ -302,7 +301,7 @@ def filled(*paths: str) -> Batch:
 
 def test_an_index_inside_the_library_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"inside the photo folder.*--index"):
-        Writer(tmp_path / "library" / "index", tmp_path / "library", MODEL, Limits())
+        Writer(tmp_path / "library" / "index", tmp_path / "library", MODEL)
     assert not (tmp_path / "library").exists()
 
 
@@ -313,7 +312,7 @@ def test_the_index_of_another_library_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         StoreError, match=rf"index of another photo folder, {tmp_path}/library.*--index"
     ):
-        Writer(tmp_path / "index", tmp_path / "others", MODEL, Limits())
+        Writer(tmp_path / "index", tmp_path / "others", MODEL)
 
 
 def test_the_same_library_at_another_place_is_recognised(tmp_path: Path) -> None:
@@ -321,7 +320,7 @@ def test_the_same_library_at_another_place_is_recognised(tmp_path: Path) -> None
     with writer_of(tmp_path) as writer:
         writer.commit(batch)
     make_library(tmp_path / "moved", Batch(images=batch.images[3:]))  # some have gone meanwhile
-    with Writer(tmp_path / "index", tmp_path / "moved", MODEL, Limits()) as writer:
+    with Writer(tmp_path / "index", tmp_path / "moved", MODEL) as writer:
         assert len(writer.known()) == 10
     with pytest.raises(StoreError):  # it lives there now
         writer_of(tmp_path)
@@ -339,7 +338,7 @@ def test_files_of_the_same_names_and_sizes_are_another_library_if_they_hold_some
         r"of (\d+) that were read, 0 have the same content.*--index"
     )
     for open_it in (
-        lambda: Writer(tmp_path / "index", tmp_path / "others", MODEL, Limits()),
+        lambda: Writer(tmp_path / "index", tmp_path / "others", MODEL),
         lambda: Reader(tmp_path / "index").recognise(tmp_path / "others"),
     ):
         with pytest.raises(StoreError, match=match):
@@ -353,7 +352,7 @@ def test_a_few_files_edited_in_place_leave_it_the_same_library(tmp_path: Path) -
         writer.commit(batch)
     make_library(tmp_path / "moved", batch)
     make_library(tmp_path / "moved", Batch(images=batch.images[:25]), filler=b"\1")
-    with Writer(tmp_path / "index", tmp_path / "moved", MODEL, Limits()) as writer:
+    with Writer(tmp_path / "index", tmp_path / "moved", MODEL) as writer:
         assert len(writer.known()) == 100
 
 
@@ -431,7 +430,7 @@ def test_tiles_make_a_generation_of_their_own(tmp_path: Path) -> None:
 
 def test_too_many_dead_rows_and_the_index_is_rewritten(tmp_path: Path) -> None:
     names = [f"{number}.jpg" for number in range(20)]
-    with writer_of(tmp_path, compact_dead_fraction=0.25) as writer:
+    with writer_of(tmp_path) as writer:
         writer.commit(images(*names))
         writer.commit(Batch(removed=[1, 2, 3, 4, 5]))
         writer.finish()
