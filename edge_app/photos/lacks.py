@@ -13,7 +13,10 @@ from pathlib import Path
 from edge_app.config import LIMITS, Limits, limit_text, option_of
 
 DECODER = 2  # raised when decode.py learns to read more: whatever was "damaged" is tried again
-INSTALL = {"pillow_heif": "pillow-heif"}  # a module, and the package that brings it
+INSTALL = {  # a module, and the package that brings it
+    "pillow_heif": "pillow-heif",
+    "pillow_jxl": "pillow-jxl-plugin",
+}
 
 
 def lacks_package(module: str) -> str:
