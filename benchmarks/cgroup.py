@@ -37,7 +37,7 @@ class Group:
 
     @property
     def kills(self) -> int:
-        """Processes that were killed for want of memory."""
+        """Processes that were killed because memory ran out."""
         for name in ("memory.events", "memory.oom_control"):
             with suppress(FileNotFoundError):
                 found = re.search(r"^oom_kill (\d+)$", (self.folder / name).read_text(), re.M)

@@ -39,7 +39,7 @@ from edge_app.model.card import ModelCard
 
 ROOT = Path(__file__).parents[2]
 MB = 1_000_000
-THUMBNAIL_BYTES = 15_000  # what a 320 px JPEG of quality 80 takes in the mean
+THUMBNAIL_BYTES = 15_000  # what a 320 px JPEG of quality 80 takes on average
 DIM = 1280
 
 CONSTANT = """

@@ -37,7 +37,7 @@ from edge_app.index.write.writer import Writer
 from edge_app.library.scan import scan
 from edge_app.model.card import ModelCard
 
-THUMBNAIL_BYTES = 15_000  # what a 320 px JPEG of quality 80 takes in the mean
+THUMBNAIL_BYTES = 15_000  # what a 320 px JPEG of quality 80 takes on average
 ON_A_PAGE = 24  # thumbnails
 PAGE = ("/", "/api/status", "/api/facets", "/api/layout?sort=-date", "/api/images?limit=100")
 _BATCH = 4096

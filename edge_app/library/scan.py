@@ -62,7 +62,7 @@ def scan(root: Path) -> Scan:
 
 
 def check_root(root: Path) -> list[os.DirEntry[str]]:
-    """The entries of the library root; a LibraryError says why there are none to be had."""
+    """The entries of the library root; a LibraryError says why they are not available."""
     try:
         return _entries(os.fspath(root))
     except NotADirectoryError:

@@ -300,7 +300,7 @@ def test_a_reduced_model_keeps_who_is_near(made: Made, gallery: Path, runtime: s
 def test_without_a_network_the_packaged_weights_are_taken_and_it_says_so(made: Made) -> None:
     fallback, summary = made.results["float32"]["errors"]
     assert "ImageNet weights are not available: no answer from 127.0.0.1:9" in fallback
-    assert "taking the packaged weights" in fallback
+    assert "using the packaged weights" in fallback
     assert summary.startswith(f"{made.outputs['float32']}: ")
 
 

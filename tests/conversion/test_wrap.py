@@ -115,5 +115,5 @@ def test_a_softmax_is_warned_of_and_the_layer_before_it_can_be_taken(
 
 @pytest.mark.parametrize("kept", [0, 3, 8, 40, 200, 1000])
 def test_a_damaged_file_has_no_inner_tensors(model: Path, kept: int) -> None:
-    with pytest.raises(ModelError, match="is no TFLite model"):
+    with pytest.raises(ModelError, match="is not a TFLite model"):
         with_output(model.read_bytes()[:kept], 5)

@@ -13,7 +13,7 @@ export class Tile {
   constructor(id, hrefOf, decorate) {
     this.id = id;
     this.picture = h('img', { alt: '', decoding: 'async', draggable: 'false' });
-    /** Resolves when there is no more to come: the thumbnail is there, or can't be had. */
+    /** Resolves when there is no more to come: the thumbnail is there, or is not available. */
     this.done = new Promise((resolve) => {
       this.picture.addEventListener('load', () => resolve(this.state('loaded')));
       this.picture.addEventListener('error', () => resolve(this.fail()));
