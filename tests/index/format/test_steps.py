@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +29,7 @@ from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.photos.pool import DecodePool
 from edge_app.search.gallery import Gallery
+from tests.conftest import ROOT
 from tests.fakes import SIZE_PX, FakeEmbedder
 from tests.fixtures.make import IMAGES, MTIME_S
 
@@ -149,3 +153,33 @@ def test_where_it_can_not_be_written_it_says_so(old: Path, monkeypatch: pytest.M
     monkeypatch.setattr("edge_app.index.format.locking.os.open", refused)
     with pytest.raises(StoreError, match="open it once where it can be written"):
         bring_up_to_date(old / "index")
+
+
+@pytest.mark.parametrize("tables", [0, 1, 2])
+def test_a_kill_in_the_middle_leaves_the_version_before(old: Path, tables: int) -> None:
+    """Killed before the first table, after it, or when only the COMMIT is left."""
+    before = version(old / "index")
+    if before == SCHEMA_VERSION:
+        pytest.skip("this is today's version")
+    script = f"""
+import os, signal, sys
+from pathlib import Path
+from edge_app.index.format import steps
+from edge_app.index.write.upgrade import bring_up_to_date
+rebuild, done = steps._rebuild, []
+def killed(*arguments):
+    if len(done) == {tables}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    rebuild(*arguments)
+    done.append(1)
+    if len(done) == {tables} == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+steps._rebuild = killed
+bring_up_to_date(Path(sys.argv[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", script, old / "index"], cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL
+    assert version(old / "index") == before
+    bring_up_to_date(old / "index")
+    assert version(old / "index") == SCHEMA_VERSION
+    assert check(old / "index").problems == []
