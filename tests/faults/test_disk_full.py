@@ -24,7 +24,7 @@ def test_a_full_disk_costs_one_batch(tmp_path: Path) -> None:
     assert [disk["size_kib"] for disk in disks] == list(SIZES)
     for disk in disks:
         assert str(tmp_path / "disk" / "index") in disk["message"], disk
-        assert "MiB are needed" in disk["message"], disk
+        assert "the next batch needs" in disk["message"], disk
         assert disk["served_while_full"], disk
         assert disk["read_while_full"], disk
         assert disk["resumed_at"] == disk["committed"], disk
