@@ -32,6 +32,7 @@ MEDIA_TYPES = {
     "TIFF": "image/tiff",
     "HEIF": "image/heif",
     "AVIF": "image/avif",
+    "JXL": "image/jxl",
 }
 
 

@@ -12,7 +12,7 @@ from edge_app.errors import LibraryError
 # Chosen by name so that videos, sidecars and documents in a photo folder are not reported as
 # broken images; what a file really holds is decided by `decode`, from its bytes.
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .gif .bmp .dib .tif .tiff .heic .heif .avif .mpo".split()
+    ".jpg .jpeg .jpe .jfif .png .webp .gif .bmp .dib .tif .tiff .heic .heif .avif .jxl .mpo".split()
 )
 
 # Folders in which other programs keep their own thumbnails and deleted files.

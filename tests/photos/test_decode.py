@@ -41,6 +41,11 @@ HEIF = pytest.param(
     marks=pytest.mark.skipif(not find_spec("pillow_heif"), reason="pillow-heif is not installed"),
 )
 
+JXL = pytest.param(
+    "JXL",
+    marks=pytest.mark.skipif(not find_spec("pillow_jxl"), reason="no pillow-jxl-plugin here"),
+)
+
 
 def quadrants(width_px: int = 96, height_px: int = 64) -> Image.Image:
     """Red and green above blue and white: no turn or mirroring looks like another."""
@@ -53,7 +58,9 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = BytesIO()
     if kind == "HEIF":
         import_module("pillow_heif").register_heif_opener()
-    if kind in ("JPEG", "WEBP", "AVIF", "HEIF"):
+    elif kind == "JXL":
+        import_module("pillow_jxl")
+    if kind in ("JPEG", "WEBP", "AVIF", "HEIF", "JXL"):
         options = {"quality": 95, **options}
     image.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -81,7 +88,7 @@ def thumbnail_of(decoded: Decoded) -> Image.Image:
 # --- what comes out -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", AVIF, HEIF])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", AVIF, HEIF, JXL])
 def test_every_format_gives_the_same_picture_its_size_and_its_name(kind: str) -> None:
     decoded = decode(encoded(quadrants(), kind), SIZE_PX, LIMITS)
     assert (decoded.width_px, decoded.height_px, decoded.format) == (96, 64, kind)
