@@ -39,6 +39,9 @@ class Limits:
     poll_eventless_s: float = _limit(
         60.0, "--poll-interval-remote", "the same for network drives, which report no changes"
     )
+    preview_bytes: int = _limit(
+        256 * MiB, "--preview-cache", "previews kept on the disk; 0 keeps none"
+    )
     upload_bytes: int = _limit(32 * MiB, "--upload-size", "the largest upload that is accepted")
     connections: int = _limit(
         128, "--connections", "how many at a time; beyond this the least active one is closed"
@@ -87,7 +90,8 @@ def parse_limit(name: str, text: str) -> float:
     units, examples = _units(name)
     found = re.fullmatch(r"([0-9]{1,20}(?:\.[0-9]{1,9})?)([a-z]?)", text.strip().lower())
     value = Decimal(found[1]) * units[found[2]] if found and found[2] in units else Decimal(0)
-    if not 0 < value <= _MOST or (is_whole(name) and value % 1):
+    least_met = value > 0 or (bool(found) and not value and name in MAY_BE_ZERO)
+    if not least_met or value > _MOST or (is_whole(name) and value % 1):
         raise ValueError(f"{text!r} is not above 0, such as {examples}")
     return int(value) if is_whole(name) else float(value)
 
@@ -138,5 +142,6 @@ def _units(name: str) -> tuple[dict[str, int], str]:
 
 _FIELDS = {limit.name: limit for limit in fields(Limits) if "option" in limit.metadata}
 LIMITS = tuple(_FIELDS)  # their names
+MAY_BE_ZERO = {"preview_bytes"}
 DECODING_LIMITS = ("file_bytes", "decode_s", "decode_memory_bytes")
 INDEXING_LIMITS = (*DECODING_LIMITS, "batch_s")

@@ -103,6 +103,10 @@ ROUTES = (
     ),
     Route("GET", "/thumbs/{id}", "A thumbnail", "image/jpeg", requests.Version, also=(304,)),
     Route(
+        "GET", "/previews/{id}", "The photo as a JPEG of at most 1,600 px", "image/jpeg",
+        requests.Version, also=(304, 422),
+    ),
+    Route(
         "GET", "/originals/{id}", "The original file", "*/*", requests.Download,
         also=(206, 304, 403, 413, 416),
     ),

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import bottle
-from bottle import HTTPResponse
+from bottle import HTTPResponse, request
 
 from edge_app import VERSION
 from edge_app.api import monitor, page, requests, shapes
 from edge_app.api.answers import answered, asked, refused_by_bottle, tagged
 from edge_app.api.openapi import description
-from edge_app.api.originals import Stripper, send_original
+from edge_app.api.originals import Stripper, is_known, send_original
 from edge_app.api.params import filter_of, ids_of
+from edge_app.api.previews import Previews
 from edge_app.api.searches import add_duplicates, add_searches
 from edge_app.api.state import state_of
-from edge_app.api.thumbs import Thumbnails
+from edge_app.api.thumbs import YEAR_S, Thumbnails
 from edge_app.api.views import (
     facets_of,
     image_of,
@@ -23,6 +24,7 @@ from edge_app.api.views import (
     rejected_of,
     rejections_of,
     text_of,
+    version_of,
 )
 from edge_app.guard.metrics import Histogram
 from edge_app.indexing.watch import Watcher
@@ -145,6 +147,20 @@ def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
 def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
     config = gallery.config
     stripper = Stripper(config.limits.file_bytes) if config.strip_location else None
+
+    previews = Previews(config)
+
+    @app.get("/previews/<id:id>")
+    def preview(id: int) -> HTTPResponse:
+        image = gallery.reader.image(id)
+        tag = f'"{image.content.hex()}"'
+        # The page asks with the version in the URL; what is under that never changes.
+        immutable = asked(requests.Version).v == version_of(image)
+        cached = f"max-age={YEAR_S}, immutable" if immutable else "no-cache"
+        headers = {"Content-Type": "image/jpeg", "ETag": tag, "Cache-Control": f"private, {cached}"}
+        if is_known(tag, request.environ):
+            return HTTPResponse(status=304, headers=headers)
+        return HTTPResponse(previews.of(image), headers=headers)
 
     @app.get("/originals/<id:id>")
     def original(id: int) -> HTTPResponse:

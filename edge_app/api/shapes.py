@@ -38,6 +38,7 @@ class Image(Shape):
     orientation: Orientation
     offline: bool
     thumb: str  # URL, relative to the page
+    preview: str
     original: str
 
 

@@ -34,6 +34,11 @@ def time_of(seconds: int) -> str:
         return "0001-01-01T00:00:00" if seconds < 0 else "9999-12-31T23:59:59"
 
 
+def version_of(image: ImageRecord) -> str:
+    """Another text when the picture of an image is another: for URLs that are cached for ever."""
+    return f"{image.thumb_crc:08x}"
+
+
 def as_json(shape: shapes.Shape) -> Any:
     """What `json.dumps` takes."""
     return msgspec.to_builtins(shape)
@@ -123,6 +128,7 @@ def _facts(image: ImageRecord) -> dict[str, Any]:
         "note": image.note,
         "orientation": ORIENTATIONS[image.orientation],
         "offline": image.offline,
-        "thumb": f"thumbs/{image.id}?v={image.thumb_crc:08x}",
+        "thumb": f"thumbs/{image.id}?v={version_of(image)}",
+        "preview": f"previews/{image.id}?v={version_of(image)}",
         "original": f"originals/{image.id}",
     }

@@ -259,11 +259,13 @@ def test_the_original_can_be_downloaded(page: Page, site: Site) -> None:
     assert download.value.path().read_bytes() == original.read_bytes()
 
 
-def test_an_original_the_browser_cannot_show_keeps_its_thumbnail(page: Page, site: Site) -> None:
+def test_an_original_the_browser_cannot_show_is_seen_by_its_preview(page: Page, site: Site) -> None:
     open_photo(page, site, "scan.tif")
-    expect(page.get_by_text("This browser can’t show the original (TIFF)")).to_be_visible()
-    shown = page.evaluate("document.querySelector('.preview').naturalWidth")
-    assert shown == 300
+    shown = page.locator("img.large")
+    expect(shown).to_have_attribute("src", re.compile("previews/"))
+    expect(shown).to_have_js_property("naturalWidth", 300)
+    page.locator(".frame").click()
+    expect(page.locator("dialog.zoom img")).to_have_js_property("naturalWidth", 300)
 
 
 def test_a_photo_that_is_gone_says_so(page: Page, console: Console) -> None:

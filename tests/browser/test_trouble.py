@@ -33,10 +33,12 @@ def test_an_image_that_vanishes_after_listing_is_said_to_be_gone(
     expect_thumbnails(page)
     gone = {"error": {"code": "not_found", "message": "there is no such image"}}
     page.route(re.compile(rf"images/{number}/similar"), lambda r: r.fulfill(status=404, json=gone))
-    page.route(re.compile(rf"originals/{number}"), lambda r: r.fulfill(status=404, json=gone))
+    page.route(
+        re.compile(rf"(originals|previews)/{number}"), lambda r: r.fulfill(status=404, json=gone)
+    )
     tile(page, "photo-02.jpg").click()
     expect(page.get_by_role("alert")).to_contain_text("there is no such image")
-    expect(page.get_by_text("The original could not be loaded")).to_be_visible()
+    expect(page.get_by_text("The photo could not be loaded")).to_be_visible()
 
 
 def test_the_page_survives_a_restart_of_the_server(

@@ -27,6 +27,9 @@ export function remember(images, of = revision()) {
   }
 }
 
+/** Whether browsers can show the original itself. */
+export const viewable = (image) => ['JPEG', 'PNG', 'GIF', 'WEBP', 'BMP', 'AVIF'].includes(image.format);
+
 /** What is known of an image; the library may have changed since. */
 export const recall = (id) => known.get(id)?.image;
 

@@ -8,10 +8,10 @@ import { t } from '../lib/text.js';
 const DWELL_MS = 120; // originals are large: one that is only passed by is not fetched
 const SWIPE_PX = 60;
 
-/** @param {{width, height, name, src, preview?: string, box?: string, onBox: (text: string) => void,
+/** @param {{width, height, name, src, instead?: string, preview?: string, box?: string, onBox: (text: string) => void,
  *   onZoom?: () => void, onSwipe?: (step: number) => void, onShown: (shown: boolean) => void}} photo `onShown` tells whether
  *   the browser could load it */
-export function createStage({ width, height, name, src, preview, box, onBox, onZoom, onSwipe, onShown }) {
+export function createStage({ width, height, name, src, instead, preview, box, onBox, onZoom, onSwipe, onShown }) {
   const image = h('img.large', { alt: name, draggable: 'false', decoding: 'async' });
   const frame = h('div.frame', {}, preview && h('img.preview', { src: preview, alt: '', draggable: 'false' }));
   frame.style.setProperty('--ratio', width / height);
@@ -35,6 +35,7 @@ export function createStage({ width, height, name, src, preview, box, onBox, onZ
     onShown(true);
   });
   image.addEventListener('error', () => {
+    if (instead && image.getAttribute('src') === src) return (image.src = instead); // too busy for a preview
     image.remove();
     onShown(false);
     server.addEventListener('back', () => frame.isConnected && load(), { once: true });

@@ -1,7 +1,7 @@
 /** The original at any size: wheel, pinch, drag, double click and keys. */
 import { h } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
-import { originalOf } from '../lib/library.js';
+import { originalOf, viewable } from '../lib/library.js';
 import { t } from '../lib/text.js';
 
 const MOST = 8; // times the photo's own pixels
@@ -11,8 +11,9 @@ const PAN_PX = 80;
 
 /** Opens the overlay; `onClose` runs once it has closed, however that came about. */
 export function openZoom(image, onClose) {
-  const picture = h('img', { src: image.offline ? image.thumb : originalOf(image), alt: image.name, draggable: 'false', width: image.width, height: image.height });
-  picture.addEventListener('error', () => picture.getAttribute('src') !== image.thumb && (picture.src = image.thumb));
+  const picture = h('img', { src: image.offline || !viewable(image) ? image.preview : originalOf(image), alt: image.name, draggable: 'false', width: image.width, height: image.height });
+  const instead = [image.preview, image.thumb];
+  picture.addEventListener('error', () => instead.length && (picture.src = instead.shift()));
   const control = (name, label, onclick) => h('button', { type: 'button', 'aria-label': label, title: label, onclick }, icon(name));
   const dialog = h('dialog.zoom', { 'aria-label': t('zoom.label') }, picture,
     h('div.controls', {}, control('minus', t('zoom.out'), () => by(1 / STEP)), control('plus', t('zoom.in'), () => by(STEP)),

@@ -2,7 +2,7 @@
 import { createDetails } from './details.js';
 import { debounce, h } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
-import { fetchListing, image as fetchImage, learn, originalOf, recall, recallFresh, recallListing } from '../lib/library.js';
+import { fetchListing, image as fetchImage, learn, originalOf, recall, recallFresh, recallListing, viewable } from '../lib/library.js';
 import { createMatches } from './matches.js';
 import { emptyState, failure } from '../lib/pieces.js';
 import { mark, marked, queryset } from '../query/queryset.js';
@@ -103,11 +103,11 @@ function showImage(image, params, restored) {
   const offline = image.offline || lastStatus()?.library.online === false;
   const stage = createStage({
     width: image.width, height: image.height, name: image.name, preview: image.thumb,
-    src: offline ? null : originalOf(image), box: params.box,
+    src: image.preview, instead: offline || !viewable(image) ? null : originalOf(image), box: params.box,
     onBox: setBox,
     onZoom: () => setZoom(true),
     onSwipe: (step) => turn(step),
-    onShown: (on) => (notice.textContent = on ? '' : viewable(image) ? t('photo.failed') : t('photo.noview', { format: image.format })),
+    onShown: (on) => (notice.textContent = offline ? t('photo.offline') : on ? '' : t('photo.failed')),
   });
   if (offline) notice.textContent = t('photo.offline');
   stage.element.append(notice);
@@ -195,4 +195,3 @@ function showImage(image, params, restored) {
   };
 }
 
-const viewable = (image) => ['JPEG', 'PNG', 'GIF', 'WEBP', 'BMP', 'AVIF'].includes(image.format);
