@@ -11,17 +11,15 @@ import os
 import re
 import threading
 from contextlib import suppress
-from dataclasses import replace
 
 from edge_app.config import Config
 from edge_app.errors import BusyError, StoreError
 from edge_app.index.format.records import ImageRecord
 from edge_app.index.format.regular import open_regular
+from edge_app.photos import preview
 from edge_app.photos.pool import DecodePool
 
 FOLDER = "previews"  # in the index folder
-LONGER_PX = 1600  # at most: what a phone, or half a desk's screen, shows
-QUALITY = 82  # of the JPEG: 250 KB for a photo of 12 megapixels
 AT_ONCE = 2  # made; each takes up to decode_memory_bytes, and a thread of the server
 NAME = re.compile(r"[0-9a-f]{32}\.jpg")
 
@@ -30,8 +28,9 @@ class Previews:
     """Makes and keeps previews. Safe to use from several threads."""
 
     def __init__(self, config: Config) -> None:
-        limits = replace(config.limits, thumb_px=LONGER_PX, thumb_quality=QUALITY)
-        self._pool = DecodePool(config.gallery, 1, limits, AT_ONCE, nice=0)
+        self._pool = DecodePool(
+            config.gallery, 1, config.limits, AT_ONCE, nice=0, decoder=preview.__name__
+        )
         self._folder = config.index.absolute() / FOLDER
         self._most_bytes = config.limits.preview_bytes
         self._turns = threading.Semaphore(AT_ONCE)
@@ -43,7 +42,7 @@ class Previews:
         self._pool.close()
 
     def of(self, image: ImageRecord) -> bytes:
-        """A JPEG: upright, sRGB, without metadata, its longer side at most LONGER_PX.
+        """A JPEG: upright, sRGB, without metadata, its longer side at most PREVIEW_PX.
 
         BusyError where enough others are being made; DecodeError, NotFoundError and LibraryError
         where the original can't be read now and no preview was kept.

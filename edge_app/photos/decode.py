@@ -48,7 +48,7 @@ class Decoded:
     """What one decode of one file yields."""
 
     views: bytes  # (len(boxes), size_px, size_px, 3) uint8 RGB: each box, stretched to the square
-    thumbnail: bytes  # JPEG, upright, longer side at most THUMB_PX, no metadata
+    thumbnail: bytes  # JPEG, upright, longer side at most thumb_px, no metadata
     width_px: int  # of the upright image
     height_px: int
     format: str  # Pillow's name: "JPEG", "PNG", …
@@ -59,20 +59,26 @@ class Decoded:
     content: bytes  # BLAKE2b-128 of the file's bytes: twins have the same
 
 
-def decode(data: bytes, size_px: int, limits: Limits, boxes: Sequence[Box] = (WHOLE,)) -> Decoded:
+def decode(
+    data: bytes,
+    size_px: int,
+    limits: Limits,
+    boxes: Sequence[Box] = (WHOLE,),
+    thumb_px: int = THUMB_PX,
+) -> Decoded:
     """Decode a file once into one view per box, a thumbnail and facts; DecodeError says why not.
 
     MemoryError passes through: only the caller knows whether this image or its process is at fault.
     """
     name = format_of(data)
     try:
-        return _decode(data, name, size_px, limits, boxes)
+        return _decode(data, name, size_px, limits, boxes, thumb_px)
     except DecodeError as error:
         if error.lacks or "of a kind" in str(error):
             raise
         # What browsers show in spite of its faults is shown: its end is missing, or a chunk broken.
         with _lenient():
-            return _decode(data, name, size_px, limits, boxes, INCOMPLETE)
+            return _decode(data, name, size_px, limits, boxes, thumb_px, INCOMPLETE)
 
 
 @contextmanager
@@ -91,9 +97,10 @@ def _decode(
     size_px: int,
     limits: Limits,
     boxes: Sequence[Box],
+    thumb_px: int,
     note: str | None = None,
 ) -> Decoded:
-    enough = Enough(size_px, THUMB_PX)
+    enough = Enough(size_px, thumb_px)
     with reasons(data, name):
         image = opened(data, name)
         width_px, height_px = image.size
@@ -119,7 +126,7 @@ def _decode(
         width_px, height_px = height_px, width_px
     return Decoded(
         views=b"".join(_view(region, size_px) for region in regions),
-        thumbnail=_thumbnail(whole, _fit(width_px, height_px, THUMB_PX), limits),
+        thumbnail=_thumbnail(whole, _fit(width_px, height_px, thumb_px), limits),
         width_px=width_px,
         height_px=height_px,
         format=name,

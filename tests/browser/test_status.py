@@ -115,7 +115,7 @@ def test_a_photo_replaced_while_it_is_looked_at_is_seen_anew_there_and_in_the_ga
     expect(tile.locator("img")).to_have_attribute("src", re.compile("thumbs/"))
     thumbnail = tile.locator("img").get_attribute("src") or ""
     tile.locator("a").click()
-    photo = page.locator(f'img[src^="originals/{id}"]')
+    photo = page.locator(f'img[src^="previews/{id}"]')
     before = photo.get_attribute("src") or ""
     replace(site, library / "1.png")
     expect(photo).not_to_have_attribute("src", before, timeout=40_000)
