@@ -125,6 +125,23 @@ def test_a_photo_replaced_while_it_is_looked_at_is_seen_anew_there_and_in_the_ga
     expect(tile.locator("img")).to_have_js_property("complete", True)
 
 
+def test_a_photo_that_lacks_its_end_and_a_date_is_shown_and_says_so(
+    serve: Serve, page: Page, tmp_path: Path
+) -> None:
+    library = tmp_path / "Cut"
+    photo = save(library / "cut.jpg", 1, width_px=600, height_px=400)
+    photo.write_bytes(photo.read_bytes()[:-500])
+    site = serve(library)
+    site.wait_until_indexed(1)
+    page.goto(f"{site.url}?view=similar&id={site.id_of('cut.jpg')}")
+    expect(page.locator("img.large")).to_have_js_property("naturalWidth", 600)
+    details = page.locator("details.details")
+    expect(details).to_contain_text("undated")
+    if details.get_attribute("open") is None:
+        details.locator("summary").click()
+    expect(details).to_contain_text("a part of the picture is missing")
+
+
 def test_the_old_model_answers_until_the_new_one_is_ready(
     serve: Serve, page: Page, tmp_path: Path, model: Path
 ) -> None:
