@@ -2,7 +2,7 @@
 
 An original takes 5 to 20 MB over a small board's Wi-Fi, and browsers show no HEIC, TIFF or RAW at
 all. Previews are kept in a folder of the index, up to a number of bytes; they can be deleted at any
-time. Making one takes a decoding process, so few are made at one time and nobody waits for a turn.
+time. Making one takes a decoding process, so few are made at one time and few wait for a turn.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from edge_app.photos.pool import DecodePool
 
 FOLDER = "previews"  # in the index folder
 AT_ONCE = 2  # made; each takes up to decode_memory_bytes, and a thread of the server
+WAITING = 2  # for a turn beside those, so that threads stay free for others ...
+WAIT_S = 5.0  # ... and no longer
 NAME = re.compile(r"[0-9a-f]{32}\.jpg")
 
 
@@ -33,6 +35,7 @@ class Previews:
         )
         self._folder = config.index.absolute() / FOLDER
         self._most_bytes = config.limits.preview_bytes
+        self._places = threading.Semaphore(AT_ONCE + WAITING)
         self._turns = threading.Semaphore(AT_ONCE)
         self._lock = threading.Lock()
         self._kept: dict[str, int] | None = None  # name to bytes, the oldest first
@@ -51,12 +54,17 @@ class Previews:
         kept = self._read(name)
         if kept is not None:
             return kept
-        if not self._turns.acquire(blocking=False):
+        if not self._places.acquire(blocking=False):
             raise BusyError("too many previews are being made at once; try again")
         try:
-            made = self._pool.decode(image.path).thumbnail
+            if not self._turns.acquire(timeout=WAIT_S):
+                raise BusyError("too many previews are being made at once; try again")
+            try:
+                made = self._read(name) or self._pool.decode(image.path).thumbnail
+            finally:
+                self._turns.release()
         finally:
-            self._turns.release()
+            self._places.release()
         self._keep(name, made)
         return made
 
