@@ -12,7 +12,16 @@ if TYPE_CHECKING:
 
 RETRY_S = 1  # for a 503 without a better guess
 
-CODES = {413: "too_large", 431: "too_large", 500: "failed", 503: "busy"}  # as errors.py has them
+# As errors.py has them, and those whose names Python 3.13 changed: a code is the same everywhere.
+CODES = {
+    413: "too_large",
+    414: "request_uri_too_long",
+    416: "requested_range_not_satisfiable",
+    422: "unprocessable_entity",
+    431: "too_large",
+    500: "failed",
+    503: "busy",
+}
 
 
 def status_line(status: int) -> str:
