@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from edge_app.photos.regions import WHOLE, Box
 from edge_app.search.gallery import Gallery, Query
 from edge_app.search.groups import DUPLICATE_SCORE, Review
 
-Source = str | os.PathLike[str] | bytes | int | NDArray[np.float32]
+Source = str | os.PathLike[str] | bytes | int | np.integer[Any] | NDArray[np.float32]
 Sides = tuple[float, float, float, float]
 
 PAGE_IMAGES = 1000  # fetched at a time by `images`
@@ -113,7 +113,7 @@ class Index:
         prune: remove images whose files are missing, even if most are. retry: try every
         rejected file again. LockedError if another process is writing the index.
         """
-        assert self._open
+        self._check_open()
         if self._library is None:
             raise UsageError("nothing to index: give the photo folder as library=")
         return run_index(self._config, prune=prune, retry=retry, on_progress=on_progress)
@@ -146,7 +146,7 @@ class Index:
         """
         gallery = self._open
         snapshot = gallery.searchable()
-        region = WHOLE if box is None else Box(*box)
+        region = _region(box)
         likes = [self._query(snapshot, source, region) for source in _several(like)]
         if word is not None:
             likes.append(gallery.query_of_word(snapshot, word))
@@ -175,7 +175,7 @@ class Index:
     ) -> NDArray[np.float32]:
         """(dim,) float32 unit vector of a photo, or of a region of it; indexed or not."""
         gallery = self._open
-        region = WHOLE if box is None else Box(*box)
+        region = _region(box)
         return gallery.query_of_source(gallery.searchable(), _plain(source), region).vector
 
     def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -188,7 +188,7 @@ class Index:
 
     def image(self, id: int) -> ImageRecord:
         """What is known of an image; NotFoundError if there is none with this id."""
-        return self._open.reader.image(id)
+        return self._open.reader.image(int(id))
 
     def images(self, sort: str = "-date", *, folder: str | None = None) -> Iterator[ImageRecord]:
         """Every image in an order: date, name or folder, each also with a "-" before it."""
@@ -215,9 +215,13 @@ class Index:
 
     def check(self, *, repair: bool = False) -> CheckReport:
         """Check every byte; with `repair` the next `update` restores what is damaged."""
-        assert self._open
+        self._check_open()
         index = self._config.index
         return checking.repair(index) if repair else checking.check(index)
+
+    def _check_open(self) -> None:
+        """StoreError once the index was closed."""
+        _ = self._open
 
     @property
     def _open(self) -> Gallery:
@@ -229,8 +233,8 @@ class Index:
         gallery = self._open
         if isinstance(source, np.ndarray):
             return Query(np.asarray(source, np.float32))
-        if isinstance(source, int):
-            return gallery.query_of_id(snapshot, source, box)
+        if isinstance(source, int | np.integer):
+            return gallery.query_of_id(snapshot, int(source), box)
         return gallery.query_of_source(snapshot, _plain(source), box)
 
 
@@ -238,9 +242,23 @@ def _several(sources: Source | Sequence[Source]) -> Sequence[Source]:
     """One is a sequence of one; a vector is one, a matrix several."""
     if isinstance(sources, np.ndarray):
         return [sources] if sources.ndim == 1 else list(sources)
-    if isinstance(sources, str | bytes | int | os.PathLike):
+    if isinstance(sources, str | bytes | int | np.integer | os.PathLike):
         return [sources]
     return sources
+
+
+def _region(box: Sides | None) -> Box:
+    """A box inside the image; UsageError for anything else."""
+    if box is None:
+        return WHOLE
+    try:
+        region = Box(*map(float, box))
+    except (TypeError, ValueError):
+        raise UsageError(f"box {box!r} is not four numbers x, y, w, h") from None
+    inside = region.x + region.w <= 1 + 1e-6 and region.y + region.h <= 1 + 1e-6
+    if not (region.x >= 0 and region.y >= 0 and region.w > 0 and region.h > 0 and inside):
+        raise UsageError(f"box {box!r} is not inside the image: fractions of it, 0 to 1")
+    return region
 
 
 def _plain(source: str | os.PathLike[str] | bytes) -> str | bytes:

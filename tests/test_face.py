@@ -94,6 +94,7 @@ def test_whatever_names_a_photo_finds_the_same(index: edge_app.Index, place: Pat
     assert first.score == pytest.approx(1, abs=1e-6)
     ids, vectors = index.vectors()
     row = int(np.flatnonzero(ids == image.id)[0])
+    assert [(hit.image.path, hit.score) for hit in index.similar(ids[row])] == by_id
     assert [hit.image.id for hit in index.similar(vectors[row])] == [
         image.id, *(hit.image.id for hit in rest)
     ]  # fmt: skip
@@ -137,6 +138,8 @@ def test_duplicates_and_a_check(index: edge_app.Index) -> None:
         (lambda index: index.similar(np.ones(3, np.float32)), "does not fit 1280 dimensions"),
         (lambda index: index.similar(1, word="espresso"), "word"),
         (lambda index: index.image(999), "no image 999"),
+        (lambda index: index.similar(1, box=(0.5, 0.5, 0.9, 0.1)), "not inside the image"),
+        (lambda index: index.similar(1, box=(0.5, 0.5)), "is not four numbers"),
         (lambda index: (index.close(), len(index)), "was closed"),
     ],
 )  # fmt: skip

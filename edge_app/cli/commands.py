@@ -9,6 +9,7 @@ import sys
 import time
 from argparse import Namespace
 from getpass import getpass
+from typing import Any
 
 from tqdm import tqdm
 
@@ -20,7 +21,7 @@ from edge_app.api.views import as_json, group_of, rejections_of
 from edge_app.bench.subjects import SUBJECTS
 from edge_app.cli import logs
 from edge_app.cli.info import describe
-from edge_app.cli.printing import ProgressLine, print_answer, print_rejections, summary
+from edge_app.cli.printing import ProgressLine, print_answer, print_rejections, shown, summary
 from edge_app.config import Config
 from edge_app.errors import LibraryError, NoIndexError, StoreError, UsageError
 from edge_app.guard import serve as guard
@@ -150,12 +151,13 @@ def duplicates(config: Config, options: Namespace) -> int:
 
         found = Review(reader).all_groups(options.min_score, show)
         for group in found:
-            shown = as_json(group_of(group, reader.images(member.id for member in group.members)))
+            images = reader.images(member.id for member in group.members)
+            told: dict[str, Any] = as_json(group_of(group, images))
             if options.json:
-                print(json.dumps(shown))
+                print(json.dumps(told))
                 continue
             print("copies of one file:" if group.exact else "near-duplicates:")
-            for image in shown["images"]:
+            for image in told["images"]:
                 size = f"{image['width']} × {image['height']}, {image['bytes']} bytes"
                 print(f"  {image['score']:.4f}  {shown(image['path'])}  ({size})")
     return 0

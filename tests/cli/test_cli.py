@@ -115,6 +115,19 @@ def test_search_gives_the_ids_and_scores_of_a_brute_force(
     assert np.allclose([m["score"] for m in answer["matches"]], scores[order], atol=1e-5)
 
 
+def test_duplicates_are_listed_for_people_and_for_programs(index: Path) -> None:
+    code, out, errors = run("duplicates", "--index", index, "--min-score", "0.9")
+    assert code == 0, errors
+    heading, *lines = out.splitlines()
+    assert heading == "near-duplicates:"
+    assert all(line.endswith(" bytes)") for line in lines)
+    paths = [line.split()[1] for line in lines]
+    assert {"2020/a.jpg", "2020/b.jpg"} <= set(paths)
+    code, out, _ = run("duplicates", "--index", index, "--min-score", "0.9", "--json")
+    groups = list(map(json.loads, out.splitlines()))
+    assert [image["path"] for group in groups for image in group["images"]] == paths
+
+
 def test_search_takes_a_file_from_anywhere(
     library: Path, index: Path, model: Path, tmp_path: Path
 ) -> None:
