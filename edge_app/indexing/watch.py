@@ -26,6 +26,10 @@ SETTLE_MAX_S = 60.0  # ... or at the latest after this
 RETRY_S = 15.0  # after a run that failed
 
 log = logging.getLogger(__name__)
+# watchdog takes it for an error of its own that an event comes while it is being stopped.
+logging.getLogger("watchdog.observers.inotify").addFilter(
+    lambda record: "when the thread is inactive" not in record.getMessage()
+)
 
 # Reading a file makes events too: only these mean that something is different.
 CHANGES = frozenset({"created", "modified", "moved", "deleted", "closed"})

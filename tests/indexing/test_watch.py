@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import signal
 import subprocess
@@ -215,3 +216,12 @@ def children() -> list[str]:
         except OSError:
             continue
     return found
+
+
+def test_what_watchdog_says_of_its_own_end_is_no_error_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    other = logging.getLogger("watchdog.observers.inotify")
+    other.error("InotifyEmitter.queue_events() called when the thread is inactive")
+    other.error("something else")
+    assert [record.getMessage() for record in caplog.records] == ["something else"]
