@@ -22,7 +22,7 @@ from edge_app.index.repair import check as checking
 from edge_app.index.repair.check import CheckReport
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.indexing.run import run_index
-from edge_app.photos.regions import WHOLE, Box
+from edge_app.photos.regions import WHOLE, Box, box_of
 from edge_app.search.gallery import Gallery, Query
 from edge_app.search.groups import DUPLICATE_SCORE, Review
 
@@ -146,7 +146,7 @@ class Index:
         """
         gallery = self._open
         snapshot = gallery.searchable()
-        region = _region(box)
+        region = WHOLE if box is None else box_of(box, box)
         likes = [self._query(snapshot, source, region) for source in _several(like)]
         if word is not None:
             likes.append(gallery.query_of_word(snapshot, word))
@@ -175,7 +175,7 @@ class Index:
     ) -> NDArray[np.float32]:
         """(dim,) float32 unit vector of a photo, or of a region of it; indexed or not."""
         gallery = self._open
-        region = _region(box)
+        region = WHOLE if box is None else box_of(box, box)
         return gallery.query_of_source(gallery.searchable(), _plain(source), region).vector
 
     def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -245,20 +245,6 @@ def _several(sources: Source | Sequence[Source]) -> Sequence[Source]:
     if isinstance(sources, str | bytes | int | np.integer | os.PathLike):
         return [sources]
     return sources
-
-
-def _region(box: Sides | None) -> Box:
-    """A box inside the image; UsageError for anything else."""
-    if box is None:
-        return WHOLE
-    try:
-        region = Box(*map(float, box))
-    except (TypeError, ValueError):
-        raise UsageError(f"box {box!r} is not four numbers x, y, w, h") from None
-    inside = region.x + region.w <= 1 + 1e-6 and region.y + region.h <= 1 + 1e-6
-    if not (region.x >= 0 and region.y >= 0 and region.w > 0 and region.h > 0 and inside):
-        raise UsageError(f"box {box!r} is not inside the image: fractions of it, 0 to 1")
-    return region
 
 
 def _plain(source: str | os.PathLike[str] | bytes) -> str | bytes:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from edge_app.api.requests import Filters, Ranking
 from edge_app.errors import UsageError
 from edge_app.index.read.filters import Filter
+from edge_app.photos import regions
 from edge_app.photos.regions import Box
 
 
@@ -22,17 +23,7 @@ def box_of(text: str | None) -> Box | None:
     """A region of an image, from "x,y,w,h": fractions of the upright image."""
     if text is None:
         return None
-    try:
-        region = Box(*(float(part) for part in text.split(",")))
-    except (ValueError, TypeError):
-        raise UsageError(f"box {text!r} is not four numbers x,y,w,h") from None
-    # Browsers round: a box may reach over the edge by less than a pixel of any image we accept.
-    over = max(region.x + region.w, region.y + region.h) - 1
-    if not (region.x >= 0 and region.y >= 0 and region.w > 0 and region.h > 0 and over <= 1e-6):
-        raise UsageError(
-            f"box {text!r} is not inside the image: x,y,w,h are fractions of it, from 0 to 1"
-        )
-    return region
+    return regions.box_of(text.split(","), text)
 
 
 def filter_of(request: Filters) -> Filter:

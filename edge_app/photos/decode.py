@@ -74,8 +74,8 @@ def decode(
     try:
         return _decode(data, name, size_px, limits, boxes, thumb_px)
     except DecodeError as error:
-        if error.lacks or "of a kind" in str(error):
-            raise
+        if error.lacks:
+            raise  # nothing is wrong with the file
         # What browsers show in spite of its faults is shown: its end is missing, or a chunk broken.
         with _lenient():
             return _decode(data, name, size_px, limits, boxes, thumb_px, INCOMPLETE)

@@ -16,7 +16,7 @@ from io import BytesIO
 from PIL import Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 
 from edge_app.errors import DecodeError
-from edge_app.photos.lacks import lacks_package
+from edge_app.photos.lacks import lacks_package, lacks_version
 
 # The formats Pillow may try, and how a file of each begins. It knows more of them, among those
 # PostScript, for which it starts Ghostscript.
@@ -85,7 +85,7 @@ def _load_rare_plugin(name: str) -> None:
         from PIL import AvifImagePlugin
 
         if not AvifImagePlugin.SUPPORTED:
-            raise DecodeError("AVIF is not supported by the installed Pillow")
+            raise DecodeError("AVIF is not supported by the installed Pillow", lacks_version())
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the pool has a process for every core
     elif name == "HEIF":
         try:
@@ -120,7 +120,9 @@ def reasons(data: bytes, name: str) -> Iterator[None]:
         if "memory" in text:  # a codec's own word for an allocation that failed
             raise MemoryError from None
         if _is_unsupported(data, name, text):
-            raise DecodeError(f"{name} of a kind that the installed Pillow can't read") from None
+            raise DecodeError(
+                f"{name} of a kind that the installed Pillow can't read", lacks_version()
+            ) from None
         raise DecodeError(f"{'truncated' if 'truncated' in text else 'damaged'} {name}") from None
 
 

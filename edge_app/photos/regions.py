@@ -1,7 +1,10 @@
 """Regions of an image, as fractions of it; the fixed ones that are embedded too with tiles on."""
 
+from collections.abc import Iterable
 from itertools import product
 from typing import NamedTuple
+
+from edge_app.errors import UsageError
 
 # How a region becomes the model's pixels: upright, RGB, stretched to the square. Named in the model
 # card and in the index; another way is another name.
@@ -15,6 +18,21 @@ class Box(NamedTuple):
     y: float
     w: float
     h: float
+
+
+def box_of(sides: Iterable[float | str], given: object) -> Box:
+    """A box inside the image; UsageError names what was `given` instead."""
+    try:
+        box = Box(*map(float, sides))
+    except (TypeError, ValueError):
+        raise UsageError(f"box {given!r} is not four numbers x,y,w,h") from None
+    # Browsers round: a box may reach over the edge by less than a pixel of any image we accept.
+    over = max(box.x + box.w, box.y + box.h) - 1
+    if not (box.x >= 0 and box.y >= 0 and box.w > 0 and box.h > 0 and over <= 1e-6):
+        raise UsageError(
+            f"box {given!r} is not inside the image: x,y,w,h are fractions of it, from 0 to 1"
+        )
+    return box
 
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)

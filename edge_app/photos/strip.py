@@ -13,10 +13,9 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from edge_app.errors import NotStrippableError
-from edge_app.photos.exif import orientation_in
+from edge_app.photos.exif import SHORT, orientation_in
 
 ORIENTATION = 0x0112
-SHORT = 3
 
 # In JPEG's coded data 0xFF is followed by 0x00 or a restart marker; anything else ends it.
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")

@@ -23,7 +23,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 _MAY_BE_NEGATIVE = {"mtime_ns", "taken_at"}
 
-INCOMPLETE = "incomplete"  # a note: the file lacks a part of the picture
 LANDSCAPE, PORTRAIT, SQUARE = 0, 1, 2
 
 
@@ -42,7 +41,7 @@ class ImageRecord:
     taken_at: int  # the camera's wall clock read as if UTC, or the file's time; seconds
     taken_from: str  # "exif", "xmp", "name" (of the file) or "file" (its time: not a photo's date)
     camera: str | None
-    note: str | None  # INCOMPLETE, or None
+    note: str | None  # photos.decode.INCOMPLETE, or None
     offline: bool
     thumb_offset: int
     thumb_bytes: int
