@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.report import publish
+from tools.report import publish
 
 
 def main() -> None:

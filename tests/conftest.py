@@ -4,51 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from edge_app.config import Config
-from tests.turns import turn
+from tools.testing.fixtures import ROOT, model, not_nice, pytest_runtest_protocol
 
-ROOT = Path(__file__).parent.parent
+__all__ = ["ROOT", "model", "not_nice", "pytest_runtest_protocol"]
 # A busy machine is slow, not wrong.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
-
-DOOR, ROOM = Path(__file__), ROOT / "pyproject.toml"  # files that are there, to lock
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests begin first, so that none runs on when the others are done."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest-timeout: waiting here is no hang
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    alone = item.get_closest_marker("alone") is not None
-    with turn(DOOR, ROOM, alone=alone):
-        return (yield)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def not_nice() -> Iterator[None]:
-    """`index` called in this process would make it, and all tests after that one, nice for good."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "setpriority", lambda *_: None)
-        yield
-
-
-@pytest.fixture(scope="session")
-def model() -> Path:
-    """The real model; `make model` makes it."""
-    path = ROOT / Config().model
-    if not path.exists():
-        pytest.skip(f"{path.name} is not there; `make model` makes it")
-    return path
 
 
 @pytest.fixture(scope="session")

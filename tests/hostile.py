@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.fakes import picture
+from tools.testing.pictures import picture
 
 CANARY = "canary-7d1f0a-must-not-leave"
 

@@ -18,7 +18,7 @@ from edge_app.api.thumbs import is_thumbnail
 from edge_app.config import Config
 from edge_app.guard import serve as guard
 from edge_app.server.bounds import Bounds
-from tests.waiting import PATIENCE_S, until
+from tools.testing.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication

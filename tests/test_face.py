@@ -14,7 +14,7 @@ import pytest
 
 import edge_app
 from tests.conftest import ROOT
-from tests.fakes import save
+from tools.testing.pictures import save
 
 DOCUMENT = (ROOT / "docs/python.md").read_text()
 

@@ -18,10 +18,10 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from edge_app.config import Config  # noqa: E402
-from tests.browser.conftest import CHROMIUMS, DESK, PHONE  # noqa: E402
-from tests.browser.looks import expect_thumbnails  # noqa: E402
-from tests.browser.site import Site  # noqa: E402
 from tools.samples import PHOTOS  # noqa: E402
+from tools.testing.browsers import DESK, NO_CHROMIUM, PHONE, chromium  # noqa: E402
+from tools.testing.looks import expect_thumbnails  # noqa: E402
+from tools.testing.site import Site  # noqa: E402
 
 IMAGES = ROOT / "docs/images"
 QUALITY = 72  # of the JPEG files
@@ -29,9 +29,9 @@ QUALITY = 72  # of the JPEG files
 
 def main() -> None:
     """Write every picture anew."""
-    chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    if chromium is None:
-        sys.exit(f"none of {', '.join(CHROMIUMS)} is on PATH")
+    path = chromium()
+    if path is None:
+        sys.exit(NO_CHROMIUM)
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "Sample photos"
@@ -41,7 +41,7 @@ def main() -> None:
         try:
             site.wait_until_indexed(len(PHOTOS))
             with sync_playwright() as playwright:
-                take_all(playwright.chromium.launch(executable_path=chromium), site)
+                take_all(playwright.chromium.launch(executable_path=path), site)
         finally:
             site.stop()
 

@@ -13,10 +13,10 @@ import multiprocessing
 import tempfile
 from pathlib import Path
 
-from benchmarks.report import machine, markdown, publish
 from edge_app.bench.search import measure
 from edge_app.bench.vectors import clustered, make_index
 from edge_app.index.read.reader import Reader
+from tools.report import machine, markdown, publish
 
 CONTEXT = multiprocessing.get_context("spawn")
 

@@ -24,12 +24,12 @@ import numpy as np
 
 from benchmarks.finding.edits import EDITS, edited
 from benchmarks.finding.retrieval import Floats, estimate, leave_one_out, originals_found, short
-from benchmarks.report import machine, markdown, publish
 from conversion.photos import Photo, Pixels, all_views
 from edge_app.config import Limits
 from edge_app.library.scan import scan
 from edge_app.model.embed import Embedder
 from edge_app.photos.decode import decode
+from tools.report import machine, markdown, publish
 
 
 class Photos:

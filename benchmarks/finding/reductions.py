@@ -17,12 +17,12 @@ import numpy as np
 
 from benchmarks.finding.quality import Photos
 from benchmarks.finding.retrieval import Floats, estimate, leave_one_out, originals_found
-from benchmarks.report import machine, markdown, publish
 from conversion.architectures import ARCHITECTURES
 from conversion.convert import REDUCTION_PHOTOS, VIEWS
 from conversion.network import PARTIAL_WHITENING, Reduction, learn_reduction, make_extractor
 from conversion.photos import Photo, all_views, required_photos
 from conversion.weights import load_weights
+from tools.report import machine, markdown, publish
 
 SIZE_PX = 224
 POWERS = {0.0: "nothing: plain PCA", PARTIAL_WHITENING: "λ^¼", 0.5: "λ^½: whitened"}

@@ -12,13 +12,13 @@ import argparse
 from pathlib import Path
 
 from benchmarks.finding.retrieval import short
-from benchmarks.report import machine, markdown, publish
 from conversion.architectures import ARCHITECTURES
 from conversion.convert import CALIBRATION_PHOTOS
 from conversion.export import cosines_to_keras, export
 from conversion.network import make_extractor
 from conversion.photos import Photo, Pixels, all_views, required_photos
 from conversion.weights import load_weights
+from tools.report import machine, markdown, publish
 
 SIZE_PX = 224
 PHOTOS = range(20, 150)

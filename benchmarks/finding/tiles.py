@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.report import publish
 from edge_app.config import Limits
 from edge_app.library.scan import scan
 from edge_app.model.embed import Embedder
 from edge_app.photos.decode import decode
 from edge_app.photos.regions import TILES, WHOLE, Box
+from tools.report import publish
 
 Floats = NDArray[np.float32]
 

@@ -17,12 +17,12 @@ import numpy.typing as npt
 
 from benchmarks.finding.quality import Photos
 from benchmarks.finding.retrieval import average_precision, short
-from benchmarks.report import machine, markdown, publish
 from conversion.photos import all_views
 from edge_app.config import Config
 from edge_app.errors import NotFoundError
 from edge_app.model.embed import Embedder
 from edge_app.model.words import Words
+from tools.report import machine, markdown, publish
 
 # What the samples show that ImageNet has a class for (static/images/README.md).
 SAMPLES = {

@@ -32,10 +32,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.report import machine, publish
 from edge_app.index.write.batch import BATCH_IMAGES, Batch, NewImage
 from edge_app.index.write.writer import Writer
 from edge_app.model.card import ModelCard
+from tools.report import machine, publish
 
 ROOT = Path(__file__).parents[2]
 MB = 1_000_000

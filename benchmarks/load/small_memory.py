@@ -27,8 +27,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cgroup import Group, forget, limited, memory_limit
-from benchmarks.report import machine, markdown, publish
 from edge_app.bench.photos import make_photos
 from edge_app.bench.vectors import clustered, made_up
 from edge_app.config import Config, MiB
@@ -36,6 +34,8 @@ from edge_app.index.write.batch import Batch
 from edge_app.index.write.writer import Writer
 from edge_app.library.scan import scan
 from edge_app.model.card import ModelCard
+from tools.report import machine, markdown, publish
+from tools.testing.cgroup import Group, forget, limited, memory_limit
 
 THUMBNAIL_BYTES = 15_000  # what a 320 px JPEG of quality 80 takes on average
 ON_A_PAGE = 24  # thumbnails

@@ -23,7 +23,6 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.load.small_memory import THUMBNAIL_BYTES, Visits, is_idle, serving, took_ms
-from benchmarks.report import machine, markdown, publish
 from edge_app.bench.indexing import family, run_index
 from edge_app.bench.photos import make_photos
 from edge_app.bench.vectors import made_up
@@ -32,6 +31,7 @@ from edge_app.index.read.reader import Reader
 from edge_app.index.write.batch import BATCH_IMAGES, Batch
 from edge_app.index.write.writer import Writer
 from edge_app.model.card import ModelCard, ModelIdentity
+from tools.report import machine, markdown, publish
 
 PARTS = ("written", "idle")
 SECTOR_BYTES = 512  # of a block device's statistics, whatever the device's own (kernel: block/stat)

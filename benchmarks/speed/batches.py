@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report import machine, markdown, publish
 from benchmarks.speed.cost import ROUNDS, installed
 from edge_app.model.runtime import RUNTIMES
+from tools.report import machine, markdown, publish
 
 BATCHES = (1, 4, 8)
 THREADS = (1, 2)

@@ -24,9 +24,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.report import machine, markdown, private_bytes, publish
 from edge_app.model.embed import Embedder
 from edge_app.model.runtime import RUNTIMES
+from tools.report import machine, markdown, private_bytes, publish
 
 CONTEXT = multiprocessing.get_context("spawn")
 TIMED_IMAGES = 50

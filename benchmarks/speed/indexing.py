@@ -21,7 +21,6 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.report import machine, publish
 from edge_app.bench.indexing import Figures, measure, run_index
 from edge_app.bench.photos import make_photos
 from edge_app.bench.vectors import made_up
@@ -31,6 +30,7 @@ from edge_app.index.write.writer import Writer
 from edge_app.library.scan import scan
 from edge_app.model.embed import Embedder
 from edge_app.model.runtime import RUNTIMES
+from tools.report import machine, publish
 
 ROOT = Path(__file__).parents[2]
 UNCHANGED = 100_000

@@ -17,7 +17,6 @@ from typing import cast
 
 import numpy as np
 
-from benchmarks.report import machine, markdown, publish
 from benchmarks.speed.scaling import median_ms
 from edge_app.bench.vectors import clustered
 from edge_app.index.format import codes
@@ -25,6 +24,7 @@ from edge_app.index.format.codes import Codes
 from edge_app.memory import default_threads
 from edge_app.search import products
 from edge_app.search.kernels import Floats
+from tools.report import machine, markdown, publish
 
 _TOGETHER = (1, 8, 100)
 

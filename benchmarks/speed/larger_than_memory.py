@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cgroup import forget, limited, memory_limit
-from benchmarks.report import machine, publish
 from edge_app.bench.vectors import clustered, make_index
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search.exact import similar
 from edge_app.search.kernels import Floats
+from tools.report import machine, publish
+from tools.testing.cgroup import forget, limited, memory_limit
 
 _WARM_UP = 3
 

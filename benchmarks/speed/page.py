@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import shutil
 import statistics
 import tempfile
 from collections.abc import Sequence
@@ -18,13 +17,13 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from benchmarks import report
 from edge_app.api.page import STATIC
 from edge_app.config import Config
 from edge_app.guard.compress import LEVEL
-from tests.browser import manyimages, measures
-from tests.browser.conftest import CHROMIUMS, DESK, PHONE
-from tests.browser.site import Site
+from tools import report
+from tools.testing import manyimages, measures
+from tools.testing.browsers import DESK, NO_CHROMIUM, PHONE, chromium
+from tools.testing.site import Site
 
 SCREENS = 50
 TEXTS = ("index.html", "css/*", "js/*", "messages/*")
@@ -42,11 +41,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7, help="fresh visits of each window")
     parser.add_argument("--write", type=Path, metavar="DOCUMENT")
     options = parser.parse_args()
-    chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    if chromium is None:
-        raise SystemExit(f"none of {', '.join(CHROMIUMS)} is on PATH")
+    path = chromium()
+    if path is None:
+        raise SystemExit(NO_CHROMIUM)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         library, index = Path(folder) / "library", Path(folder) / "index"
         library.mkdir()
         with manyimages.filled(index, library, options.images):

@@ -18,7 +18,6 @@ from threading import Thread
 
 import numpy as np
 
-from benchmarks.report import machine, publish
 from edge_app.bench.search import CountingReads
 from edge_app.bench.vectors import clustered, make_index
 from edge_app.config import MiB
@@ -30,6 +29,7 @@ from edge_app.search.exact import Match, similar, similar_many
 from edge_app.search.kernels import Floats
 from edge_app.search.products import kernel
 from edge_app.search.sharedpass import SharedPass
+from tools.report import machine, publish
 
 _SIZES = ["1000x1280", "10000x1280", "100000x1280", "100000x256", "1000000x256"]
 _K = 50

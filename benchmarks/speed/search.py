@@ -25,10 +25,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.report import machine, private_bytes, publish
 from edge_app.bench.vectors import clustered, make_index
 from edge_app.index.read.reader import Reader
 from edge_app.search.exact import similar
+from tools.report import machine, private_bytes, publish
 
 Floats = NDArray[np.float32]
 CONTEXT = multiprocessing.get_context("spawn")  # no engine inherits another's threads

@@ -9,7 +9,7 @@ import pytest
 from edge_app.api.originals import STRIPPED_BYTES, Stripper
 from edge_app.config import Limits
 from edge_app.errors import BusyError, LimitError, NotStrippableError
-from tests.fakes import picture
+from tools.testing.pictures import picture
 
 
 @pytest.fixture

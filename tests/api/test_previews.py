@@ -18,7 +18,7 @@ from edge_app.api.previews import AT_ONCE, FOLDER, WAITING, Previews
 from edge_app.config import Config, Limits
 from edge_app.errors import BusyError, EdgeAppError
 from edge_app.index.format.records import ImageRecord
-from tests.fakes import picture
+from tools.testing.pictures import picture
 
 
 def record(path: str, number: int) -> ImageRecord:

@@ -25,12 +25,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.report import machine, markdown, publish
 from edge_app.errors import EdgeAppError
 from edge_app.index.read.reader import Reader
 from edge_app.library.scan import scan
 from tests.arm64.tree import SUITES, command_in, emulation, make_tree
 from tests.conftest import ROOT
+from tools.report import machine, markdown, publish
 from tools.samples import unpack
 
 FLOWERS = ROOT.parent / "shared/photos/flowers"

@@ -18,8 +18,8 @@ from tests.arm64.__main__ import (
     score_difference,
 )
 from tests.conftest import ROOT
-from tests.fakes import save
 from tools import samples
+from tools.testing.pictures import save
 
 UNIT = np.eye(3, dtype=np.float32)
 

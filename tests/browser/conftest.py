@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,10 @@ from playwright.sync_api import (
 )
 
 from tests.browser import photos
-from tests.browser.site import Site
-from tests.waiting import PATIENCE_S
+from tools.testing.browsers import DESK, NO_CHROMIUM, PHONE, chromium
+from tools.testing.site import Site
+from tools.testing.waiting import PATIENCE_S
 
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
-DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
-PHONE: dict[str, Any] = {
-    "viewport": {"width": 390, "height": 844},
-    "has_touch": True,
-    "is_mobile": True,
-    "device_scale_factor": 2,
-}
 HERE = Path(__file__).parent
 PATIENCE_MS = 1000 * PATIENCE_S / 2  # so that a hang is seen before pytest-timeout ends it all
 
@@ -46,9 +38,9 @@ def browser() -> Iterator[Browser]:
 
     It ends with this package: while it lives, Playwright's event loop counts as the running one.
     """
-    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    path = chromium()
     if path is None:
-        pytest.skip(f"none of {', '.join(CHROMIUMS)} is on PATH")
+        pytest.skip(NO_CHROMIUM)
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

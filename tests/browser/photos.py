@@ -10,9 +10,8 @@ from random import Random
 
 from PIL import Image, ImageDraw
 
-from tests.fakes import picture, save
+from tools.testing.pictures import SIZES, picture, save
 
-SIZES = ((600, 400), (400, 600), (500, 500), (720, 405))
 PLAIN = 40  # photos named photo-00.jpg …, a tenth of a year apart
 HOSTILE = (
     "<img src=x onerror=document.title='owned'>.png",

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser import photos
-from tests.browser.looks import tile
-from tests.browser.site import Site
+from tools.testing.looks import tile
+from tools.testing.site import Site
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 

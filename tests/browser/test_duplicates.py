@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import photos
-from tests.browser.site import Site
+from tools.testing.pictures import SIZES
+from tools.testing.site import Site
 
 SAME = (f"{photos.folder_of(3)}/photo-03.jpg", "copies/the-same.jpg")
 
@@ -59,7 +60,7 @@ def test_without_groups_it_says_what_to_do_as_long_as_that_helps(page: Page) -> 
 
 
 def size_text(number: int) -> str:
-    width_px, height_px = photos.SIZES[number % len(photos.SIZES)]
+    width_px, height_px = SIZES[number % len(SIZES)]
     return f"{width_px} × {height_px}"
 
 

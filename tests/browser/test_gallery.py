@@ -7,10 +7,12 @@ from urllib.request import Request, urlopen
 
 from playwright.sync_api import Page, expect
 
-from tests.browser import measures, photos
-from tests.browser.looks import expect_first, expect_thumbnails, names, tile, wait_until
-from tests.browser.site import Site
+from tests.browser import photos
 from tests.conftest import ROOT
+from tools.testing import measures
+from tools.testing.looks import expect_first, expect_thumbnails, names, tile, wait_until
+from tools.testing.pictures import SIZES
+from tools.testing.site import Site
 
 STATIC = ROOT / "static"
 NEWEST = photos.name_of(photos.PLAIN - 1)
@@ -107,8 +109,7 @@ def test_filters_narrow_the_gallery_and_live_in_the_url(page: Page) -> None:
     in_spring_2020 = [
         number
         for number in range(photos.PLAIN)
-        if photos.folder_of(number) == "2020/spring"
-        and photos.SIZES[number % len(photos.SIZES)] == (400, 600)
+        if photos.folder_of(number) == "2020/spring" and SIZES[number % len(SIZES)] == (400, 600)
     ]
     sheet.get_by_role("button", name=f"Show {len(in_spring_2020)}", exact=True).click()
     expect(page).to_have_url(re.compile(r"folder=2020%2Fspring&orientation=portrait"))

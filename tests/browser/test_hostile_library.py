@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests import hostile
-from tests.browser.conftest import DESK, Console, open_page
-from tests.browser.site import Site
+from tests.browser.conftest import Console, open_page
+from tools.testing.browsers import DESK
+from tools.testing.site import Site
 
 ALIEN = """() => [...document.querySelectorAll("*")].filter(element =>
     ["IFRAME", "OBJECT", "EMBED"].includes(element.tagName)

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.looks import expect_thumbnails, tile
+from tools.testing.looks import expect_thumbnails, tile
 
 
 def test_arrows_walk_through_the_grid_and_enter_opens(page: Page) -> None:

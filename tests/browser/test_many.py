@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import manyimages, measures
 from tests.browser.conftest import Console
-from tests.browser.looks import expect_thumbnails
-from tests.browser.site import Site
+from tools.testing import manyimages, measures
+from tools.testing.looks import expect_thumbnails
+from tools.testing.site import Site
 
 IMAGES = 100_000
 SCREENS = 50

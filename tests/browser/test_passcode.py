@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PHONE, Console, open_page
-from tests.browser.site import Site
+from tests.browser.conftest import Console, open_page
 from tests.browser.test_accessibility import AXE
-from tests.fakes import save
+from tools.testing.browsers import PHONE
+from tools.testing.pictures import save
+from tools.testing.site import Site
 
 PASSCODE = "horse battery 99"
 

@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import fingers, photos
 from tests.browser.conftest import Console
-from tests.browser.looks import expect_first, expect_thumbnails, names, tile, wait_until
-from tests.browser.site import Site
+from tools.testing.looks import expect_first, expect_thumbnails, names, tile, wait_until
+from tools.testing.site import Site
 
 
 def open_photo(page: Page, site: Site, name: str, more: str = "") -> None:

@@ -7,8 +7,8 @@ import re
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from tests.browser import fingers
-from tests.browser.looks import expect_first, expect_thumbnails
-from tests.browser.site import Site
+from tools.testing.looks import expect_first, expect_thumbnails
+from tools.testing.site import Site
 
 REGION = re.compile("^Region: ")
 

@@ -15,9 +15,9 @@ from playwright.sync_api import Page, expect
 from edge_app.cli.arguments import main
 from edge_app.index.format.locking import lock
 from tests.browser import photos
-from tests.browser.site import Site
-from tests.fakes import save
-from tests.waiting import until
+from tools.testing.pictures import save
+from tools.testing.site import Site
+from tools.testing.waiting import until
 
 
 class Serve(Protocol):

@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import photos
-from tests.browser.conftest import DESK, Console, open_page
-from tests.browser.looks import expect_first, expect_thumbnails, tile
-from tests.browser.site import Site
+from tests.browser.conftest import Console, open_page
+from tools.testing.browsers import DESK
+from tools.testing.looks import expect_first, expect_thumbnails, tile
+from tools.testing.site import Site
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser import photos
 from tests.browser.conftest import Console
-from tests.browser.looks import expect_thumbnails, tile
-from tests.browser.site import Site
+from tools.testing.looks import expect_thumbnails, tile
+from tools.testing.site import Site
 
 
 def test_thumbnails_that_fail_show_their_names_instead(page: Page, console: Console) -> None:

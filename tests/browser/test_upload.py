@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import photos
 from tests.browser.conftest import Console
-from tests.browser.looks import expect_first, expect_thumbnails
-from tests.browser.site import Site
+from tools.testing.looks import expect_first, expect_thumbnails
+from tools.testing.site import Site
 
 # Makes a DataTransfer with one file, as a drop or paste carries it.
 CARRY = """([type, event, data]) => {

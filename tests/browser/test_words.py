@@ -14,11 +14,12 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from edge_app.model.embed import Embedder
 from tests.browser import photos
-from tests.browser.conftest import DESK, Console, open_page
-from tests.browser.looks import expect_thumbnails, names
-from tests.browser.site import Site
+from tests.browser.conftest import Console, open_page
 from tests.browser.test_accessibility import AXE
 from tests.model.test_words import teach
+from tools.testing.browsers import DESK
+from tools.testing.looks import expect_thumbnails, names
+from tools.testing.site import Site
 
 WORDS = {"espresso, coffee": "photo-05.jpg", "esplanade": "photo-02.jpg"}
 

@@ -23,8 +23,8 @@ from edge_app.cli.limits import limits_of
 from edge_app.config import INDEXING_LIMITS, Config, Limits, options_of
 from edge_app.index.read.reader import Reader
 from tests.conftest import ROOT
-from tests.fakes import picture, save
-from tests.waiting import PATIENCE_S, until
+from tools.testing.pictures import picture, save
+from tools.testing.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.model
 

@@ -28,7 +28,7 @@ from conversion.output import write
 from conversion.photos import generated_pictures, photos
 from conversion.torchfile import MAGIC, read_tensors
 from edge_app.errors import ModelError, UsageError
-from tests.fakes import save
+from tools.testing.pictures import save
 
 # --- what it learns from --------------------------------------------------------------------------
 

@@ -19,8 +19,8 @@ from conversion.photos import all_views, photos
 from edge_app.model.card import ModelCard
 from edge_app.model.embed import Embedder
 from edge_app.photos.regions import PREPROCESS
-from tests.fakes import save
 from tests.model.test_embed import installed
+from tools.testing.pictures import save
 
 ROOT = Path(__file__).parents[2]
 SIZE_PX = 96  # a fifth of the work of 224, and the same graph

@@ -14,7 +14,7 @@ from conversion.inner import with_output
 from edge_app.errors import ModelError
 from edge_app.model.card import ModelCard
 from edge_app.model.embed import Embedder
-from tests.fakes import picture
+from tools.testing.pictures import picture
 
 pytestmark = pytest.mark.model
 

@@ -33,7 +33,7 @@ from edge_app.search.groups import Review
 from edge_app.server.bounds import BOUNDS
 from tests import hostile
 from tests.serving import Answer, Site, parse_answer, serving
-from tests.waiting import PATIENCE_S
+from tools.testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.model
 

@@ -17,7 +17,7 @@ from edge_app.errors import DecodeError
 from edge_app.photos.decode import Decoded
 from edge_app.photos.pool import DecodePool, Job, Outcome
 from tests.faults import hostile
-from tests.waiting import PATIENCE_S
+from tools.testing.waiting import PATIENCE_S
 
 LIMITS = replace(Limits(), decode_memory_bytes=128 * MiB, decode_s=3.0)
 MUTANTS = 20_000 if os.environ.get("FAULTS") == "long" else 300

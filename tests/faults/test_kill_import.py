@@ -17,7 +17,8 @@ from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.indexing.takeover import take_over
 from edge_app.photos.pool import DecodePool
-from tests.fakes import SIZE_PX, FakeEmbedder, picture
+from tests.fakes import SIZE_PX, FakeEmbedder
+from tools.testing.pictures import picture
 
 KILLS = 25 * (50 if os.environ.get("FAULTS") == "long" else 1)
 SEED = int(os.environ.get("FAULTS_SEED", "0"))

@@ -15,7 +15,8 @@ from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.photos.pool import DecodePool
 from tests.conftest import ROOT
-from tests.fakes import SIZE_PX, FakeEmbedder, picture
+from tests.fakes import SIZE_PX, FakeEmbedder
+from tools.testing.pictures import picture
 
 IMAGES, BROKEN = 9_900, 100
 KILLS = (2_000, 4_500, 7_000)  # reported files at which the process is killed

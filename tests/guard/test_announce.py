@@ -8,7 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from edge_app.guard import addresses, announce
-from tests.waiting import PATIENCE_S
+from tools.testing.waiting import PATIENCE_S
 
 
 def test_addresses_are_this_device_s_and_reach_neighbours() -> None:

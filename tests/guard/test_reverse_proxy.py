@@ -15,7 +15,7 @@ import pytest
 
 from edge_app.config import Config
 from tests.serving import Answer, echoing, parse_answer, serving
-from tests.waiting import PATIENCE_S, until
+from tools.testing.waiting import PATIENCE_S, until
 
 RECIPE = Path(__file__).parents[2] / "docs/reverse-proxy.md"
 NAME = "photos.home.arpa"  # as the recipe says

@@ -19,7 +19,7 @@ from edge_app.guard import addresses, announce
 from edge_app.guard import serve as guard
 from edge_app.guard.passcode import write_passcode
 from tests.serving import answering, serving
-from tests.waiting import PATIENCE_S
+from tools.testing.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 APP = answering(b"hello")

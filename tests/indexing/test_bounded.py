@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from edge_app.indexing.bounded import Ahead
-from tests.waiting import PATIENCE_S
+from tools.testing.waiting import PATIENCE_S
 
 
 def test_results_come_in_the_order_of_the_calls() -> None:

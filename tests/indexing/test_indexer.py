@@ -19,7 +19,8 @@ from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.photos import lacks
 from edge_app.photos.pool import DecodePool, Job, Outcome
 from edge_app.photos.regions import TILES
-from tests.fakes import SIZE_PX, FakeEmbedder, picture, save
+from tests.fakes import SIZE_PX, FakeEmbedder
+from tools.testing.pictures import picture, save
 
 LIMITS = Limits()
 

@@ -26,7 +26,8 @@ from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.indexing.takeover import take_over
 from edge_app.photos.pool import DecodePool
 from edge_app.photos.regions import TILES
-from tests.fakes import SIZE_PX, FakeEmbedder, save
+from tests.fakes import SIZE_PX, FakeEmbedder
+from tools.testing.pictures import save
 
 LIMITS = Limits()
 

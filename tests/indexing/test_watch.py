@@ -23,8 +23,8 @@ from edge_app.index.read.reader import Reader
 from edge_app.indexing import watch
 from edge_app.indexing.process import IndexingStatus
 from edge_app.indexing.watch import Watcher
-from tests.fakes import save
-from tests.waiting import PATIENCE_S, until
+from tools.testing.pictures import save
+from tools.testing.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.model
 

@@ -19,9 +19,9 @@ import pytest
 
 from edge_app.index.read.reader import Reader
 from tests.conftest import ROOT
-from tests.fakes import save
 from tests.repo.test_docs import command_lines
-from tests.waiting import PATIENCE_S
+from tools.testing.pictures import save
+from tools.testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.model
 

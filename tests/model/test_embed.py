@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge_app.errors import ModelError
 from edge_app.model.embed import Embedder
 from edge_app.model.runtime import RUNTIMES
-from tests.fakes import picture
+from tools.testing.pictures import picture
 
 
 def installed() -> list[str]:

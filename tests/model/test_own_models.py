@@ -22,8 +22,8 @@ from edge_app.errors import ModelError
 from edge_app.model.card import ModelCard
 from edge_app.model.embed import Embedder
 from tests.build_odd_models import DIM, MEAN, SIZE_PX, STD
-from tests.fakes import save
 from tests.model.test_embed import installed, pixels
+from tools.testing.pictures import save
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 

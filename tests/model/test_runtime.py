@@ -17,8 +17,8 @@ from edge_app.errors import DelegateError, UsageError
 from edge_app.indexing.process import start_index
 from edge_app.model.embed import Embedder
 from edge_app.model.runtime import Delegate
-from tests.fakes import save
 from tests.model.test_embed import installed, pixels
+from tools.testing.pictures import save
 
 
 @pytest.fixture(scope="module")

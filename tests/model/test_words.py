@@ -24,8 +24,8 @@ from edge_app.model.embed import Embedder
 from edge_app.model.words import Words
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
-from tests.fakes import picture, save
 from tests.serving import Answer, Site, serving
+from tools.testing.pictures import picture, save
 
 CLASSES = [
     "espresso",

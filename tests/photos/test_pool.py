@@ -23,7 +23,7 @@ from edge_app.library.originals import fingerprint
 from edge_app.photos.decode import Decoded
 from edge_app.photos.pool import AHEAD, DecodePool, Job, Outcome, Same
 from edge_app.photos.regions import WHOLE, Box
-from tests.waiting import until
+from tools.testing.waiting import until
 
 ROOT = Path(__file__).parents[2]
 MISBEHAVING = "tests.misbehaving"

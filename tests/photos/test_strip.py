@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from edge_app.errors import NotStrippableError
 from edge_app.photos.strip import without_location
-from tests.fakes import picture
+from tools.testing.pictures import picture
 
 SECRET = b"SECRETPLACE"
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

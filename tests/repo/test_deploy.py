@@ -25,7 +25,7 @@ from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
 from tests.conftest import ROOT
 from tests.serving import Site, serving
-from tests.waiting import PATIENCE_S
+from tools.testing.waiting import PATIENCE_S
 
 DEPLOY = ROOT / "deploy"
 UNIT = DEPLOY / "lookalike.service"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import save
-from tests.waiting import PATIENCE_S
+from tools.testing.pictures import save
+from tools.testing.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.model

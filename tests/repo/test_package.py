@@ -19,9 +19,9 @@ from packaging.requirements import Requirement
 
 from edge_app import VERSION
 from tests.conftest import ROOT
-from tests.fakes import save
 from tests.pins import edge_pins
-from tests.waiting import PATIENCE_S
+from tools.testing.pictures import save
+from tools.testing.waiting import PATIENCE_S
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

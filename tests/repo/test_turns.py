@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.turns import turn
-from tests.waiting import until
+from tools.testing.turns import turn
+from tools.testing.waiting import until
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from edge_app.search.dismissed import FILE as DISMISSED
 from edge_app.search.dismissed import add_dismissed, read_dismissed
 from edge_app.search.groups import Review
 from tests.indexes import DIM, new_image, writer_of
-from tests.waiting import PATIENCE_S, until
+from tools.testing.waiting import PATIENCE_S, until
 
 NEAR, FAR = 0.99, 0.2
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from edge_app.search.sharedpass import SharedPass
-from tests.waiting import PATIENCE_S
+from tools.testing.waiting import PATIENCE_S
 
 
 class Doubling:

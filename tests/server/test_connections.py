@@ -21,7 +21,7 @@ from edge_app.guard import addresses
 from edge_app.server.bounds import Bounds
 from edge_app.server.channel import FRESH_S
 from tests.serving import Site, answering, echoing, parse_answer, serving
-from tests.waiting import PATIENCE_S, until
+from tools.testing.waiting import PATIENCE_S, until
 
 UPLOAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Lookalike: 1\r\n"
 FORM = UPLOAD + b"Content-Type: multipart/form-data; boundary=b\r\n"

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from edge_app.index.write.batch import Batch, NewImage
 from edge_app.index.write.writer import Writer
-from tests.browser.photos import SIZES
-from tests.fakes import picture
-from tests.indexes import DIM, MODEL
+from edge_app.model.card import ModelIdentity
+from tools.testing.pictures import SIZES, picture
 
+DIM = 16  # what a search costs is measured elsewhere
+MODEL = ModelIdentity("made up", "a" * 64, DIM, 32, "upright-rgb-stretch-1", "any")
 THUMBNAILS = 64  # different ones
 FIRST_S = 1_262_304_000  # 2010
 APART_S = 4000  # between two photos: 100,000 span 12 years

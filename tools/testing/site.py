@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import PATIENCE_S, until
+from tools.testing.waiting import PATIENCE_S, until
 
 
 class Site:

@@ -6,7 +6,7 @@ import time
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.waiting import PATIENCE_S
+from tools.testing.waiting import PATIENCE_S
 
 
 def tile(page: Page, name: str) -> Locator:

@@ -22,8 +22,8 @@ from edge_app.bench.indexing import family
 from edge_app.config import Config
 from edge_app.index.read.reader import Reader
 from edge_app.model.card import ModelIdentity
-from tests.fakes import save
-from tests.waiting import until
+from tools.testing.pictures import save
+from tools.testing.waiting import until
 
 IDENTITY = ModelIdentity("fake", "a" * 64, 1280, 224, "upright-rgb-stretch-1", "any")
 

@@ -25,7 +25,7 @@ from benchmarks.finding.retrieval import (
 from benchmarks.speed import batches, cost
 from edge_app.config import Limits
 from edge_app.photos.decode import decode
-from tests.fakes import picture, save
+from tools.testing.pictures import picture, save
 
 
 def units(*degrees: float) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
-from tests.browser.looks import expect_thumbnails, wait_until
+from tools.testing.looks import expect_thumbnails, wait_until
 
 SEEN_AT_ONCE = 12  # thumbnails of the first screen
 SCREEN_PX = 800

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cgroup import forget, memory_limit
 from benchmarks.load import small_memory
 from benchmarks.load.small_memory import make_library, visit
 from edge_app.config import Config, MiB
+from tools.testing.cgroup import forget, memory_limit
 
 pytestmark = [pytest.mark.model, pytest.mark.privileged, pytest.mark.alone]
 

@@ -1,0 +1,1 @@
+"""What it costs and what it finds, measured; the figures in docs/ are written from here."""
