@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tools.testing.fixtures import ROOT, model, not_nice, pytest_runtest_protocol
-
-__all__ = ["ROOT", "model", "not_nice", "pytest_runtest_protocol"]
+ROOT = Path(__file__).parent.parent
 # A busy machine is slow, not wrong.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.import_plugin("tools.testing.fixtures")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

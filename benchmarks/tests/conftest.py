@@ -1,5 +1,7 @@
 """The tests of the benchmarks need what the product's need."""
 
-from tools.testing.fixtures import model, not_nice, pytest_runtest_protocol
+import pytest
 
-__all__ = ["model", "not_nice", "pytest_runtest_protocol"]
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.import_plugin("tools.testing.fixtures")  # once, whoever asks for it
