@@ -1,9 +1,9 @@
-"""What the server bears: many visitors, searches, slow clients, endless uploads, work meanwhile.
+"""What the server does under load: visitors, searches, slow clients, endless uploads, indexing.
 
     python -m benchmarks.load.serve [--part thumbnails …] --write docs/serving.md
 
-Needs `wrk` (Debian: apt install wrk). Everything runs on this machine, over loopback: the load
-takes processor time from the server. Ratios compare with a reference that ran in turns with it.
+Everything runs on this machine, over loopback: the load takes processor time from the server.
+Ratios compare with a reference that ran in turns with it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import http.client
 import inspect
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -26,21 +25,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from edge_app.index.write.batch import BATCH_IMAGES, Batch, NewImage
-from edge_app.index.write.writer import Writer
-from edge_app.model.card import ModelCard
+from benchmarks.load.servers import ROOT, THUMBNAIL_BYTES, Server, make_index, running, serving
+from edge_app.bench.serving import Load, load, scans_per_s
 from tools.report import machine, publish
 
-ROOT = Path(__file__).parents[2]
 MB = 1_000_000
-THUMBNAIL_BYTES = 15_000  # what a 320 px JPEG of quality 80 takes on average
-DIM = 1280
+THUMBNAILS, SIMILAR = "/thumbs/{}", "/api/images/{}/similar?k=50"
 
 CONSTANT = """
 import sys, logging, waitress
@@ -53,186 +48,23 @@ logging.getLogger("waitress.queue").setLevel("ERROR")
 waitress.serve(app, host="127.0.0.1", port=int(sys.argv[1]))
 """
 
-SCANS = """
-import sys, threading, time
-import numpy as np
-vectors = np.load(sys.argv[1], mmap_mode="r")
-k, seconds, counts = 50, float(sys.argv[2]), []
-def scan(seed):
-    chance, count, end = np.random.default_rng(seed), 0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        scores = vectors @ vectors[chance.integers(len(vectors))]
-        best = np.argpartition(scores, -k)[-k:]
-        best[np.argsort(-scores[best])]
-        count += 1
-    counts.append(count)
-threads = [threading.Thread(target=scan, args=(seed,)) for seed in range(int(sys.argv[3]))]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-print(sum(counts) / seconds)
-"""
 
-
-class Server:
-    """A child process with its port."""
-
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
-        self.process, self.port = process, port
-
-    @property
-    def resident_bytes(self) -> int:
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGESIZE")
-
-    @property
-    def own_bytes(self) -> int:
-        """Resident memory that is not of the page cache."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return sum(1024 * int(kib) for kib in re.findall(r"Rss(?:Anon|Shmem):\s+(\d+)", status))
-
-    @property
-    def descriptors(self) -> int:
-        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
-
-    def get(self, path: str) -> int:
-        """The status of one request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status
-        finally:
-            connection.close()
-
-
-@contextmanager
-def running(*command: str | Path, ask: str = "/thumbs/1") -> Iterator[Server]:
-    """A server from when it has answered `ask` to SIGTERM; PORT in the command is its port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    words = [sys.executable, *(str(port) if word == "PORT" else str(word) for word in command)]
-    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
-    server = Server(process, port)
-    try:
-        for _ in range(3_000):
-            try:
-                server.get(ask)
-                break
-            except OSError:
-                time.sleep(0.01)
-        yield server
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
-
-
-@contextmanager
-def serving(home: Path, model: Path, *options: str, ask: str = "/thumbs/1") -> Iterator[Server]:
-    """Our server, over the library and the index in `home`."""
-    where = ("--gallery", home / "library", "--index", home / "index", "--model", model)
-    command: tuple[str | Path, ...] = (
-        "-m",
-        "edge_app",
-        "serve",
-        *where,
-        "--port",
-        "PORT",
-        *options,
-    )
-    with running(*command, ask=ask) as server:
-        yield server
-
-
-def make_index(home: Path, model: Path, images: int) -> None:
-    """An index of images that nobody took: random unit vectors, thumbnails of random bytes."""
-    card = ModelCard.load(model)
-    identity = card.identity("any")
-    (home / "library").mkdir(parents=True)
-    chance = np.random.default_rng(0)
-    with Writer(home / "index", home / "library", identity) as writer:
-        for start in range(0, images, BATCH_IMAGES):
-            count = min(BATCH_IMAGES, images - start)
-            vectors = chance.standard_normal((count, card.dim)).astype(np.float32)
-            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            ids = writer.commit(
-                Batch(images=[new_image(start + i, vectors[i]) for i in range(count)])
-            )
-            # Or the server's first look at the empty library says so, while it is measured.
-            writer.commit(Batch(offline=ids))
-        writer.finish()
-    os.sync()  # or a gigabyte on its way to the disk slows whoever reads
-
-
-def new_image(number: int, vector: NDArray[np.float32]) -> NewImage:
-    return NewImage(
-        path=f"{number // 1000}/{number}.jpg",
-        size_bytes=4_000_000,
-        mtime_ns=number * 10**12,
-        content=number.to_bytes(16, "little"),
-        width_px=4000,
-        height_px=3000,
-        format="JPEG",
-        taken_at=None,
-        camera=None,
-        thumbnail=os.urandom(THUMBNAIL_BYTES),
-        vector=vector,
+def told(load: Load) -> str:
+    """One line of it."""
+    return (
+        f"{load.requests_per_s:,.0f}/s, p50 {load.p50_ms:.0f} ms, p95 {load.p95_ms:.0f} ms, "
+        f"p99 {load.p99_ms:.0f} ms, worst {load.worst_ms:.0f} ms, {load.failed} errors"
     )
 
 
-class Load(NamedTuple):
-    """What wrk found."""
-
-    requests: int
-    per_s: float
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    worst_ms: float
-    errors: int  # not answered, or not 2xx
-
-    def __str__(self) -> str:
-        return (
-            f"{self.per_s:,.0f}/s, p50 {self.p50_ms:.0f} ms, p95 {self.p95_ms:.0f} ms, "
-            f"p99 {self.p99_ms:.0f} ms, worst {self.worst_ms:.0f} ms, {self.errors} errors"
-        )
-
-
-WRK = """
-request = function()
-  return wrk.format("GET", string.format("PATH", math.random(1, IDS)))
-end
-done = function(summary, latency)
-  local e = summary.errors
-  io.write(string.format("LOAD %d %f %f %f %f %f %d\\n", summary.requests,
-    summary.requests / summary.duration * 1e6, latency:percentile(50) / 1e3,
-    latency:percentile(95) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
-    e.connect + e.read + e.write + e.timeout + e.status))
-end
-"""
-
-
-def load(server: Server, path: str, ids: int, connections: int, seconds: float) -> Load:
-    """Ask for `path` with random ids in the place of its %d, over so many connections at once."""
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(WRK.replace("PATH", path).replace("IDS", str(ids)))
-        script.flush()
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s"]
-        done = subprocess.run(
-            [*command, script.name, f"http://127.0.0.1:{server.port}"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    found = re.search(r"^LOAD (.*)$", done.stdout, re.MULTILINE)
-    assert found, done.stdout
-    requests, per_s, p50, p95, p99, worst, errors = map(float, found[1].split())
-    return Load(int(requests), per_s, p50, p95, p99, worst, int(errors))
+def ids(images: int) -> list[int]:
+    """Of an index that was made of so many at once."""
+    return list(range(1, images + 1))
 
 
 def typical(loads: list[Load]) -> Load:
     """The one of median rate."""
-    return sorted(loads, key=lambda load: load.per_s)[len(loads) // 2]
+    return sorted(loads, key=lambda load: load.requests_per_s)[len(loads) // 2]
 
 
 def bullets(*lines: str) -> str:
@@ -255,24 +87,24 @@ def thumbnails(home: Path, model: Path) -> str:
         serving(home, model, "--no-watch") as server,
         running("-c", CONSTANT, "PORT", str(THUMBNAIL_BYTES)) as constant,
     ):
-        load(server, "/thumbs/%d", 2_000, 64, 2)
+        load(server.port, THUMBNAILS, ids(2_000), 64, 2)
         for condition, beside in (("idle", nullcontext()), ("one core busy", counting())):
             with beside:
                 pairs = [
-                    [load(one, "/thumbs/%d", 2_000, 64, 3) for one in (constant, server)]
+                    [load(one.port, THUMBNAILS, ids(2_000), 64, 3) for one in (constant, server)]
                     for _ in range(5)
                 ]
             theirs, ours = (typical(list(loads)) for loads in zip(*pairs, strict=True))
             lines += [
-                f"{condition}: waitress, constant: {theirs}",
-                f"{condition}: thumbnails: {ours}, **{ours.per_s / theirs.per_s:.2f} times** the "
-                "rate (medians)",
+                f"{condition}: waitress, constant: {told(theirs)}",
+                f"{condition}: thumbnails: {told(ours)}, "
+                f"**{ours.requests_per_s / theirs.requests_per_s:.2f} times** the rate (medians)",
             ]
-        before, asked = server.resident_bytes, 0
+        before, asked = server.resident_bytes, 0.0
         while asked < 100_000:
-            asked += load(server, "/thumbs/%d", 2_000, 64, 10).requests
+            asked += 10 * load(server.port, THUMBNAILS, ids(2_000), 64, 10).requests_per_s
         grown = server.resident_bytes - before
-    return bullets(*lines, f"memory over {asked:,} requests: {grown / MB:+.1f} MB")
+    return bullets(*lines, f"memory over {asked:,.0f} requests: {grown / MB:+.1f} MB")
 
 
 @contextmanager
@@ -286,35 +118,20 @@ def counting() -> Iterator[None]:
 
 
 def search(home: Path, model: Path) -> str:
-    """16 clients searching 100,000 rows, in turns with as many bare NumPy scans as cores."""
-    rows = 100_000
+    """16 clients searching 100,000 rows, in turns with bare NumPy scans, one for each core."""
+    rows, ours, scans = 100_000, [], []
     make_index(home, model, rows)
-    plain = home / "vectors.npy"
-    vectors = np.random.default_rng(0).standard_normal((rows, DIM), dtype=np.float32)
-    np.save(plain, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
-    del vectors
-    os.sync()
-    cores = len(os.sched_getaffinity(0))
-    one_thread = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    ours, scans = [], []
     with serving(home, model, "--no-watch") as server:
-        load(server, "/api/images/%d/similar?k=50", rows, 16, 5)
+        load(server.port, SIMILAR, ids(rows), 16, 5)
         before = server.resident_bytes
         for _ in range(3):
-            done = subprocess.run(
-                [sys.executable, "-c", SCANS, str(plain), "5", str(cores)],
-                capture_output=True,
-                text=True,
-                check=True,
-                env=one_thread,
-            )
-            scans.append(float(done.stdout))
-            ours.append(load(server, "/api/images/%d/similar?k=50", rows, 16, 5))
+            scans.append(scans_per_s(home / "index", 50, 5))
+            ours.append(load(server.port, SIMILAR, ids(rows), 16, 5))
         grown = server.resident_bytes - before
-    ratio = statistics.median(load.per_s for load in ours) / statistics.median(scans)
+    ratio = statistics.median(load.requests_per_s for load in ours) / statistics.median(scans)
     return bullets(
-        f"{cores} bare scans side by side: {statistics.median(scans):.0f}/s",
-        f"16 clients: {typical(ours)}",
+        f"bare scans, one for each core: {statistics.median(scans):.0f}/s",
+        f"16 clients: {told(typical(ours))}",
         f"**{ratio:.2f} times** the rate (medians); memory {grown / MB:+.1f} MB",
     )
 
@@ -386,18 +203,18 @@ def background(home: Path, model: Path) -> str:
     small = np.random.default_rng(1).integers(0, 256, (30, 40, 3), dtype=np.uint8)
     Image.fromarray(small).resize((4000, 3000)).save(photos / "photo.jpg", quality=90)
     with serving(home, model) as server:
-        load(server, "/thumbs/%d", 2_000, 4, 2)
-        alone = load(server, "/thumbs/%d", 2_000, 4, 8)
+        load(server.port, THUMBNAILS, ids(2_000), 4, 2)
+        alone = load(server.port, THUMBNAILS, ids(2_000), 4, 8)
         for number in range(600):
             shutil.copy(photos / "photo.jpg", home / "library" / f"{number}.jpg")
         while not indexing(server)["done"]:
             time.sleep(0.1)
-        working = load(server, "/thumbs/%d", 2_000, 4, 8)
+        working = load(server.port, THUMBNAILS, ids(2_000), 4, 8)
         state = indexing(server)
         assert state["state"] == "indexing", "it ended before the measurement did"
     return bullets(
-        f"alone: {alone}",
-        f"while {state['images_per_s']:.0f} photos/s are indexed: {working}",
+        f"alone: {told(alone)}",
+        f"while {state['images_per_s']:.0f} photos/s are indexed: {told(working)}",
         f"p95 **{working.p95_ms / alone.p95_ms:.1f} times** the other",
     )
 
@@ -415,9 +232,7 @@ def stop(home: Path, model: Path) -> str:
     rows = 20_000
     make_index(home, model, rows)
     with serving(home, model, "--no-watch") as server:
-        clients = threading.Thread(
-            target=load, args=(server, "/api/images/%d/similar?k=50", rows, 16, 4)
-        )
+        clients = threading.Thread(target=load, args=(server.port, SIMILAR, ids(rows), 16, 4))
         clients.start()
         time.sleep(2)
         began = time.monotonic()
@@ -456,8 +271,6 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=Path("models/mobilenet_v2.tflite"))
     parser.add_argument("--write", type=Path, metavar="FILE", help="instead of printing")
     options = parser.parse_args()
-    if shutil.which("wrk") is None:
-        raise SystemExit("wrk is not there; on Debian: apt install wrk")
     for name in options.part:
         with tempfile.TemporaryDirectory() as home:
             found = PARTS[name](Path(home), options.model.resolve())

@@ -38,7 +38,9 @@ class Load:
     connections: int
     requests_per_s: float
     p50_ms: float  # 0 where nothing was answered
+    p95_ms: float
     p99_ms: float
+    worst_ms: float
     failed: int  # answered with an error, or not at all
 
 
@@ -66,7 +68,7 @@ def measure(config: Config, connections: int, seconds: float) -> Figures:
         ids = snapshot.ids[snapshot.live].tolist()
         rows, dim = snapshot.vectors.shape
     k = K
-    scans_per_s = _scans_per_s(config.index, k, seconds)
+    scans = scans_per_s(config.index, k, seconds)
     with serving(config.index) as port:
         thumbnails = load(port, "/thumbs/{}", ids, connections, seconds)
         similar = load(port, f"/api/images/{{}}/similar?k={k}", ids, _SEARCHING, seconds)
@@ -77,8 +79,8 @@ def measure(config: Config, connections: int, seconds: float) -> Figures:
         cores=len(os.sched_getaffinity(0)),
         thumbnails=thumbnails,
         similar=similar,
-        scans_per_s=scans_per_s,
-        similar_to_scans=similar.requests_per_s / scans_per_s,
+        scans_per_s=scans,
+        similar_to_scans=similar.requests_per_s / scans,
     )
 
 
@@ -141,8 +143,8 @@ def load(port: int, path: str, ids: list[int], connections: int, seconds: float)
                     client.ask(next_path())
                 elif answered:
                     selector.unregister(client.socket)
-    p50_ms, p99_ms = 1000 * np.percentile(times_s or [0.0], [50, 99])
-    return Load(connections, len(times_s) / seconds, float(p50_ms), float(p99_ms), failed)
+    p50, p95, p99, worst = (1000 * np.percentile(times_s or [0.0], [50, 95, 99, 100])).tolist()
+    return Load(connections, len(times_s) / seconds, p50, p95, p99, worst, failed)
 
 
 class _Client:
@@ -185,7 +187,8 @@ def serving(index: Path) -> Iterator[int]:
             child.terminate()
 
 
-def _scans_per_s(index: Path, k: int, seconds: float) -> float:
+def scans_per_s(index: Path, k: int, seconds: float) -> float:
+    """How often `vectors @ query` and its k largest are found, in a thread for each core."""
     # A scan keeps to its own core; OpenBLAS would spread each over all of them.
     with _child("scan", index, k, seconds, OPENBLAS_NUM_THREADS="1") as child:
         return float(_line(child))
