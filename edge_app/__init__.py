@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from edge_app.index.repair.check import CheckReport as CheckReport
     from edge_app.indexing.plan import IndexReport as IndexReport
     from edge_app.indexing.plan import Progress as Progress
+    from edge_app.search.scale import Scale as Scale
 
 VERSION = "1.0.0"
 
@@ -55,6 +56,7 @@ _HOMES = {
     "edge_app.index.format.records": ("ImageRecord",),
     "edge_app.index.repair.check": ("CheckReport",),
     "edge_app.indexing.plan": ("IndexReport", "Progress"),
+    "edge_app.search.scale": ("Scale",),
     "edge_app.errors": (
         "BusyError",
         "DecodeError",

@@ -25,6 +25,7 @@ from edge_app.indexing.run import run_index
 from edge_app.photos.regions import WHOLE, Box, box_of
 from edge_app.search.gallery import Gallery, Query
 from edge_app.search.groups import DUPLICATE_SCORE, Review
+from edge_app.search.scale import Band, Scale
 
 Source = str | os.PathLike[str] | bytes | int | np.integer[Any] | NDArray[np.float32]
 Sides = tuple[float, float, float, float]
@@ -39,6 +40,7 @@ class Hit:
     image: ImageRecord
     score: float  # cosine, −1…1; 1 for the same picture
     folded: tuple[int, ...] = ()  # with `collapse`: ids of near-duplicates of this match
+    band: Band | None = None  # how the score reads; None where `Index.scale` says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +169,18 @@ class Index:
         (matches,) = gallery.similar(
             snapshot, [query], k, offset=offset, filter=wanted, collapse=collapse, tiles=tiles
         )
+        scale = gallery.scale(snapshot, query, tiles=tiles)
         images = {image.id: image for image in gallery.reader.images(m.id for m in matches)}
-        return [Hit(images[m.id], m.score, m.folded) for m in matches if m.id in images]
+        return [
+            Hit(images[m.id], m.score, m.folded, scale.band(m.score) if scale else None)
+            for m in matches
+            if m.id in images
+        ]
+
+    def scale(self) -> Scale:
+        """Where the bands of scores between photos begin, from random pairs of this index."""
+        gallery = self._open
+        return gallery.photo_scale(gallery.searchable())
 
     def embed(
         self, source: str | os.PathLike[str] | bytes, box: Sides | None = None

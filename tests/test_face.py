@@ -112,6 +112,13 @@ def test_filters_hold_and_a_day_is_whole(index: edge_app.Index) -> None:
 
 
 @pytest.mark.model
+def test_four_photos_are_too_few_to_say_which_scores_are_high(index: edge_app.Index) -> None:
+    scale = index.scale()
+    assert (scale.pairs, scale.similar) == (3, None)  # a copy makes no pair
+    assert {hit.band for hit in index.similar("b.jpg")} == {None}
+
+
+@pytest.mark.model
 def test_vectors_are_mapped_and_can_not_be_written(index: edge_app.Index) -> None:
     ids, vectors = index.vectors()
     assert (ids.dtype.name, vectors.dtype.name, len(ids)) == ("int64", "float32", len(vectors))

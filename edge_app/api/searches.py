@@ -12,7 +12,7 @@ from edge_app.api import requests, shapes
 from edge_app.api.answers import asked, json_body
 from edge_app.api.form import read_form
 from edge_app.api.params import box_of, filter_of
-from edge_app.api.views import group_of, match_of
+from edge_app.api.views import group_of, match_of, scale_of
 from edge_app.errors import UsageError
 from edge_app.guard.metrics import Histogram
 from edge_app.index.read.snapshot import Snapshot
@@ -20,6 +20,7 @@ from edge_app.photos.regions import WHOLE
 from edge_app.search.exact import Match
 from edge_app.search.gallery import Gallery, Query
 from edge_app.search.groups import Review, fine
+from edge_app.search.scale import Scale
 
 PAGE_GROUPS = 200  # groups of duplicates in one answer
 
@@ -41,13 +42,20 @@ def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> N
             tiles=ranking.tiles,
         )
         searched.observe(time.perf_counter() - began)
-        return shapes.Answer(query=described, items=items_of(matches, ranking.collapse))
+        scale = gallery.scale(snapshot, query, tiles=ranking.tiles)
+        return shapes.Answer(
+            query=described,
+            scale=scale_of(scale),
+            items=items_of(matches, scale, ranking.collapse),
+        )
 
-    def items_of(matches: Sequence[Match], collapse: bool) -> list[shapes.Match]:
+    def items_of(
+        matches: Sequence[Match], scale: Scale | None, collapse: bool
+    ) -> list[shapes.Match]:
         # A match that was removed since the snapshot was taken is left out.
         images = {image.id: image for image in gallery.reader.images(m.id for m in matches)}
         return [
-            match_of(images[match.id], match, folded=collapse)
+            match_of(images[match.id], match, scale, folded=collapse)
             for match in matches
             if match.id in images
         ]

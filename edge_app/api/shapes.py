@@ -10,6 +10,7 @@ Count = Annotated[int, Meta(ge=0)]
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Score = Annotated[float, Meta(ge=-1.0001, le=1.0001)]  # a cosine, rounded
 Doing = Literal["idle", "scanning", "importing", "indexing", "failed"]
+Band = Literal["almost_same", "very_similar", "similar", "less_similar"]
 Orientation = Literal["landscape", "portrait", "square"]
 # JSON has no tuples, and what describes their parts differs between versions of JSON Schema.
 Pair = Annotated[list[str | int], Meta(min_length=2, max_length=2, description="name, count")]
@@ -46,6 +47,7 @@ class Match(Image):
     """An image of an answer; `folded` where near-duplicates were folded under better ones."""
 
     score: Score
+    band: Band | None  # how the score reads; None where `scale` says nothing
     folded: list[Id] | UnsetType = UNSET
 
 
@@ -140,10 +142,22 @@ class Asked(Shape):
     upload: UploadedImage | UnsetType = UNSET
 
 
+class Scale(Shape):
+    """Where the bands of scores begin, from random pairs of this index; None where its pairs are
+    too few to tell."""
+
+    pairs: Count  # that were scored
+    half: Score | None  # one random pair in 2 reaches this: a slider may begin here
+    similar: Score | None  # one in 100; less is "less_similar"
+    very_similar: Score | None  # one in 10,000
+    almost_same: Score | None  # half the way from there to 1
+
+
 class Answer(Shape):
     """The most similar images, best first."""
 
     query: Asked
+    scale: Scale | None  # of these scores; None for words, unlike images and tiles
     items: list[Match]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from edge_app.index.read.listing import Facets, Layout
 from edge_app.index.read.rejections import Rejections
 from edge_app.search.duplicates import Group
 from edge_app.search.exact import Match
+from edge_app.search.scale import Scale
 
 DAY_S = 24 * 3600
 
@@ -48,10 +50,18 @@ def image_of(image: ImageRecord) -> shapes.Image:
     return shapes.Image(**_facts(image))
 
 
-def match_of(image: ImageRecord, match: Match, *, folded: bool) -> shapes.Match:
+def match_of(
+    image: ImageRecord, match: Match, scale: Scale | None, *, folded: bool
+) -> shapes.Match:
     """An image with its score and, where the answer is collapsed, what is folded under it."""
     below = list(match.folded) if folded else UNSET
-    return shapes.Match(**_facts(image), score=round(match.score, 7), folded=below)
+    band = scale.band(match.score) if scale else None
+    return shapes.Match(**_facts(image), score=round(match.score, 7), band=band, folded=below)
+
+
+def scale_of(scale: Scale | None) -> shapes.Scale | None:
+    """Where the bands of an answer's scores begin."""
+    return None if scale is None else shapes.Scale(**asdict(scale))
 
 
 def group_of(group: Group, images: Iterable[ImageRecord]) -> shapes.Group:

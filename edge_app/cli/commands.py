@@ -131,9 +131,10 @@ def search(config: Config, options: Namespace) -> int:
             tiles=options.tiles,
         )
         if options.csv:
-            print("query,rank,id,score,path")
-        for query, matches in zip(names, answers, strict=True):
-            print_answer(gallery, query, matches, options)
+            print("query,rank,id,score,path,band")
+        for query, named, matches in zip(queries, names, answers, strict=True):
+            scale = gallery.scale(snapshot, query, tiles=options.tiles)
+            print_answer(gallery, named, matches, scale, options)
     finally:
         gallery.close()
     return 0

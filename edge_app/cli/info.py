@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import numpy
@@ -20,6 +21,7 @@ from edge_app.memory import default_workers
 from edge_app.model.card import comparable
 from edge_app.model.describe import describe_model
 from edge_app.model.embed import Embedder
+from edge_app.search.scale import Scales
 
 
 def describe(config: Config) -> dict[str, Any]:
@@ -44,6 +46,8 @@ def describe(config: Config) -> dict[str, Any]:
         problems = found.problems
         try:
             index |= _index_facts(state)
+            if state.index.identity is not None:
+                index["scale of scores"] = asdict(Scales(reader).of(reader.snapshot()))
             problems += _index_problems(config, state.index, reader, found.embedder)
         except StoreError as error:
             problems.append(str(error))

@@ -7,7 +7,8 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from dataclasses import asdict
+from typing import Any, Self, get_args
 
 from tqdm import tqdm
 
@@ -16,6 +17,7 @@ from edge_app.index.read.rejections import Rejections
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.search.exact import Match
 from edge_app.search.gallery import Gallery
+from edge_app.search.scale import Band, Scale
 
 COUNTED = (
     "imported", "added", "updated", "moved", "removed", "offline", "rejected", "unchanged"
@@ -81,28 +83,44 @@ class ProgressLine:
 
 
 def print_answer(
-    gallery: Gallery, query: Sequence[str], matches: Sequence[Match], options: Namespace
+    gallery: Gallery,
+    query: Sequence[str],
+    matches: Sequence[Match],
+    scale: Scale | None,
+    options: Namespace,
 ) -> None:
     named = query[0] if len(query) == 1 else list(query)
-    rows = [_row(gallery, match, options.collapse) for match in matches]
+    rows = [_row(gallery, match, scale, options.collapse) for match in matches]
     if options.json:
-        print(json.dumps({"query": named, "matches": rows}))
+        told = None if scale is None else asdict(scale)
+        print(json.dumps({"query": named, "matches": rows, "scale": told}))
     elif options.csv:
         writer = csv.writer(sys.stdout)
         for rank, row in enumerate(rows, 1):
             named_in = cell(" ".join(query))
-            writer.writerow([named_in, rank, row["id"], row["score"], cell(row["path"])])
+            values = named_in, rank, row["id"], row["score"], cell(row["path"]), row["band"]
+            writer.writerow(values)
     else:
         print(f"{shown(' '.join(query))}:")
         for row in rows:
             more = f"  (+{len(row['folded'])})" if row.get("folded") else ""
-            print(f"  {row['score']:.4f}  {shown(row['path'])}{more}")
+            band = f"{_BAND_NAMES[row['band']]:<15} " if row["band"] else ""
+            print(f"  {row['score']:.4f}  {band}{shown(row['path'])}{more}")
+        if scale and scale.similar is None:
+            print(
+                f"note: {scale.pairs} pairs of photos are too few to say which scores are high",
+                file=sys.stderr,
+            )
 
 
-def _row(gallery: Gallery, match: Match, collapse: bool) -> dict[str, Any]:
+_BAND_NAMES = {name: name.replace("_", " ") for name in get_args(Band)}
+
+
+def _row(gallery: Gallery, match: Match, scale: Scale | None, collapse: bool) -> dict[str, Any]:
     row = {
         "id": match.id,
         "path": text_of(gallery.reader.image(match.id).path),
         "score": round(match.score, 7),
+        "band": scale.band(match.score) if scale else None,
     }
     return row | ({"folded": list(match.folded)} if collapse else {})

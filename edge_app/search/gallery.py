@@ -3,6 +3,7 @@ the web server both stand on."""
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Collection, Iterable, Sequence
@@ -36,6 +37,7 @@ from edge_app.photos.regions import WHOLE, Box
 from edge_app.search import exact as search
 from edge_app.search.exact import Match
 from edge_app.search.kernels import Floats
+from edge_app.search.scale import Scale, Scales
 from edge_app.search.sharedpass import SharedPass
 
 COLLAPSE_SCORE = 0.95  # a match this close to a better one is folded under it
@@ -50,6 +52,9 @@ class Query:
 
     vector: Floats  # (dim,) float32, unit
     exclude: frozenset[int] = frozenset()
+    # Of the mean of photos that the vector is, before it was made a unit: 1 of one photo, None of
+    # what is no mean of photos, whose scores can't be compared with those between photos.
+    length: float | None = 1.0
 
 
 class Gallery:
@@ -61,6 +66,7 @@ class Gallery:
         bring_up_to_date(config.index)
         self.reader = Reader(config.index)
         self.thumbnails = Reader(config.index)  # of their own: the other may be held by a listing
+        self._scales = Scales(self.reader)
         self._loading = threading.Lock()
         self._passes = SharedPass[Query, list[Match]]()
 
@@ -139,6 +145,18 @@ class Gallery:
         kind = (id(snapshot), k, offset, filter, collapse, tiles)
         return self._passes.answer(kind, queries, search_all)
 
+    def scale(self, snapshot: Snapshot, query: Query, *, tiles: bool = False) -> Scale | None:
+        """How the scores of a query's matches read; None for words, unlike photos and tiles, which
+        have other scores than photos have with one another."""
+        if query.length is None or tiles:
+            return None
+        scale = self.photo_scale(snapshot)
+        return scale if query.length == 1 else scale.stretched(query.length)
+
+    def photo_scale(self, snapshot: Snapshot) -> Scale:
+        """How scores between photos read; made when it is first asked for, and kept."""
+        return self._scales.of(snapshot)
+
     def query_of_id(self, snapshot: Snapshot, id: int, box: Box = WHOLE) -> Query:
         """An indexed image, or a region of it, which is embedded from the original."""
         if box == WHOLE:
@@ -177,7 +195,7 @@ class Gallery:
         # The runtime makes no difference to words.
         runtime = snapshot.identity.runtime if snapshot.identity else "any"
         self._check_model(snapshot, words.card.identity(runtime))
-        return Query(words.vector(word))
+        return Query(words.vector(word), length=None)
 
     def combined(
         self, likes: Sequence[Query], unlikes: Sequence[Query], weight: float | None = None
@@ -190,7 +208,10 @@ class Gallery:
         vector = search.combine(
             _stack(likes), _stack(unlikes), UNLIKE_WEIGHT if weight is None else weight
         )
-        return Query(vector, frozenset().union(*(q.exclude for q in (*likes, *unlikes))))
+        exclude = frozenset[int]().union(*(q.exclude for q in (*likes, *unlikes)))
+        is_mean = not unlikes and all(query.length == 1 for query in likes)
+        mean = _stack(likes).mean(axis=0, dtype=np.float64)
+        return Query(vector, exclude, math.sqrt(mean @ mean) if is_mean else None)
 
     def embed(
         self, snapshot: Snapshot, source: str | bytes | memoryview, box: Box = WHOLE

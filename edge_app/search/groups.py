@@ -10,9 +10,6 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
-
-import numpy as np
 
 from edge_app.config import DRAIN_S
 from edge_app.errors import StoreError, UsageError
@@ -28,7 +25,6 @@ DUPLICATE_SCORE = 0.95  # images this close to one another are near-duplicates
 DUPLICATE_SCORE_MIN = 0.8  # below this whole albums would be one group
 WAIT_S = 2.0  # a request waits so long for groups, then asks again
 DISMISS_IMAGES = 100  # of one group, dismissed at once
-SAMPLE_ROWS = 64  # vectors that tell whether links are of this very index
 
 # Every other score would be a comparison of its own, for as many as a client can think of. Rows are
 # compared at one of the coarse scores, groups are made of that at one of the fine ones.
@@ -197,7 +193,7 @@ class Review:
         except (OSError, ValueError, StoreError) as error:
             log.info("near-duplicates are compared again: %s", error)
             return None
-        if kept.rows > snapshot.rows or kept.fingerprint != _fingerprint(snapshot, kept.rows):
+        if kept.rows > snapshot.rows or kept.fingerprint != snapshot.fingerprint(kept.rows):
             return None
         return Links(kept.generation, kept.min_score, kept.rows, kept.pairs)
 
@@ -208,7 +204,7 @@ class Review:
         least = min(_rounded_down(min_score, COARSE), DUPLICATE_SCORE)
         links = link(snapshot, least, self._links, on_progress)
         self._links = links
-        fingerprint = _fingerprint(snapshot, links.rows)
+        fingerprint = snapshot.fingerprint(links.rows)
         kept = KeptLinks(links.generation, links.min_score, links.rows, links.pairs, fingerprint)
         try:
             save_links(self._reader.index, kept)
@@ -233,9 +229,3 @@ def _cover(links: Links | None, snapshot: Snapshot, min_score: float) -> bool:
 
 def _twin_of(content: bytes) -> int:
     return int.from_bytes(content[:8], "little")
-
-
-def _fingerprint(snapshot: Snapshot, rows: int) -> bytes:
-    """Of the first `rows` rows: what is written in a generation never changes."""
-    sample = np.unique(np.linspace(0, rows - 1, min(rows, SAMPLE_ROWS), dtype=np.intp))
-    return blake2b(snapshot.read_rows(sample).tobytes()).digest()

@@ -230,6 +230,21 @@ def test_similar_with_filters_paging_and_collapse(site: Site, ids: dict[str, int
     assert len(get(site, path, min_score=best - 1e-6)["items"]) == 1
 
 
+def test_every_score_is_in_a_band_of_this_index(site: Site, ids: dict[str, int]) -> None:
+    one, two, three = (ids[f"2019/img_{seed}.png"] for seed in range(3))
+    path = f"/api/images/{one}/similar"
+    answer = get(site, path)
+    scale = answer["scale"]
+    # Nine photos have 36 pairs, 35 without the twins': too few to tell.
+    assert scale["pairs"] <= 35
+    assert (scale["similar"], scale["very_similar"], scale["almost_same"]) == (None, None, None)
+    assert {item["band"] for item in answer["items"]} == {None}
+    assert get(site, path, box="0,0,0.5,0.5")["scale"] == scale
+    several = post(site, "/api/search", like=[one, two]).json["scale"]
+    assert several["half"] > scale["half"]  # the mean of two scores more with everything
+    assert post(site, "/api/search", like=[one], unlike=[three]).json["scale"] is None
+
+
 def test_a_region_is_embedded_from_the_original(site: Site, ids: dict[str, int]) -> None:
     path = f"/api/images/{ids['2019/img_0.png']}/similar"
     answer = get(site, path, box="0,0,0.5,0.5")
@@ -238,6 +253,7 @@ def test_a_region_is_embedded_from_the_original(site: Site, ids: dict[str, int])
 
 
 def test_an_upload_finds_itself_and_is_not_kept(site: Site, config: Config) -> None:
+    get(site, "/api/images/1/similar")  # what the first search keeps is there
     before = sorted(path.name for path in config.index.iterdir())
     body, headers = form((config.gallery / "2019/img_2.png").read_bytes(), k=3)
     answer = site.post("/api/search", body, headers)

@@ -171,7 +171,7 @@ def test_many_queries_come_out_as_json_lines_or_csv(
     assert main(["search", *photos, *where, "--csv"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 + 4 * 2
-    assert lines[0] == "query,rank,id,score,path"
+    assert lines[0] == "query,rank,id,score,path,band"
 
 
 def test_info_names_what_runs_and_what_to_fix(

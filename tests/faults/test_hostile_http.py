@@ -95,6 +95,7 @@ def site(config: Config, page_files: None, statuses: Counter[int]) -> Iterator[S
     with serving(counted, config) as site:
         while site.ask("/api/duplicates").json["pending"]:  # kept in the index when found
             time.sleep(0.05)
+        assert site.ask("/api/images/1/similar").status == 200  # the scale of scores is kept too
         yield site
     review.close()
     gallery.close()

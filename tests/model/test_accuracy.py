@@ -10,6 +10,7 @@ import pytest
 
 from edge_app.cli.arguments import main
 from edge_app.index.read.reader import Reader
+from edge_app.search.scale import Scales
 
 
 @pytest.mark.model
@@ -39,10 +40,26 @@ def test_neighbours_share_their_class(
     assert at_1 >= 0.78
     assert at_10 >= 0.69
 
+    # What scale says of a score agrees with the labels: the better the band, the more are right.
+    with Reader(index) as reader:
+        scale = Scales(reader).of(reader.snapshot())
+    bands = np.array([scale.band(score) for score in scores[np.triu_indices(600, 1)]])
+    right = (classes[:, np.newaxis] == classes)[np.triu_indices(600, 1)]
+    share = {band: right[bands == band].mean() for band in set(bands.tolist())}
+    order_of_bands = ["very_similar", "similar", "less_similar"]  # no two of these are the same
+    assert sorted(share, key=share.__getitem__, reverse=True) == order_of_bands
+    assert share["very_similar"] > 0.9
+    assert share["similar"] > 0.7
+    assert share["less_similar"] < 0.25
+
     # The command line's answer is the brute force's, ids and scores.
     photo = reader.image(int(snapshot.ids[17])).path
     assert main(["search", str(flowers / photo), *arguments, "--k", "10", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
+    assert answer["scale"]["similar"] == scale.similar
+    assert [match["band"] for match in answer["matches"]] == [
+        scale.band(match["score"]) for match in answer["matches"]
+    ]
     order = np.lexsort((snapshot.ids, -scores[17]))[:10]
     assert [match["id"] for match in answer["matches"]] == snapshot.ids[order].tolist()
     assert np.allclose([m["score"] for m in answer["matches"]], scores[17, order], atol=1e-5)

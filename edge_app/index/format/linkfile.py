@@ -6,14 +6,14 @@ It can be made again from the vectors, so whatever is wrong with it means making
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.index.format.regular import open_regular
+from edge_app.index.format.regular import open_regular, replace_regular
 
 FILE = "duplicates.npz"
 
@@ -31,26 +31,16 @@ class KeptLinks:
 
 def save_links(index: Path, links: KeptLinks) -> None:
     """Replace the file, whole or not at all; OSError or StoreError if that fails."""
-    part = (index / FILE).with_suffix(".part")
-    try:
-        part.unlink(missing_ok=True)
-        fd = open_regular(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        with open(fd, "wb") as file:
-            np.savez(
-                file,
-                generation=links.generation,
-                min_score=links.min_score,
-                rows=links.rows,
-                pairs=links.pairs,
-                fingerprint=np.frombuffer(links.fingerprint, np.uint8),
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(index / FILE)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
+    content = BytesIO()
+    np.savez(
+        content,
+        generation=links.generation,
+        min_score=links.min_score,
+        rows=links.rows,
+        pairs=links.pairs,
+        fingerprint=np.frombuffer(links.fingerprint, np.uint8),
+    )
+    replace_regular(index / FILE, content.getvalue())
 
 
 def load_links(index: Path) -> KeptLinks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from edge_app.errors import StoreError
@@ -34,3 +35,19 @@ def check_regular(path: Path) -> None:
     if not stat.S_ISREG(mode):
         kind = "a link" if stat.S_ISLNK(mode) else "no regular file"
         raise StoreError(f"{path} is {kind}; an index folder has regular files only: remove it")
+
+
+def replace_regular(path: Path, content: bytes) -> None:
+    """Make `path` a file of this content, durably, whole or not at all."""
+    part = path.with_suffix(".part")
+    try:
+        part.unlink(missing_ok=True)
+        with open(open_regular(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise

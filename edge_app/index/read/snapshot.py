@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import Column, columns, has_mixed_codes, identity_of
 from edge_app.index.format.schema import LARGEST
 from edge_app.model.card import ModelIdentity
+
+_FINGERPRINT_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,13 @@ class Snapshot:
             return self.vectors[rows]
         data = self._vectors_file.read_items(rows.tolist())
         return np.frombuffer(data, "<f4").reshape(len(rows), dim)
+
+    def fingerprint(self, rows: int) -> bytes:
+        """Of the first `rows` rows: what is written in a generation never changes, so files made
+        from these rows are known by it."""
+        count = min(rows, _FINGERPRINT_ROWS)
+        sample = np.unique(np.linspace(0, rows - 1, count, dtype=np.intp))
+        return blake2b(self.read_rows(sample).tobytes()).digest()
 
     def find_row(self, id: int) -> int | None:
         """The live row of an image, if it has one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_app.errors import NoIndexError, StoreError
-from edge_app.index.format import linkfile
+from edge_app.index.format import linkfile, scalefile
 from edge_app.index.format.appendfile import AppendFile, Header
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import (
@@ -29,7 +29,6 @@ from edge_app.index.format.generation import (
     thumbs_header,
     thumbs_name,
 )
-from edge_app.index.format.linkfile import load_links
 from edge_app.index.format.locking import errors_translated, lock
 from edge_app.index.format.readonly import open_for_reading
 from edge_app.index.format.records import GenerationRecord, join_path, record_crc
@@ -71,7 +70,7 @@ def check(index: Path) -> CheckReport:
             report.problems.extend(_structure(catalog))
             if not report.problems:
                 report.problems.extend(_Contents(index, catalog, report).problems())
-                report.problems.extend(_links(index))
+                report.problems.extend(_remade(index))
     except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
         report.problems.append(_catalog_problem(str(error)))
     return report
@@ -112,17 +111,22 @@ def _structure(catalog: Catalog) -> Iterator[Problem]:
                 yield _catalog_problem(f"a record of {table} differs from its CRC")
 
 
-def _links(index: Path) -> Iterator[Problem]:
-    try:
-        load_links(index)
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError, StoreError) as error:
-        path = index / linkfile.FILE
-        yield Problem(
-            f"{path.name} is damaged ({error}); it will be made again",
-            lambda catalog: path.unlink(missing_ok=True),
-        )
+def _remade(index: Path) -> Iterator[Problem]:
+    """Files that are made again from the vectors when they are missed."""
+    loaders: dict[str, Callable[[Path], object]] = {
+        linkfile.FILE: linkfile.load_links,
+        scalefile.FILE: scalefile.load_scale,
+    }
+    for name, load in loaders.items():
+        try:
+            load(index)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, StoreError) as error:
+            yield Problem(
+                f"{name} is damaged ({error}); it will be made again",
+                partial(cures.forget_file, path=index / name),
+            )
 
 
 class _Contents:

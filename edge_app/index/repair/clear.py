@@ -51,6 +51,11 @@ def forget_rejected(catalog: Catalog, path: object) -> None:
     catalog.connection.execute("DELETE FROM rejected WHERE path = ?", (path,))
 
 
+def forget_file(_: Catalog, path: Path) -> None:
+    """Whoever needs the file makes it again."""
+    path.unlink(missing_ok=True)
+
+
 def restore(_: Catalog, path: Path, header: Header, length: int) -> None:
     """The file as the catalogue expects it, with zeros for what is lost; rows of zeros differ from
     their CRC, so each has a cure of its own."""
