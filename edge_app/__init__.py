@@ -7,39 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge_app.errors import (
-        BusyError as BusyError,
-    )
-    from edge_app.errors import (
-        DecodeError as DecodeError,
-    )
-    from edge_app.errors import (
-        DiskFullError as DiskFullError,
-    )
-    from edge_app.errors import (
-        EdgeAppError as EdgeAppError,
-    )
-    from edge_app.errors import (
-        LibraryError as LibraryError,
-    )
-    from edge_app.errors import (
-        LimitError as LimitError,
-    )
-    from edge_app.errors import (
-        LockedError as LockedError,
-    )
-    from edge_app.errors import (
-        ModelError as ModelError,
-    )
-    from edge_app.errors import (
-        NotFoundError as NotFoundError,
-    )
-    from edge_app.errors import (
-        StoreError as StoreError,
-    )
-    from edge_app.errors import (
-        UsageError as UsageError,
-    )
+    from edge_app.config import Limits as Limits
+    from edge_app.errors import BusyError as BusyError
+    from edge_app.errors import DecodeError as DecodeError
+    from edge_app.errors import DelegateError as DelegateError
+    from edge_app.errors import DiskFullError as DiskFullError
+    from edge_app.errors import EdgeAppError as EdgeAppError
+    from edge_app.errors import LibraryError as LibraryError
+    from edge_app.errors import LimitError as LimitError
+    from edge_app.errors import LockedError as LockedError
+    from edge_app.errors import ModelError as ModelError
+    from edge_app.errors import NoIndexError as NoIndexError
+    from edge_app.errors import NotFoundError as NotFoundError
+    from edge_app.errors import StoreError as StoreError
+    from edge_app.errors import UnreadableError as UnreadableError
+    from edge_app.errors import UsageError as UsageError
     from edge_app.face import DuplicateGroup as DuplicateGroup
     from edge_app.face import Hit as Hit
     from edge_app.face import Index as Index
@@ -57,17 +39,21 @@ _HOMES = {
     "edge_app.index.repair.check": ("CheckReport",),
     "edge_app.indexing.plan": ("IndexReport", "Progress"),
     "edge_app.search.scale": ("Scale",),
+    "edge_app.config": ("Limits",),
     "edge_app.errors": (
         "BusyError",
         "DecodeError",
+        "DelegateError",
         "DiskFullError",
         "EdgeAppError",
         "LibraryError",
         "LimitError",
         "LockedError",
         "ModelError",
+        "NoIndexError",
         "NotFoundError",
         "StoreError",
+        "UnreadableError",
         "UsageError",
     ),
 }

@@ -13,15 +13,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.config import Config
+from edge_app.config import Config, Limits
 from edge_app.errors import StoreError, UsageError
 from edge_app.index.format.records import ImageRecord
 from edge_app.index.read.filters import Filter
+from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.index.repair import check as checking
 from edge_app.index.repair.check import CheckReport
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.indexing.run import run_index
+from edge_app.model.runtime import RUNTIMES
 from edge_app.photos.regions import WHOLE, Box, box_of
 from edge_app.search.gallery import Gallery, Query
 from edge_app.search.groups import DUPLICATE_SCORE, Review
@@ -55,9 +57,10 @@ class DuplicateGroup:
 class Index:
     """An index of a photo library; a context manager. Safe to use from several threads.
 
-    index: its folder, made by the first `update`. library: the photo folder; needed for `update`,
-    boxes and `embed` of indexed photos. model: the .tflite file, its card next to it.
-    Errors are those of `edge_app.errors`, all below EdgeAppError.
+    index: its folder, made by the first `update`. library: the photo folder, needed for `update`;
+    else the one the index was made from. model: the .tflite file, its card next to it. workers:
+    decoding processes. threads, runtime, delegate: of inference, as the options of the command
+    line. limits: of decoding. Errors are those of `edge_app.errors`, all below EdgeAppError.
     """
 
     def __init__(
@@ -68,17 +71,28 @@ class Index:
         model: str | os.PathLike[str] | None = None,
         workers: int | None = None,
         threads: int | None = None,
+        runtime: str | None = None,
+        delegate: str | None = None,
         tiles: bool = False,
+        limits: Limits | None = None,
     ) -> None:
-        default = Config()
+        if runtime is not None and runtime not in RUNTIMES:
+            raise UsageError(f"runtime {runtime!r} is none of {', '.join(RUNTIMES)}")
         self._library = None if library is None else Path(library)
+        if library is None:
+            with Reader(Path(index)) as reader:
+                library = reader.root()
+        default = Config()
         self._config = Config(
             index=Path(index),
             gallery=default.gallery if library is None else Path(library),
             model=default.model if model is None else Path(model),
             workers=workers,
             threads=threads,
+            runtime=runtime,
+            delegate=delegate,
             tiles=tiles,
+            limits=limits or default.limits,
         )
         self._gallery: Gallery | None = Gallery(self._config)
 
@@ -193,7 +207,7 @@ class Index:
     def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """(n,) int64 ids and (n, dim) float32 unit rows, mapped from the disk and read-only.
 
-        Row i is of image ids[i]; an id of 0 marks a row whose image is gone.
+        Row i is of image ids[i]. An id of 0 marks a row whose image is gone: leave it out.
         """
         snapshot = self._open.searchable()
         return snapshot.ids, snapshot.vectors
@@ -244,7 +258,7 @@ class Index:
     def _query(self, snapshot: Snapshot, source: Source, box: Box = WHOLE) -> Query:
         gallery = self._open
         if isinstance(source, np.ndarray):
-            return Query(np.asarray(source, np.float32))
+            return Query(_vector(source))
         if isinstance(source, int | np.integer):
             return gallery.query_of_id(snapshot, int(source), box)
         return gallery.query_of_source(snapshot, _plain(source), box)
@@ -254,13 +268,28 @@ def _several(sources: Source | Sequence[Source]) -> Sequence[Source]:
     """One is a sequence of one; a vector is one, a matrix several."""
     if isinstance(sources, np.ndarray):
         return [sources] if sources.ndim == 1 else list(sources)
-    if isinstance(sources, str | bytes | int | np.integer | os.PathLike):
+    if isinstance(sources, str | bytes | os.PathLike) or not isinstance(sources, Sequence):
         return [sources]
     return sources
 
 
+def _vector(numbers: NDArray[Any]) -> NDArray[np.float32]:
+    if numbers.ndim != 1 or numbers.dtype.kind not in "fiu":
+        raise UsageError(
+            f"an array of {numbers.ndim} dimensions and type {numbers.dtype} is no vector: "
+            "one dimension of numbers"
+        )
+    return numbers.astype(np.float32, copy=False)
+
+
 def _plain(source: str | os.PathLike[str] | bytes) -> str | bytes:
-    return source if isinstance(source, bytes) else os.fspath(source)
+    if isinstance(source, bytes):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    raise UsageError(
+        f"{type(source).__name__} is nothing to search for: a file, bytes, an id or a NumPy vector"
+    )
 
 
 def _seconds(day: date | None, *, end: bool = False) -> int | None:

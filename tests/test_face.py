@@ -144,6 +144,11 @@ def test_duplicates_and_a_check(index: edge_app.Index) -> None:
         (lambda index: index.similar([]), "nothing to search for"),
         (lambda index: index.similar(np.ones(3, np.float32)), "does not fit 1280 dimensions"),
         (lambda index: index.similar(1, word="espresso"), "word"),
+        (lambda index: index.similar(np.ones((2, 2, 2), np.float32)), "is no vector"),
+        (lambda index: index.similar(np.array(["a"])), "is no vector"),
+        (lambda index: index.similar([[0.1, 0.2], [0.3]]), "list is nothing to search for"),
+        (lambda index: index.similar(0.5), "float is nothing to search for"),
+        (lambda index: index.embed(7), "int is nothing to search for"),
         (lambda index: index.image(999), "no image 999"),
         (lambda index: index.similar(1, box=(0.5, 0.5, 0.9, 0.1)), "not inside the image"),
         (lambda index: index.similar(1, box=(0.5, 0.5)), "is not four numbers"),
@@ -165,3 +170,29 @@ def test_before_the_first_update_there_is_nothing_to_search(tmp_path: Path) -> N
             index.similar(1)
         with pytest.raises(edge_app.UsageError, match="library="):
             index.update()
+
+
+@pytest.mark.model
+def test_without_a_library_photos_are_read_where_the_index_was_made_from(place: Path) -> None:
+    model = place / "models/mobilenet_v2.tflite"
+    with opened(place) as index, edge_app.Index(place / "index", model=model) as plain:
+        box = (0.0, 0.0, 0.5, 0.5)
+        assert plain.similar(1, box=box) == index.similar(1, box=box)
+
+
+@pytest.mark.model
+def test_what_decodes_and_infers_is_chosen_as_on_the_command_line(place: Path) -> None:
+    new, model = save(place / "new.jpg", 9), place / "models/mobilenet_v2.tflite"
+    with pytest.raises(edge_app.UsageError, match="runtime 'none' is none of"):
+        edge_app.Index(place / "index", runtime="none")
+    with (
+        edge_app.Index(place / "index", model=model, delegate="/no/such.so") as index,
+        pytest.raises(edge_app.DelegateError, match=r"/no/such\.so"),
+    ):
+        index.embed(new)
+    tight = edge_app.Limits(file_bytes=10)
+    with (
+        edge_app.Index(place / "index", model=model, limits=tight) as index,
+        pytest.raises(edge_app.EdgeAppError, match="over the limit"),
+    ):
+        index.embed(new)

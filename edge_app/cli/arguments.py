@@ -89,7 +89,7 @@ def make_parser() -> Parser:
     command(commands.check, "check the index for damage", _index_folder, _json, _check)
     command(
         commands.info, "show runtime, model, index and memory, and what to fix",
-        _index_folder, _library, _json,
+        _index_folder, _library, _json, limit_options("decode_memory_bytes"),
     )  # fmt: skip
     command(
         commands.bench, "measure how fast this device indexes, searches or serves",

@@ -71,6 +71,12 @@ class Reader:
         with self._reading():
             return f"{self._name}-{self._version}"
 
+    def root(self) -> Path | None:
+        """The library root of the last writer, None before the first run."""
+        with self._reading() as catalog:
+            indexed = catalog.state().root
+        return Path(os.fsdecode(indexed)) if indexed else None
+
     def recognise(self, root: Path) -> None:
         """StoreError if this is the index of another library; one that is offline may be this."""
         if root.is_dir():
