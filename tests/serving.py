@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from edge_app.api import pace
 from edge_app.api.monitor import HEALTH
-from edge_app.api.thumbs import is_thumbnail
 from edge_app.config import Config
 from edge_app.guard import serve as guard
 from edge_app.server.bounds import Bounds
@@ -74,8 +74,9 @@ class Site:
         ours = {"X-Lookalike": "1", "Content-Type": "application/json"}
         return self.ask(path, "POST", ours | dict(headers or {}), body)
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection((self.host, self.port), timeout=PATIENCE_S)
+    def connect(self, source: str = "") -> socket.socket:
+        """A connection, from this address of the device if one is named."""
+        return socket.create_connection((self.host, self.port), PATIENCE_S, (source, 0))
 
     def wait_until_read(self) -> None:
         """Until the server has accepted every connection and read all that was sent to it."""
@@ -139,7 +140,7 @@ def serving(
 
     def run() -> None:
         try:
-            guard.serve(app, config, note, stop, {HEALTH}, is_thumbnail, bounds)
+            guard.serve(app, config, note, stop, {HEALTH}, pace, bounds)
         except BaseException as error:
             failures.append(error)
             listening.set()

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_app.api import pace
 from edge_app.api.monitor import HEALTH
 from edge_app.api.routes import make_app
-from edge_app.api.thumbs import is_thumbnail
 from edge_app.config import Config
 from edge_app.guard import serve as guard
 from edge_app.index.read.reader import Reader
@@ -46,7 +46,7 @@ def serve(index: Path) -> None:
         config,
         on_ready=lambda urls: _tell(urls[0].rstrip("/").split(":")[-1]),
         open_paths={HEALTH},
-        is_quick=is_thumbnail,
+        pace=pace,
     )
 
 

@@ -13,10 +13,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from edge_app.api import params, requests
+from edge_app.api import pace, params, requests
 from edge_app.api.monitor import HEALTH
 from edge_app.api.routes import make_app
-from edge_app.api.thumbs import is_thumbnail
 from edge_app.api.views import as_json, group_of, rejections_of
 from edge_app.bench.subjects import SUBJECTS
 from edge_app.cli import logs
@@ -94,7 +93,7 @@ def serve(config: Config, options: Namespace) -> int:
                 print(note, flush=True)
 
         app = make_app(gallery, watcher, review)
-        guard.serve(app, config, on_ready=print_start, open_paths={HEALTH}, is_quick=is_thumbnail)
+        guard.serve(app, config, on_ready=print_start, open_paths={HEALTH}, pace=pace)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut this short
         watcher.stop()

@@ -27,7 +27,7 @@ from edge_app.guard.passcode import PasscodeFile
 from edge_app.guard.policy import Policy
 from edge_app.guard.signin import LOGIN, Passcode
 from edge_app.guard.traffic import Traffic, Watched
-from edge_app.server.bounds import Bounds
+from edge_app.server.bounds import EVEN, Bounds, Pace
 from edge_app.server.connections import Server
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ def serve(
     on_ready: Callable[[list[str]], None] | None = None,
     stop: threading.Event | None = None,
     open_paths: Collection[str] = (),
-    is_quick: Callable[[str], bool] = lambda path: False,
+    pace: Pace = EVEN,
     bounds: Bounds | None = None,
 ) -> None:
     """Serve `app` until SIGTERM, SIGINT or `stop`; answers under way are finished first.
 
     `on_ready` gets the URLs that work, addresses before names, once the socket listens.
-    `open_paths` need no passcode; paths that are quick are answered in the event loop.
+    `open_paths` need no passcode; `pace` says which requests are quick, and which slow.
     `bounds` other than those of the config are for tests.
     """
     memory.return_large_blocks()
@@ -70,7 +70,8 @@ def serve(
             bounds or Bounds.of(config.limits),
             config.trusted_proxy,
             traffic.refused,
-            lambda path: is_quick(path.removeprefix(config.base_path)),
+            pace,
+            config.base_path,
         )
         traffic.connections = lambda: len(server.active_channels)
         stack.enter_context(stopped_by_signals(server))

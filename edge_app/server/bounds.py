@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from edge_app.config import DRAIN_S, Limits, MiB
+
+
+class Pace(Protocol):
+    """What the app says of its requests."""
+
+    def is_quick(self, path: str) -> bool:
+        """The app is called in the loop's own thread, so everybody waits for it."""
+
+    def is_slow(self, path: str, query: str) -> bool:
+        """It may take seconds: there are never so many under way that no thread is free."""
+
+
+class _Even:
+    """No request is quick and none is slow."""
+
+    def is_quick(self, path: str) -> bool:
+        return False
+
+    def is_slow(self, path: str, query: str) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +48,16 @@ class Bounds:
     idle_s: float = 60.0  # between two requests on one connection
     send_s: float = 30.0  # a client that takes not one byte of its answer for so long is gone, ...
     send_bytes_per_s: int = 32 * 1024  # ... and one that needs over 1 s for each of these
+    # What the system may hold of an answer. Linux goes up to 4 MB for each client, which a small
+    # device has not, and a client that reads them slowly looks like one that reads nothing.
+    send_buffer_bytes: int = 128 * 1024  # a Wi-Fi round trip of 5 ms leaves 25 MB/s
     linger_s: float = 2.0  # what a refused client still sends is read and dropped for so long, ...
     linger_bytes: int = 4 * MiB  # ... and no further than this
 
     # --- the whole server ---
     server_threads: int = Limits().server_threads
     queued_requests: int = 64  # waiting for a thread; more are answered 503
+    slow_requests: int = Limits().server_threads // 2  # of those that may take seconds, at one time
     drain_s: float = DRAIN_S
 
     @classmethod
@@ -44,7 +69,9 @@ class Bounds:
             connections=limits.connections,
             connections_per_address=limits.connections_per_address,
             server_threads=limits.server_threads,
+            slow_requests=max(1, limits.server_threads // 2),
         )
 
 
 BOUNDS = Bounds()
+EVEN: Pace = _Even()

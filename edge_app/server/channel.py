@@ -12,8 +12,9 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 
 from edge_app.server.bounds import Bounds
+from edge_app.server.clients import network_of
 from edge_app.server.eventloop import EventLoop
-from edge_app.server.request import AppTask, Refusal, RefusalTask, Request
+from edge_app.server.request import Ahead, AppTask, Refusal, RefusalTask, Request
 
 FRESH_S = 0.25  # a new connection has so long to send a request before others rank above it
 
@@ -24,6 +25,8 @@ class Server(Protocol):
     bounds: Bounds
     loop: EventLoop
 
+    trigger: Any
+
     def add_task(self, channel: Channel) -> None: ...
     def admits_upload(self, newcomer: Channel) -> bool: ...
 
@@ -33,12 +36,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     task_class = AppTask
     error_task_class = RefusalTask
-    request: Request | None
+    request: Request | Ahead | None
     close_when_flushed: bool
     answered = False
     refused = False
     owed_bytes = 0  # of the last answer, that were still to be sent when it was ready
-    held = False  # the next request waits for the client to read an answer
     linger_until: float | None = None
     lingered_bytes = 0
 
@@ -46,8 +48,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.bounds = server.bounds
         self.idle_since = time.monotonic()
         super().__init__(server, *args, **kwargs)
+        self.network = network_of(self.addr[0])
 
-    def parser_class(self, adj: Adjustments) -> Request:
+    def parser_class(self, adj: Adjustments) -> Request | Ahead:
+        # waitress also makes one for the answer to a request that failed.
+        if self.requests and not self.server.loop.works_for(self):
+            return Ahead()
         return Request(adj, self.bounds, lambda: self.server.admits_upload(self))
 
     @property
@@ -67,15 +73,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.refused = self.requests[0].error is not None
         with self.server.loop.on_behalf_of(self):
             super().service()
-        self.idle_since = time.monotonic()
-        self.owed_bytes = self.total_outbufs_len
-        self.answered = True
+            self.idle_since = time.monotonic()
+            self.owed_bytes = self.total_outbufs_len
+            self.answered = True
+            self.server.loop.soon(self.read_ahead, self.server.trigger)
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer the request that is half here, then close."""
         with self.requests_lock:
             request, self.request = self.request, None
-            if request is None:
+            if not isinstance(request, Request):
                 return
             request.error, request.completed = refusal, True
             self.requests.append(request)
@@ -107,7 +114,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Who goes first when the server is full: the lowest; None must stay."""
         if self.linger_until is not None:
             return 0, self.linger_until
-        if self.uploading or (self.requests and not self.held):
+        if self.uploading or self.requests:
             return None
         if self.total_outbufs_len:  # a slow reader of an answer that is ready
             return 4, self.idle_since
@@ -120,13 +127,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     # A client may send its next requests before it reads an answer. They wait until it has: no
     # thread waits for it, and no more than one answer does.
 
-    def writable(self) -> bool:
-        return self.held or bool(super().writable())
-
-    def hold(self) -> bool:
-        """Whether the next request waits, because the answer before it has not left yet."""
-        self.held = self.total_outbufs_len > 0
-        return self.held
+    def read_ahead(self) -> None:
+        """Read the next request of those sent ahead, if nothing is under way; in the loop."""
+        ahead = self.request
+        if isinstance(ahead, Ahead) and not self.requests and not self.total_outbufs_len:
+            self.request = None
+            self.received(bytes(ahead.data))
+            self.server.loop.ask_again(self)
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         if not data:  # or waitress would ask for it for ever
@@ -137,25 +144,24 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     # away the answer, so: send it, say that no more comes, and drop what arrives for a while.
 
     def handle_write(self) -> None:
-        refused = self.refused and self.close_when_flushed
-        if not self.held and not refused:
+        if not (self.refused and self.close_when_flushed):
             super().handle_write()
+            self.read_ahead()
             return
         self._flush_exception(self._flush_some)
         if self.will_close:
             self.handle_close()
         elif self.connected and not self.total_outbufs_len:
-            if not refused:
-                with self.requests_lock:
-                    self.server.add_task(self)
-                return
             self.close_when_flushed = False
             self.linger_until = time.monotonic() + self.bounds.linger_s
             with contextlib.suppress(OSError):
                 self.socket.shutdown(socket.SHUT_WR)
 
     def readable(self) -> bool:
-        return self.linger_until is not None or super().readable()
+        if self.linger_until is not None:
+            return True
+        # The end of what is sent closes the connection: not before the last answer.
+        return not isinstance(self.request, Ahead) and bool(super().readable())
 
     def handle_read(self) -> None:
         if self.linger_until is None:

@@ -19,22 +19,25 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any
 
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from edge_app.server.bounds import Bounds
+from edge_app.server.bounds import EVEN, Bounds, Pace
 from edge_app.server.channel import Channel
+from edge_app.server.clients import is_loopback, network_of
 from edge_app.server.eventloop import EventLoop
 from edge_app.server.refusal import refusal, status_line
-from edge_app.server.request import Refusal
+from edge_app.server.request import Refusal, Request
+from edge_app.server.turns import Dispatcher, Turn
 
 log = logging.getLogger(__name__)
 
 LOOP_S = 0.25  # how often the loop wakes by itself; deadlines are this exact at best
+PAUSE_S = 0.5  # without a descriptor for a new connection; those that are open go on
+SILENT_S = 60.0  # ... and so long nothing more is said about it
 ACCEPTS = 16  # per turn of the loop, so that those accepted are read before they are evicted
 
 
@@ -49,6 +52,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     channel_class = Channel
     stopping = False  # set by signal handlers
+    _accepting_from = 0.0  # after a failure
+    _silent_until = 0.0  # about further ones
 
     def __init__(
         self,
@@ -57,18 +62,22 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         bounds: Bounds,
         trusted_proxy: str | None = None,
         on_refused: Callable[[int], None] = lambda status: None,
-        is_quick: Callable[[str], bool] = lambda path: False,
+        pace: Pace = EVEN,
+        base_path: str = "",
     ) -> None:
-        """From the address `trusted_proxy` X-Forwarded-* are believed; else they are removed.
+        """From the address `trusted_proxy` X-Forwarded-For and -Proto are believed; else they are
+        removed, as X-Forwarded-Host always is: a proxy passes on Host.
 
-        `on_refused` is told the status of what the app never sees. For a path that `is_quick`, the
-        app is called in the loop's own thread: everybody waits for it.
+        `on_refused` is told the status of what the app never sees. `pace` is asked about paths
+        below `base_path`.
         """
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, bounds.send_buffer_bytes)
         self.bounds = bounds
         self.trusted_proxy = trusted_proxy
         self.on_refused = on_refused
-        self.is_quick = is_quick
-        forwarded = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
+        self.pace = pace
+        self.base_path = base_path
+        forwarded = {"x-forwarded-for", "x-forwarded-proto"}
         adj = Settings(
             sockets=[listener],
             threads=bounds.server_threads,
@@ -97,6 +106,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             adj=adj,
             sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
             bind_socket=False,
+            dispatcher=Dispatcher(
+                bounds.server_threads, bounds.queued_requests, bounds.slow_requests
+            ),
         )
 
     def run_until(self, stop: threading.Event) -> None:
@@ -121,7 +133,11 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     def _turn(self) -> None:
         self.loop.turn(LOOP_S)
-        self.readable()  # where waitress keeps its clock: calls maintenance every second
+        paused = self._accepting_from > 0
+        # `readable` is where waitress keeps its clock: it calls maintenance every second.
+        if self.readable() and paused:
+            self._accepting_from = 0.0
+            self.loop.ask_again(self)
 
     def pull_trigger(self) -> None:
         self.loop.wake(self.trigger)
@@ -134,21 +150,34 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         return len(self.active_channels)
 
     def add_task(self, channel: Channel) -> None:
-        if channel.hold():
-            return
+        """Have the request that has been read answered: here, by a thread, or refused."""
         request = channel.requests[0]
-        if request.error is None and self.is_quick(request.path):
-            self.loop.soon(channel.service, self.trigger)
+        if request.error is not None:
+            self._refuse(channel, request.error)
             return
-        if request.error is None and (
-            len(self.task_dispatcher.queue) >= self.bounds.queued_requests
-        ):
-            request.error = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too busy; try again.")
-        if request.error:
-            self.on_refused(request.error.code)
-            self._refusals.add_task(channel)
+        path = request.path.removeprefix(self.base_path)
+        if self.pace.is_quick(path):
+            self.loop.soon(channel.service, self.trigger)
         else:
-            self.task_dispatcher.add_task(channel)
+            slow = request.is_upload or self.pace.is_slow(path, request.query)
+            turn = Turn(channel, self._client_of(channel, request), slow)
+            turned_away = self.task_dispatcher.offer(turn)
+            if turned_away:
+                busy = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too busy; try again.")
+                self._refuse(turned_away.channel, busy)
+
+    def _refuse(self, channel: Channel, error: Refusal) -> None:
+        channel.requests[0].error = error
+        self.on_refused(error.code)
+        self._refusals.add_task(channel)
+
+    def _client_of(self, channel: Channel, request: Request) -> str:
+        """The address that a request comes from, or is said to come from by a trusted proxy."""
+        address: str = channel.addr[0]
+        if address == self.trusted_proxy:
+            named = request.headers.get("X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+            return named or address
+        return address
 
     def admits_upload(self, newcomer: Channel) -> bool:
         others = [
@@ -156,10 +185,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             for channel in self.active_channels.values()
             if channel is not newcomer and channel.uploading
         ]
-        address = newcomer.addr[0]
         return len(others) < self.bounds.uploads and (
-            self._is_crowded(address)
-            or sum(channel.addr[0] == address for channel in others)
+            self._is_crowded(newcomer.addr[0])
+            or sum(channel.network == newcomer.network for channel in others)
             < self.bounds.uploads_per_address
         )
 
@@ -173,7 +201,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             try:
                 pair = self.accept()
             except OSError as error:
-                log.warning("A connection could not be accepted: %s", error)
+                self._pause(error)
                 return
             if pair is None:
                 return
@@ -187,6 +215,18 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 self.set_socket_options(connection)
             self.loop.watch(self.channel_class(self, connection, address, self.adj, map=self._map))
 
+    def _pause(self, error: OSError) -> None:
+        """Accept nobody for a moment: most likely no descriptor is free, or no memory."""
+        now = time.monotonic()
+        self._accepting_from = now + PAUSE_S
+        if now >= self._silent_until:
+            self._silent_until = now + SILENT_S
+            log.warning("Connections can't be accepted at the moment: %s", error.strerror)
+        self._evict(self.active_channels.values(), now)
+
+    def readable(self) -> bool:
+        return bool(super().readable()) and time.monotonic() >= self._accepting_from
+
     def fix_addr(self, addr: tuple[Any, ...]) -> tuple[Any, ...]:
         """An IPv4 client of the socket that listens for both is known by its IPv4 address."""
         return (addr[0].removeprefix("::ffff:"), *addr[1:])
@@ -196,14 +236,18 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         channels = self.active_channels.values()
         crowd: Iterable[Channel] = ()
         if not self._is_crowded(address):
-            mine = [channel for channel in channels if channel.addr[0] == address]
+            network = network_of(address)
+            mine = [channel for channel in channels if channel.network == network]
             if len(mine) >= self.bounds.connections_per_address:
                 crowd = mine
         if not crowd and len(channels) >= self.bounds.connections:
             crowd = channels
         if not crowd:
             return True
-        now = time.monotonic()
+        return self._evict(crowd, time.monotonic())
+
+    def _evict(self, crowd: Iterable[Channel], now: float) -> bool:
+        """Close the one of them that does least; False: all are at work."""
         ranked = [(rank, channel) for channel in crowd if (rank := channel.rank(now)) is not None]
         if not ranked:
             return False
@@ -212,7 +256,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     def _is_crowded(self, address: str) -> bool:
         """Many clients share the address of a proxy, and loopback's."""
-        return address == self.trusted_proxy or ip_address(address.split("%")[0]).is_loopback
+        return address == self.trusted_proxy or is_loopback(address)
 
     @staticmethod
     def _turn_away(connection: socket.socket) -> None:

@@ -47,6 +47,10 @@ class EventLoop:
         finally:
             self._working_for.dispatcher = None
 
+    def works_for(self, dispatcher: Any) -> bool:
+        """Whether this thread acts on behalf of the dispatcher."""
+        return getattr(self._working_for, "dispatcher", None) is dispatcher
+
     def wake(self, trigger: Any) -> None:
         """End the wait, from any thread; asks the dispatcher that the thread works for again."""
         dispatcher = getattr(self._working_for, "dispatcher", None)
@@ -55,6 +59,10 @@ class EventLoop:
         if not self._awake:
             self._awake = True
             trigger.pull_trigger()
+
+    def ask_again(self, dispatcher: Any) -> None:
+        """In this turn: what it waits for may have changed. In the loop's own thread only."""
+        self._changed.append(dispatcher)
 
     def soon(self, call: Callable[[], None], trigger: Any) -> None:
         """Call something in the loop's own thread, in this turn or the next; from any thread."""

@@ -6,6 +6,7 @@ read all the same, the line before a chunk may be endless, and every kind of bod
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -50,6 +51,28 @@ class AppTask(WSGITask):  # type: ignore[misc]
         if self.request.command == "HEAD":
             self.chunked_response = False  # or waitress would end the body that isn't there
         return header
+
+
+class Ahead:
+    """Bytes that a client has sent before it has the answer to its last request.
+
+    waitress would read hundreds of requests in one go, and all other clients would wait: these
+    are read one at a time, each when the one before has been answered.
+    """
+
+    completed = headers_finished = expect_continue = is_upload = False
+    deadline = math.inf
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.started = time.monotonic()
+
+    def received(self, data: bytes) -> int:
+        self.data += data
+        return len(data)
+
+    def close(self) -> None:
+        self.data.clear()
 
 
 class Request(HTTPRequestParser):  # type: ignore[misc]
