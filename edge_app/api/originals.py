@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from email.utils import formatdate, parsedate_to_datetime
-from io import BytesIO
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
@@ -17,10 +17,13 @@ from edge_app.api.views import text_of
 from edge_app.config import MiB
 from edge_app.errors import BusyError, LimitError
 from edge_app.index.format.records import ImageRecord
-from edge_app.photos.strip import without_location
+from edge_app.photos.pieces import Spliced, Version
+from edge_app.photos.strip import parts_without_location
 from edge_app.server.refusal import refusal
 
-STRIPPED_BYTES = 128 * MiB  # originals without location that are in memory at one time
+STRIPPED_BYTES = 128 * MiB  # the largest original whose location is removed, in memory
+STRIPPED_KNOWN = 64  # originals of which it is known what to leave out: parts are asked for often
+STRIP_WAIT_S = 5.0  # for one's turn
 
 # From the catalogue, which has it from the file's bytes; a name's suffix may lie.
 MEDIA_TYPES = {
@@ -37,63 +40,50 @@ MEDIA_TYPES = {
 
 
 class Stripper:
-    """Takes the location out of originals, as many at one time as a number of bytes allows."""
+    """Takes the location out of originals. One at a time is looked at, in memory; what is sent is
+    read from the file again, so that no client can hold memory by reading slowly."""
 
-    def __init__(self, file_bytes: int, room_bytes: int = STRIPPED_BYTES) -> None:
-        self.most_bytes = min(file_bytes, room_bytes)
-        self.room_bytes = room_bytes
-        self.lock = threading.Lock()
+    def __init__(self, file_bytes: int) -> None:
+        self.most_bytes = min(file_bytes, STRIPPED_BYTES)
+        self._turn = threading.Lock()
+        self._known: OrderedDict[Version, list[range | bytes]] = OrderedDict()
 
-    def strip(self, file: BinaryIO) -> Stripped:
-        """The same image without its location, in memory until it is closed."""
-        size_bytes = os.fstat(file.fileno()).st_size
+    def strip(self, file: BinaryIO) -> Spliced:
+        """The same image without its location."""
+        version = Version.of(file)
+        size_bytes = version.size_bytes
         if size_bytes > self.most_bytes:
             raise LimitError(
                 f"the original has {size_bytes} bytes, too many to remove its location "
-                "(--file-size, and no more than 128 MiB)"
+                f"(--file-size, and no more than {STRIPPED_BYTES // MiB} MiB)"
             )
-        self.take(size_bytes)
+        if not self._turn.acquire(timeout=STRIP_WAIT_S):
+            raise BusyError("too many originals are being opened at once; try again")
         try:
-            return Stripped(self, without_location(file.read(size_bytes)), size_bytes)
-        except BaseException:
-            self.take(-size_bytes)
-            raise
-
-    def take(self, size_bytes: int) -> None:
-        with self.lock:
-            if size_bytes > self.room_bytes:
-                raise BusyError("too many originals are being sent at once; try again")
-            self.room_bytes -= size_bytes
-
-
-class Stripped(BytesIO):
-    """A cleaned original; gives its room back when it is closed."""
-
-    def __init__(self, stripper: Stripper, content: bytes, size_bytes: int) -> None:
-        super().__init__(content)
-        self.stripper, self.size_bytes = stripper, size_bytes
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self.stripper.take(-self.size_bytes)
+            if version not in self._known:
+                self._known[version] = parts_without_location(file.read(size_bytes)).parts
+            self._known.move_to_end(version)
+            if len(self._known) > STRIPPED_KNOWN:
+                self._known.popitem(last=False)
+            return Spliced(file, self._known[version], version)
+        finally:
+            self._turn.release()
 
 
 def send_original(
-    file: BinaryIO, image: ImageRecord, *, download: bool, stripper: Stripper | None = None
+    original: BinaryIO, image: ImageRecord, *, download: bool, stripper: Stripper | None = None
 ) -> HTTPResponse:
-    """The answer to a request for an original; closes `file` when it has been sent.
+    """The answer to a request for an original; closes it when it has been sent.
 
     The body is the open file itself: waitress then sends from its own loop, and no thread waits for
     a client that reads slowly.
     """
-    stat = os.fstat(file.fileno())
+    file: BinaryIO | Spliced = original
+    stat = os.fstat(original.fileno())
     size = stat.st_size
     tag = f'"{image.content.hex()}-{size:x}-{stat.st_mtime_ns:x}"'
     if stripper:
-        with file:
-            file = stripper.strip(file)
-        size, tag = file.getbuffer().nbytes, f'"{tag[1:-1]}-stripped"'
+        tag = f'"{tag[1:-1]}-stripped"'
     headers = {
         "Content-Type": MEDIA_TYPES.get(image.format, "application/octet-stream"),
         "Content-Disposition": _disposition(image, download),
@@ -105,6 +95,13 @@ def send_original(
     if is_known(tag, request.environ) or _is_unmodified(stat.st_mtime, request.environ):
         file.close()
         return HTTPResponse(status=304, headers=headers)
+    if stripper:
+        try:
+            file = stripped = stripper.strip(original)
+            size = stripped.size_bytes
+        except BaseException:
+            original.close()
+            raise
     wanted = request.environ.get("HTTP_RANGE", "")
     # A unit that we don't know, and a range that is not one, must be ignored (RFC 9110, 14.2).
     unit, _, ranges = wanted.partition("=")

@@ -1,14 +1,17 @@
-"""originals: how many originals may be in memory without their location."""
+"""originals: those that leave without their location take no memory while they are sent."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from edge_app.api.originals import STRIPPED_BYTES, Stripper
+from edge_app.api import originals
+from edge_app.api.originals import STRIPPED_KNOWN, Stripper
 from edge_app.config import Limits
-from edge_app.errors import BusyError, LimitError, NotStrippableError
+from edge_app.errors import LimitError, NotStrippableError
+from edge_app.photos.strip import without_location
 from tools.testing.pictures import picture
 
 
@@ -19,31 +22,68 @@ def original(tmp_path: Path) -> Path:
     return path
 
 
-def test_originals_without_location_have_their_room_in_memory(original: Path) -> None:
-    stripper = Stripper(Limits().file_bytes, 2 * original.stat().st_size)
-    first, second = (stripper.strip(original.open("rb")) for _ in range(2))
-    with pytest.raises(BusyError, match="too many originals"):
-        stripper.strip(original.open("rb"))
-    first.close()
-    first.close()  # gives back once
-    third = stripper.strip(original.open("rb"))
-    with pytest.raises(BusyError):
-        stripper.strip(original.open("rb"))
-    del second  # a client that is gone
-    third.close()
-    assert stripper.room_bytes == 2 * original.stat().st_size
+def test_an_original_without_location_is_read_from_its_file(original: Path) -> None:
+    """So a client that reads slowly holds a descriptor and no memory."""
+    stripper = Stripper(Limits().file_bytes)
+    cleaned = without_location(original.read_bytes())
+    with stripper.strip(original.open("rb")) as first:
+        readers = [stripper.strip(original.open("rb")) for _ in range(100)]
+        assert first.read() == cleaned
+        for reader in readers:
+            assert reader.seek(-7, os.SEEK_END) == len(cleaned) - 7
+            assert reader.read(100) == cleaned[-7:]
+            reader.close()
+    assert first.closed
 
 
-def test_an_original_that_can_not_be_cleaned_takes_no_room(original: Path) -> None:
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_it_is_read_in_any_pieces(original: Path, size: int) -> None:
+    cleaned = without_location(original.read_bytes())
+    with Stripper(Limits().file_bytes).strip(original.open("rb")) as file:
+        assert b"".join(iter(lambda: file.read(size), b"")) == cleaned
+        for start in range(0, len(cleaned), 97):
+            file.seek(start)
+            assert file.read(size) == cleaned[start : start + size]
+
+
+def test_an_original_that_changes_while_it_is_sent_is_sent_no_further(original: Path) -> None:
+    """Its location may be where its pixels were."""
+    stripper = Stripper(Limits().file_bytes)
+    data = original.read_bytes()
+    with stripper.strip(original.open("rb")) as file:
+        assert file.read(100)
+        original.write_bytes(data[:20] + b"SECRETPLACE" * 5000)
+        with pytest.raises(OSError, match="changed"):
+            file.read(100)
+    original.write_bytes(data)
+    with stripper.strip(original.open("rb")) as file:
+        assert file.read() == without_location(data)
+
+
+def test_what_is_known_of_originals_is_bounded(tmp_path: Path) -> None:
+    stripper = Stripper(Limits().file_bytes)
+    for number in range(STRIPPED_KNOWN + 10):
+        path = tmp_path / f"{number}.png"
+        picture(number, 16, 16).save(path)
+        stripper.strip(path.open("rb")).close()
+    assert len(stripper._known) == STRIPPED_KNOWN
+
+
+def test_an_original_that_can_not_be_cleaned_is_closed(original: Path) -> None:
     stripper = Stripper(Limits().file_bytes)
     original.write_bytes(original.read_bytes()[:-5])
-    with pytest.raises(NotStrippableError):
-        stripper.strip(original.open("rb"))
-    assert stripper.room_bytes == STRIPPED_BYTES
+    for _ in range(3):
+        with original.open("rb") as file, pytest.raises(NotStrippableError):
+            stripper.strip(file)
 
 
-def test_an_original_that_has_grown_over_the_limit_is_not_read(original: Path) -> None:
+def test_an_original_that_has_grown_over_the_limit_is_not_read(
+    original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     size = original.stat().st_size
-    for stripper in (Stripper(size - 1), Stripper(size, size - 1)):
+    with original.open("rb") as file:
         with pytest.raises(LimitError, match=f"{size} bytes"):
-            stripper.strip(original.open("rb"))
+            Stripper(size - 1).strip(file)
+        monkeypatch.setattr(originals, "STRIPPED_BYTES", size - 1)
+        with pytest.raises(LimitError, match=f"{size} bytes"):
+            Stripper(size).strip(file)

@@ -90,6 +90,16 @@ def test_a_body_over_its_limit_is_refused_by_its_announced_length(parked: Park) 
             assert is_closed(connection)
 
 
+@pytest.mark.parametrize("digits", [9, 19, 20, 4299])
+def test_a_body_however_long_names_the_limit_that_it_passes(digits: int, parked: Park) -> None:
+    with serving(echoing) as site:
+        answer = parse_answer(
+            parked(site, UPLOAD + b"Content-Length: %b\r\n\r\n" % (b"9" * digits))
+        )
+        assert answer.status == 413
+        assert answer.json["error"]["message"].endswith(f"limit of {MiB} bytes.")
+
+
 def test_a_client_that_waits_for_100_continue_gets_the_refusal_instead(parked: Park) -> None:
     with serving(echoing) as site:
         expecting = b"Expect: 100-continue\r\nContent-Length: "
