@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections import OrderedDict
@@ -17,6 +16,7 @@ from edge_app.api.views import text_of
 from edge_app.config import MiB
 from edge_app.errors import BusyError, LimitError
 from edge_app.index.format.records import ImageRecord
+from edge_app.library.source import Original
 from edge_app.photos.pieces import Spliced, Version
 from edge_app.photos.strip import parts_without_location
 from edge_app.server.refusal import refusal
@@ -71,17 +71,16 @@ class Stripper:
 
 
 def send_original(
-    original: BinaryIO, image: ImageRecord, *, download: bool, stripper: Stripper | None = None
+    original: Original, image: ImageRecord, *, download: bool, stripper: Stripper | None = None
 ) -> HTTPResponse:
     """The answer to a request for an original; closes it when it has been sent.
 
     The body is the open file itself: waitress then sends from its own loop, and no thread waits for
     a client that reads slowly.
     """
-    file: BinaryIO | Spliced = original
-    stat = os.fstat(original.fileno())
-    size = stat.st_size
-    tag = f'"{image.content.hex()}-{size:x}-{stat.st_mtime_ns:x}"'
+    file: BinaryIO | Spliced = original.file
+    size, mtime_s = original.size_bytes, original.mtime_ns / 1e9
+    tag = f'"{image.content.hex()}-{size:x}-{original.mtime_ns:x}"'
     if stripper:
         tag = f'"{tag[1:-1]}-stripped"'
     headers = {
@@ -89,18 +88,18 @@ def send_original(
         "Content-Disposition": _disposition(image, download),
         "Accept-Ranges": "bytes",
         "ETag": tag,
-        "Last-Modified": formatdate(stat.st_mtime, usegmt=True),
+        "Last-Modified": formatdate(mtime_s, usegmt=True),
         "Cache-Control": "private, no-cache",
     }
-    if is_known(tag, request.environ) or _is_unmodified(stat.st_mtime, request.environ):
+    if is_known(tag, request.environ) or _is_unmodified(mtime_s, request.environ):
         file.close()
         return HTTPResponse(status=304, headers=headers)
     if stripper:
         try:
-            file = stripped = stripper.strip(original)
+            file = stripped = stripper.strip(original.file)
             size = stripped.size_bytes
         except BaseException:
-            original.close()
+            original.file.close()
             raise
     wanted = request.environ.get("HTTP_RANGE", "")
     # A unit that we don't know, and a range that is not one, must be ignored (RFC 9110, 14.2).

@@ -16,6 +16,7 @@ from edge_app.config import Config
 from edge_app.errors import BusyError, StoreError
 from edge_app.index.format.records import ImageRecord
 from edge_app.index.format.regular import open_regular
+from edge_app.library.sources import library_of
 from edge_app.photos import preview
 from edge_app.photos.pool import DecodePool
 
@@ -30,9 +31,8 @@ class Previews:
     """Makes and keeps previews. Safe to use from several threads."""
 
     def __init__(self, config: Config) -> None:
-        self._pool = DecodePool(
-            config.gallery, 1, config.limits, AT_ONCE, nice=0, decoder=preview.__name__
-        )
+        self._library = library_of(config)
+        self._pool = DecodePool(1, config.limits, AT_ONCE, nice=0, decoder=preview.__name__)
         self._folder = config.index.absolute() / FOLDER
         self._most_bytes = config.limits.preview_bytes
         self._places = threading.Semaphore(AT_ONCE + WAITING)
@@ -60,13 +60,16 @@ class Previews:
             if not self._turns.acquire(timeout=WAIT_S):
                 raise BusyError("too many previews are being made at once; try again")
             try:
-                made = self._read(name) or self._pool.decode(image.path).thumbnail
+                made = self._read(name) or self._make(image)
             finally:
                 self._turns.release()
         finally:
             self._places.release()
         self._keep(name, made)
         return made
+
+    def _make(self, image: ImageRecord) -> bytes:
+        return self._pool.decode(self._library.to_decode(image.path)).thumbnail
 
     def _read(self, name: str) -> bytes | None:
         if not self._most_bytes:

@@ -28,7 +28,6 @@ from edge_app.api.views import (
 )
 from edge_app.guard.metrics import Histogram
 from edge_app.indexing.watch import Watcher
-from edge_app.library.originals import open_original
 from edge_app.search.gallery import BOX_PX, QUERY_IMAGES, Gallery
 from edge_app.search.groups import DUPLICATE_SCORE, Review
 
@@ -61,19 +60,19 @@ def make_routes(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bo
 
 
 def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
-    root = gallery.config.gallery
+    library = gallery.library
 
     @app.get("/api/status")
     def status() -> shapes.Status:
         state = state_of(gallery.config, gallery.reader, watcher.status)
         index, model = state.index, state.model
-        message = None if state.online else f"the photo folder {root.name} can't be reached"
+        message = None if state.online else f"the photo folder {library.label} can't be reached"
         return shapes.Status(
             images=index.images,
             rejected=index.rejected,
             offline=index.offline,
             library=shapes.Library(
-                name=text_of(root.resolve().name), online=state.online, message=message
+                name=text_of(library.label), online=state.online, message=message
             ),
             indexing=state.indexing,
             model=model.answering,
@@ -165,6 +164,6 @@ def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
     @app.get("/originals/<id:id>")
     def original(id: int) -> HTTPResponse:
         image = gallery.reader.image(id)
-        file = open_original(config.gallery, image.path)
+        opened = gallery.library.open(image.path)
         download = asked(requests.Download).download
-        return send_original(file, image, download=download, stripper=stripper)
+        return send_original(opened, image, download=download, stripper=stripper)

@@ -16,6 +16,7 @@ from edge_app.config import Config
 from edge_app.errors import ModelError, StoreError
 from edge_app.index.read.reader import Reader
 from edge_app.indexing.process import IndexingStatus
+from edge_app.library.sources import library_of
 from edge_app.model.card import ModelCard, ModelIdentity, comparable
 from edge_app.model.runtime import installed_runtime
 from edge_app.search.products import kernel
@@ -89,7 +90,7 @@ def state_of(config: Config, reader: Reader, indexing: IndexingStatus = IDLE) ->
     return State(
         found=found,
         index_bytes=_size_bytes(config.index),
-        online=config.gallery.is_dir(),
+        online=library_of(config).online(),
         model=model_state(config, identity),
         indexing=msgspec.convert(indexing, shapes.Indexing, from_attributes=True),
         kernel=kernel(),

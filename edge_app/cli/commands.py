@@ -32,7 +32,6 @@ from edge_app.index.write.upgrade import bring_up_to_date
 from edge_app.indexing.plan import IndexReport
 from edge_app.indexing.run import refuse_index_inside_library, run_index
 from edge_app.indexing.watch import Watcher
-from edge_app.library.scan import check_root
 from edge_app.memory import go_first
 from edge_app.model.embed import Embedder
 from edge_app.photos.regions import WHOLE
@@ -78,11 +77,11 @@ def serve(config: Config, options: Namespace) -> int:
     try:
         empty = gallery.reader.snapshot().identity is None
         if empty:
-            check_root(config.gallery)  # nothing to serve and nothing to make it from
+            gallery.library.check()  # nothing to serve and nothing to make it from
         if empty or config.delegate:
             # Not kept: an accelerator may serve one process at a time, and indexing comes first.
             Embedder.of(config)
-        gallery.reader.recognise(config.gallery)
+        gallery.reader.recognise(gallery.library)
         watcher.start()
         watcher.wait(options.head_start)
 

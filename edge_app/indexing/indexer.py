@@ -6,7 +6,6 @@ only then is it counted as done. No stage runs further ahead of the next than ke
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -23,7 +22,9 @@ from edge_app.index.write.batch import BATCH_IMAGES, Batch, Moved, NewImage
 from edge_app.index.write.writer import Writer
 from edge_app.indexing.bounded import Ahead
 from edge_app.indexing.plan import IndexReport, Plan, Progress, plan
-from edge_app.library.scan import FoundFile, Scan, scan
+from edge_app.library.folder import source_of
+from edge_app.library.scan import FoundFile, Scan
+from edge_app.library.source import Source
 from edge_app.photos.dates import moment_in_name
 from edge_app.photos.decode import Decoded
 from edge_app.photos.lacks import is_worth_a_try, lacks_version
@@ -44,7 +45,7 @@ class Embeds(Protocol):
 
 
 def index(
-    root: Path,
+    library: Source | Path,
     writer: Writer,
     pool: DecodePool,
     embedder: Embeds,
@@ -54,17 +55,18 @@ def index(
     retry: bool = False,
     on_progress: Callable[[Progress], object] = lambda progress: None,
 ) -> IndexReport:
-    """Index what is new or changed below `root`, mark or drop what is gone, commit in batches.
+    """Index what is new or changed in `library`, mark or drop what is gone, commit in batches.
 
     Files that vanish are dropped, unless the library is empty or more than half of it is gone: then
     it may just be unmounted, and they are kept as offline until `prune` is given. A rejected file
     is tried again when it or what it lacked has changed; with `retry` every one is.
-    Raises LibraryError for an unusable root, StoreError where the index can't be written; whatever
-    was committed before stays.
+    Raises LibraryError for a library out of reach, StoreError where the index can't be written;
+    whatever was committed before stays.
     """
     start = time.monotonic()
+    library = source_of(library)
     on_progress(Progress("scanning"))
-    found = scan(root)
+    found = library.scan()
     known = writer.known()
     rejected = writer.rejected()
     worth = {lacks: is_worth_a_try(lacks, limits) for lacks in {f.lacks for f in rejected.values()}}
@@ -78,11 +80,12 @@ def index(
         Ahead[int](threads=1, most=1) as commits,
     ):
         run = _Run(
-            root, writer, embedder, limits, todo, known, report, images, commits, on_progress
+            library, writer, embedder, limits, todo, known, report, images, commits, on_progress
         )
         run.read(
             pool.run(
-                Job(file, file.path, boxes, _content(known.get(file.path))) for file in todo.to_read
+                Job(file, library.to_decode(file.path), boxes, _content(known.get(file.path)))
+                for file in todo.to_read
             )
         )
         run.settle(found, prune)
@@ -132,7 +135,7 @@ class _Run:
 
     def __init__(
         self,
-        root: Path,
+        library: Source,
         writer: Writer,
         embedder: Embeds,
         limits: Limits,
@@ -143,7 +146,8 @@ class _Run:
         commits: Ahead[int],  # of batches; each gives the count of its files
         on_progress: Callable[[Progress], object],
     ) -> None:
-        self.root, self.writer, self.embedder, self.limits = root, writer, embedder, limits
+        self.library, self.writer = library, writer
+        self.embedder, self.limits = embedder, limits
         self.todo, self.known, self.report, self.on_progress = todo, known, report, on_progress
         self.images, self.commits = images, commits
         self.missing_paths = {
@@ -186,7 +190,7 @@ class _Run:
             self.writer.finish()
 
     def _take(self, file: FoundFile, result: Outcome) -> None:
-        if isinstance(result, NotFoundError) or self._has_changed(file):
+        if isinstance(result, NotFoundError) or not self.library.unchanged(file):
             return  # gone, or still being written: the next run sees what became of it
         old = self.known.get(file.path)
         if isinstance(result, Same):
@@ -238,13 +242,6 @@ class _Run:
         now = time.monotonic()
         earlier_s = max(FIRST_BATCH_S, self.filling - self.started)
         return now - self.filling >= min(earlier_s, self.limits.batch_s)
-
-    def _has_changed(self, file: FoundFile) -> bool:
-        try:
-            stat = os.lstat(self.root / file.path)
-        except OSError:
-            return True
-        return (stat.st_size, stat.st_mtime_ns) != (file.size_bytes, file.mtime_ns)
 
     def _mark_offline(self, old: Known) -> None:
         self.report.offline += 1

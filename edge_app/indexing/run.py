@@ -12,7 +12,7 @@ from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.indexing.takeover import take_over
-from edge_app.library.scan import check_root
+from edge_app.library.sources import library_of
 from edge_app.memory import default_workers
 from edge_app.model.embed import Embedder
 from edge_app.photos.pool import DecodePool
@@ -32,22 +32,22 @@ def run_index(
     donor: another index, from which rows of photos with the same content are taken over first.
     Raises LibraryError, ModelError, StoreError and UsageError before anything is written.
     """
-    root, limits = config.gallery, config.limits
-    check_root(root)
+    library, limits = library_of(config), config.limits
+    library.check()
     refuse_index_inside_library(config)
     embedder = Embedder.of(config)
     workers = config.workers or default_workers(limits)
     size_px = embedder.card.input_size_px
     tiles = len(TILES) if config.tiles else 0
     with (
-        Writer(config.index, root.resolve(), embedder.identity, tiles) as writer,
-        DecodePool(root, size_px, limits, workers, nice=0) as pool,  # children inherit ours
+        Writer(config.index, library, embedder.identity, tiles) as writer,
+        DecodePool(size_px, limits, workers, nice=0) as pool,  # children inherit ours
     ):
         imported = 0
         if donor is not None:
-            imported = take_over(donor, root, writer, BATCH_IMAGES, on_progress)
+            imported = take_over(donor, library, writer, BATCH_IMAGES, on_progress)
         report = indexer.index(
-            root, writer, pool, embedder, limits,
+            library, writer, pool, embedder, limits,
             prune=prune, retry=retry, on_progress=on_progress,
         )  # fmt: skip
         report.imported = imported
@@ -56,7 +56,7 @@ def run_index(
 
 def refuse_index_inside_library(config: Config) -> None:
     """UsageError where the index would lie among the photos."""
-    if config.index.resolve().is_relative_to(config.gallery.resolve()):
+    if library_of(config).holds(config.index):
         raise UsageError(
             f"the index folder {config.index} is inside the photo folder "
             f"{config.gallery}, which is never written to; choose another folder with "

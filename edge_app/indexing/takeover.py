@@ -26,8 +26,9 @@ from edge_app.index.write import known
 from edge_app.index.write.batch import Batch, NewImage
 from edge_app.index.write.writer import Writer
 from edge_app.indexing.plan import Progress, plan
-from edge_app.library.originals import fingerprint_at
-from edge_app.library.scan import FoundFile, scan
+from edge_app.library.folder import source_of
+from edge_app.library.scan import FoundFile
+from edge_app.library.source import Source, fingerprint_at
 from edge_app.model.card import ModelIdentity, comparable
 
 _LENGTH_ERROR = 1e-3  # far above what float32 rounds, 1e-7 for each number
@@ -35,30 +36,31 @@ _LENGTH_ERROR = 1e-3  # far above what float32 rounds, 1e-7 for each number
 
 def take_over(
     source: Path,
-    root: Path,
+    library: Source | Path,
     writer: Writer,
     batch_images: int,
     on_progress: Callable[[Progress], object] = lambda progress: None,
 ) -> int:
-    """Give images of `root` that have no row yet the one they have in the index `source`; how many
-    got one. `source` is only read, and as of one moment.
+    """Give images of `library` that have no row yet the one they have in the index `source`; how
+    many got one. `source` is only read, and as of one moment.
 
     UsageError if it is the index being written; StoreError if it can't be read or its rows can't be
     compared with this writer's. What was committed before an error, or a kill, stays.
     """
     if source.resolve() == writer.index.resolve():
         raise UsageError(f"--import {source} is the index itself; choose another one")
+    library = source_of(library)
     done = 0
     try:
         with closing(_Donor(source, writer.identity, writer.tiles)) as donor:
             known = writer.known()
             held = {path: old.content for path, old in known.items() if old.embedded}
-            todo = plan(scan(root), known, writer.rejected()).to_read
+            todo = plan(library.scan(), known, writer.rejected()).to_read
             files = [file for file in todo if file.size_bytes in donor.sizes]
             on_progress(Progress("importing", 0, len(files)))
             for start in range(0, len(files), batch_images):
                 some = files[start : start + batch_images]
-                images = list(donor.images_of(root, some, held))
+                images = list(donor.images_of(library, some, held))
                 if images:
                     writer.commit(Batch(images=images))
                 done += len(images)
@@ -116,14 +118,14 @@ class _Donor:
         self._ids = {content: id for _, content, id in embedded}
 
     def images_of(
-        self, root: Path, files: list[FoundFile], held: dict[str, bytes]
+        self, library: Source, files: list[FoundFile], held: dict[str, bytes]
     ) -> Iterator[NewImage]:
         """Those of the files whose content this index knows, undamaged; but for files that have
         the content already which is `held` of their path."""
         for file in files:
             # What can't be read is the index run's to report, which comes after.
             with suppress(EdgeAppError):
-                content = fingerprint_at(root, file.path)
+                content = fingerprint_at(library, file.path)
                 id = None if held.get(file.path) == content else self._ids.get(content)
                 image = None if id is None else self._image(file, id)
                 if image:

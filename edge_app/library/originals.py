@@ -14,7 +14,6 @@ from edge_app.errors import DecodeError, LibraryError, NotFoundError, Unreadable
 
 # O_NONBLOCK: opening a FIFO must not wait for its writer. It does nothing to a regular file.
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-_PIECE_BYTES = 1024 * 1024
 _FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 
 
@@ -51,18 +50,6 @@ def open_original(root: Path, path: str) -> BinaryIO:
 def fingerprint(data: bytes) -> bytes:
     """BLAKE2b-128 of a file's bytes: twins have the same, and so has a copy anywhere."""
     return blake2b(data, digest_size=16).digest()
-
-
-def fingerprint_at(root: Path, path: str) -> bytes:
-    """The fingerprint of an original, read piece by piece; raises as `open_original` does."""
-    hashed = blake2b(digest_size=16)
-    with open_original(root, path) as file:
-        try:
-            while piece := file.read(_PIECE_BYTES):
-                hashed.update(piece)
-        except OSError as error:
-            raise UnreadableError(f"can't be read: {error.strerror}") from None
-    return hashed.digest()
 
 
 def _reason(path: str, error: OSError) -> DecodeError | NotFoundError:

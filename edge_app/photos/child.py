@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, NamedTuple
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError, EdgeAppError, UnreadableError
 from edge_app.library.originals import fingerprint, open_original
+from edge_app.library.source import InFolder
 from edge_app.photos.decode import Decoded
 from edge_app.photos.lacks import lacks_limit
 from edge_app.photos.regions import Box
@@ -33,7 +34,6 @@ LENGTHS = struct.Struct("<II")  # of head and body
 class Settings(NamedTuple):
     """What a child is told once, on its command line."""
 
-    root: str | None
     size_px: int
     limits: dict[str, Any]
     nice: int
@@ -97,7 +97,7 @@ def _answer(
 ) -> list[bytes | memoryview]:
     """The message for one job: what was decoded, that it is known, or the error and its text."""
     try:
-        data = body if head["path"] is None else _read(settings, head["path"], limits)
+        data = body if head["file"] is None else _read(InFolder(*head["file"]), limits)
         if head["known"] == fingerprint(data).hex():
             return message({"same": True})
         boxes = [Box(*box) for box in head["boxes"]]
@@ -112,11 +112,9 @@ def _answer(
         return message({"error": DecodeError.__name__, "text": reason, "lacks": ""})
 
 
-def _read(settings: Settings, path: str, limits: Limits) -> bytes:
+def _read(place: InFolder, limits: Limits) -> bytes:
     """The whole original, read once."""
-    if settings.root is None:
-        raise DecodeError("no library root to read from")
-    with open_original(Path(settings.root), path) as file:
+    with open_original(Path(place.root), place.path) as file:
         size_bytes = os.fstat(file.fileno()).st_size
         if size_bytes > limits.file_bytes:
             size_mib, limit_mib = size_bytes / MiB, limits.file_bytes / MiB

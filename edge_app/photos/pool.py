@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from edge_app.config import Limits
 from edge_app.errors import BusyError
+from edge_app.library.source import InFolder
 from edge_app.photos.child import Settings
 from edge_app.photos.decode import Decoded
 from edge_app.photos.process import DecodeProcess, Job, Outcome, Same, ready
@@ -30,14 +29,12 @@ class DecodePool:
 
     def __init__(
         self,
-        root: Path | None,
         size_px: int,
         limits: Limits,
         workers: int,
         nice: int = 19,
         decoder: str = "edge_app.photos.decode",
     ) -> None:
-        self._root = None if root is None else os.path.abspath(root)
         self._size_px = size_px
         self._limits = limits
         self._workers = workers
@@ -73,7 +70,7 @@ class DecodePool:
                 child.close()
 
     def decode(
-        self, source: str | bytes | memoryview, boxes: tuple[Box, ...] = (WHOLE,)
+        self, source: InFolder | bytes | memoryview, boxes: tuple[Box, ...] = (WHOLE,)
     ) -> Decoded:
         """One image, while someone waits: in a child of its own, not niced. From any thread; of
         more than `workers` at a time the rest wait, and BusyError ends too long a wait."""
@@ -115,7 +112,7 @@ class DecodePool:
             child.close()
 
     def _start(self, nice: int) -> DecodeProcess:
-        settings = Settings(self._root, self._size_px, asdict(self._limits), nice, self._decoder)
+        settings = Settings(self._size_px, asdict(self._limits), nice, self._decoder)
         return DecodeProcess(settings, self._limits)
 
     def _work(
@@ -169,9 +166,11 @@ class _Waiting:
         """Whether the next job may go to the child now.
 
         Bytes go to an idle child only: a busy one may be waiting for us to read its answer, and we
-        would wait for it to read the bytes. A path always fits in the pipe.
+        would wait for it to read the bytes. A place always fits in the pipe.
         """
-        return self._next is not None and (isinstance(self._next.source, str) or not child.jobs)
+        return self._next is not None and (
+            isinstance(self._next.source, InFolder) or not child.jobs
+        )
 
     def take(self) -> Job:
         job, self._next = self._next, next(self._jobs, None)

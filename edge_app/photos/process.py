@@ -25,6 +25,7 @@ from edge_app.errors import (
     NotFoundError,
     UnreadableError,
 )
+from edge_app.library.source import InFolder
 from edge_app.photos import child as decodechild
 from edge_app.photos.child import EXIT_MEMORY, LENGTHS, Settings, message, unpack
 from edge_app.photos.decode import Decoded
@@ -51,10 +52,10 @@ _ERRORS: dict[str, type[EdgeAppError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One image to decode: an original by its path below the library root, or the bytes."""
+    """One image to decode: an original that the process opens itself, or the bytes."""
 
     key: Any  # the caller's, untouched
-    source: str | bytes | memoryview
+    source: InFolder | bytes | memoryview
     boxes: tuple[Box, ...] = (WHOLE,)
     known: bytes | None = None  # a fingerprint: an original that has it is not decoded
 
@@ -85,13 +86,13 @@ class DecodeProcess:
 
     def send(self, job: Job) -> None:
         """Give it a job more."""
-        path, body = (job.source, b"") if isinstance(job.source, str) else (None, job.source)
+        file, body = (job.source, b"") if isinstance(job.source, InFolder) else (None, job.source)
         if self._greeted and not self.jobs:
             self._start_clock()
         self.jobs.append(job)
         with suppress(BrokenPipeError):  # it is dead, which shows when its answer is due
             known = job.known and job.known.hex()
-            head = {"path": path, "boxes": job.boxes, "known": known}
+            head = {"file": file, "boxes": job.boxes, "known": known}
             self._input.writelines(message(head, body))
             self._input.flush()
 
@@ -163,7 +164,9 @@ class DecodeProcess:
     def _slowness(self) -> DecodeError:
         limit_s = self._limits.decode_s
         idled = self._processor_left_s() > limit_s / 2
-        if idled and isinstance(self.jobs[0].source, str):  # a disk or a network mount that hangs
+        if idled and isinstance(
+            self.jobs[0].source, InFolder
+        ):  # a disk or a network mount that hangs
             return UnreadableError(f"reading took over {limit_s:g} s (--decode-time)")
         return DecodeError(
             f"decoding took over {limit_s:g} s (--decode-time)",

@@ -28,6 +28,8 @@ from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.index.write.upgrade import bring_up_to_date
+from edge_app.library.source import InFolder
+from edge_app.library.sources import library_of
 from edge_app.model.card import ModelCard, ModelIdentity, comparable
 from edge_app.model.embed import Embedder
 from edge_app.model.words import Words
@@ -63,6 +65,7 @@ class Gallery:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.library = library_of(config)
         bring_up_to_date(config.index)
         self.reader = Reader(config.index)
         self.thumbnails = Reader(config.index)  # of their own: the other may be held by a listing
@@ -80,7 +83,7 @@ class Gallery:
     @property
     def online(self) -> bool:
         """Whether the library root can be reached."""
-        return self.config.gallery.is_dir()
+        return self.library.online()
 
     @property
     def embedder(self) -> Embedder:
@@ -162,7 +165,8 @@ class Gallery:
         if box == WHOLE:
             vector = snapshot.read_rows(np.array([snapshot.row_of(id)]))[0]
         else:
-            vector, _ = self.embed(snapshot, self.reader.image(id).path, box)
+            file = self.library.to_decode(self.reader.image(id).path)
+            vector, _ = self.embed(snapshot, file, box)
         return Query(vector, frozenset({id}))
 
     def query_of_source(self, snapshot: Snapshot, source: str | bytes, box: Box = WHOLE) -> Query:
@@ -214,9 +218,9 @@ class Gallery:
         return Query(vector, exclude, math.sqrt(mean @ mean) if is_mean else None)
 
     def embed(
-        self, snapshot: Snapshot, source: str | bytes | memoryview, box: Box = WHOLE
+        self, snapshot: Snapshot, source: InFolder | bytes | memoryview, box: Box = WHOLE
     ) -> tuple[Floats, Decoded]:
-        """(dim,) float32 unit vector of a file's bytes, or of a path below the library root, and
+        """(dim,) float32 unit vector of a file's bytes, or of one that the decoder opens, and
         what decoding told of it."""
         embedder = self.embedder
         self._check_model(snapshot, embedder.identity)
@@ -265,7 +269,7 @@ class Gallery:
         size_px = self._embedder.card.input_size_px
         limits = self.config.limits
         workers = memory.default_workers(limits)
-        return DecodePool(self.config.gallery, size_px, limits, workers, nice=0)
+        return DecodePool(size_px, limits, workers, nice=0)
 
 
 def _is_unchanged(file: Path, image: ImageRecord) -> bool:

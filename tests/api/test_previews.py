@@ -18,6 +18,7 @@ from edge_app.api.previews import AT_ONCE, FOLDER, WAITING, Previews
 from edge_app.config import Config, Limits
 from edge_app.errors import BusyError, EdgeAppError
 from edge_app.index.format.records import ImageRecord
+from edge_app.library.source import InFolder
 from tools.testing.pictures import picture
 
 
@@ -131,7 +132,7 @@ def test_of_64_at_once_a_few_wait_and_the_others_are_told(
     going, refused = threading.Event(), threading.Semaphore(0)
     decode = previews._pool.decode
 
-    def held(source: str) -> object:
+    def held(source: InFolder | bytes) -> object:
         going.wait()
         return decode(source)
 

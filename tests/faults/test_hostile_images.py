@@ -14,6 +14,7 @@ from PIL import Image
 
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError
+from edge_app.library.source import InFolder
 from edge_app.photos.decode import Decoded
 from edge_app.photos.pool import DecodePool, Job, Outcome
 from tests.faults import hostile
@@ -23,11 +24,15 @@ LIMITS = replace(Limits(), decode_memory_bytes=128 * MiB, decode_s=3.0)
 MUTANTS = 20_000 if os.environ.get("FAULTS") == "long" else 300
 
 
+def job(root: Path, name: str, key: object = None) -> Job:
+    return Job(name if key is None else key, InFolder(os.fspath(root), name))
+
+
 def decode_all(root: Path) -> dict[str, Outcome]:
     """What becomes of each file of a folder."""
     names = sorted(os.listdir(root))
-    with DecodePool(root, 32, LIMITS, workers=2) as pool:
-        return {job.key: outcome for job, outcome in pool.run(Job(name, name) for name in names)}
+    with DecodePool(32, LIMITS, workers=2) as pool:
+        return {done.key: outcome for done, outcome in pool.run(job(root, name) for name in names)}
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +69,8 @@ def test_an_image_too_large_for_the_memory_is_refused_before_the_device_suffers(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "large.png").write_bytes(hostile.encoded(Image.new("RGB", (1900, 1900)), "PNG"))
-    with DecodePool(tmp_path, 32, replace(LIMITS, decode_memory_bytes=8 * MiB), workers=1) as pool:
-        [(_, outcome)] = pool.run([Job(None, "large.png")])
+    with DecodePool(32, replace(LIMITS, decode_memory_bytes=8 * MiB), workers=1) as pool:
+        [(_, outcome)] = pool.run([job(tmp_path, "large.png")])
     assert str(outcome) == "decoding needs over 8 MiB of memory (--decode-memory)"
 
 
@@ -85,7 +90,7 @@ def test_ghostscript_is_never_started(tmp_path: Path, monkeypatch: pytest.Monkey
     program.write_text(f"#!/bin/sh\ntouch {witness}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    with DecodePool(None, 32, LIMITS, workers=1) as pool:
+    with DecodePool(32, LIMITS, workers=1) as pool:
         for data in (hostile.POSTSCRIPT, hostile.KINDS["eps"][0]):
             with pytest.raises(DecodeError, match="not an image"):
                 pool.decode(data)
@@ -101,14 +106,15 @@ def test_mutants_of_images_never_take_their_neighbours_along(tmp_path: Path) -> 
         for _ in range(chance.choice([1, 3, 20])):
             mutant[chance.randrange(min(len(mutant), 700))] = chance.randrange(256)
         (tmp_path / f"{number}.jpg").write_bytes(mutant)
-        mutants.append(Job(False, f"{number}.jpg"))
+        mutants.append(job(tmp_path, f"{number}.jpg", key=False))
     (tmp_path / "good.jpg").write_bytes(hostile.JPEG)
-    jobs = [job for mutant in mutants for job in (mutant, Job(True, "good.jpg"))]
+    good = job(tmp_path, "good.jpg", key=True)
+    jobs = [each for mutant in mutants for each in (mutant, good)]
     done = refused = 0
-    with DecodePool(tmp_path, 32, LIMITS, workers=2) as pool:
-        for job, outcome in pool.run(jobs):
+    with DecodePool(32, LIMITS, workers=2) as pool:
+        for each, outcome in pool.run(jobs):
             assert isinstance(outcome, Decoded | DecodeError)
-            assert isinstance(outcome, Decoded) or not job.key
+            assert isinstance(outcome, Decoded) or not each.key
             done, refused = done + 1, refused + isinstance(outcome, DecodeError)
     assert done == 2 * MUTANTS
     assert MUTANTS / 10 < refused < MUTANTS, "the mutants are all harmless, or all hopeless"

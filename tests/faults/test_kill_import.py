@@ -40,7 +40,7 @@ def make_donor(folder: Path) -> None:
         picture(number, 16, 16).save(root / f"{number}.bmp")
     with (
         Writer(folder / "donor", root, embedder.identity) as writer,
-        DecodePool(root, SIZE_PX, limits, workers=2, nice=0) as pool,
+        DecodePool(SIZE_PX, limits, workers=2, nice=0) as pool,
     ):
         indexer.index(root, writer, pool, embedder, limits)
 

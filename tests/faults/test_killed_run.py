@@ -27,7 +27,7 @@ def run_index(root: Path, index: Path) -> None:
     embedder, limits = FakeEmbedder(), Limits()
     with (
         Writer(index, root, embedder.identity) as writer,
-        DecodePool(root, SIZE_PX, limits, workers=2, nice=0) as pool,
+        DecodePool(SIZE_PX, limits, workers=2, nice=0) as pool,
     ):
         indexer.index(
             root, writer, pool, embedder, limits, on_progress=lambda p: print(p.done, flush=True)

@@ -56,7 +56,7 @@ def run(tmp_path: Path, root: Path, embedder: FakeEmbedder) -> Run:
     ) -> IndexReport:
         with (
             Writer(tmp_path / "index", root, embedder.identity, tiles) as writer,
-            DecodePool(root, SIZE_PX, LIMITS, workers=1, nice=0) as pool,
+            DecodePool(SIZE_PX, LIMITS, workers=1, nice=0) as pool,
         ):
             return indexer.index(
                 root,
@@ -249,7 +249,7 @@ def test_a_file_still_being_written_is_left_to_the_next_run(
 
     def grow(pool: DecodePool, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
         for job, outcome in decode(pool, jobs):
-            if job.source == "b.png":
+            if job.key.path == "b.png":
                 with (root / "b.png").open("ab") as growing:
                     growing.write(b"more")
             yield job, outcome

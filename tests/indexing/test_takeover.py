@@ -59,7 +59,7 @@ def run(embedder: FakeEmbedder) -> Run:
     ) -> IndexReport:
         with (
             Writer(index, root, embedder.identity, tiles) as writer,
-            DecodePool(root, SIZE_PX, LIMITS, workers=1, nice=0) as pool,
+            DecodePool(SIZE_PX, LIMITS, workers=1, nice=0) as pool,
         ):
             imported = take_over(donor, root, writer, 4, on_progress) if donor else 0
             report = indexer.index(root, writer, pool, embedder, LIMITS)

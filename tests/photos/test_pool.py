@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
@@ -20,6 +20,7 @@ from PIL import Image
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError, EdgeAppError, LibraryError, NotFoundError, UnreadableError
 from edge_app.library.originals import fingerprint
+from edge_app.library.source import InFolder
 from edge_app.photos.decode import Decoded
 from edge_app.photos.pool import AHEAD, DecodePool, Job, Outcome, Same
 from edge_app.photos.regions import WHOLE, Box
@@ -38,17 +39,21 @@ def photo(width_px: int = 60, height_px: int = 40) -> bytes:
 
 
 def misbehaving(workers: int = 1, limits: Limits = LIMITS, nice: int = 0) -> DecodePool:
-    return DecodePool(None, SIZE_PX, limits, workers, nice=nice, decoder=MISBEHAVING)
+    return DecodePool(SIZE_PX, limits, workers, nice=nice, decoder=MISBEHAVING)
 
 
-def outcomes(pool: DecodePool, sources: list[str | bytes]) -> list[Outcome]:
+def outcomes(pool: DecodePool, sources: Sequence[InFolder | bytes]) -> list[Outcome]:
     """What becomes of each source, in their order."""
     done = {job.key: outcome for job, outcome in pool.run(map(Job, range(len(sources)), sources))}
     assert sorted(done) == list(range(len(sources)))
     return [done[key] for key in sorted(done)]
 
 
-def reasons(pool: DecodePool, sources: list[str | bytes]) -> list[str]:
+def inside(root: Path, name: str = "a.jpg") -> InFolder:
+    return InFolder(os.fspath(root), name)
+
+
+def reasons(pool: DecodePool, sources: Sequence[InFolder | bytes]) -> list[str]:
     """The same, as "ok" or the reason."""
     return ["ok" if isinstance(o, Decoded) else str(o) for o in outcomes(pool, sources)]
 
@@ -93,8 +98,8 @@ def test_each_job_comes_back_once_with_its_image_decoded(tmp_path: Path) -> None
     names = [f"{number}.jpg" for number in range(20)]
     for number, name in enumerate(names):
         (tmp_path / name).write_bytes(photo(60 + number))
-    jobs = [Job(number, name) for number, name in enumerate(names)]
-    with DecodePool(tmp_path, SIZE_PX, LIMITS, workers=2) as pool:
+    jobs = [Job(number, inside(tmp_path, name)) for number, name in enumerate(names)]
+    with DecodePool(SIZE_PX, LIMITS, workers=2) as pool:
         done = list(pool.run(jobs))
     assert {job.key for job, _ in done} == set(range(20))
     for job, decoded in done:
@@ -107,13 +112,14 @@ def test_files_and_bytes_may_be_mixed(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(photo())
     large = photo(2000, 1500)
     assert len(large) > 1 * MiB  # more than a pipe holds
-    with DecodePool(tmp_path, SIZE_PX, Limits(), workers=2) as pool:
-        assert reasons(pool, ["a.jpg", large, "a.jpg", large, large, "a.jpg"]) == ["ok"] * 6
+    small = inside(tmp_path)
+    with DecodePool(SIZE_PX, Limits(), workers=2) as pool:
+        assert reasons(pool, [small, large, small, large, large, small]) == ["ok"] * 6
 
 
 def test_answers_larger_than_a_pipe_come_through() -> None:
     boxes = (WHOLE, *[Box(0, 0, 0.5, 0.5)] * 24)
-    with DecodePool(None, 224, Limits(), workers=1) as pool:
+    with DecodePool(224, Limits(), workers=1) as pool:
         for _, decoded in pool.run(Job(n, photo(), boxes) for n in range(3)):
             assert isinstance(decoded, Decoded)
             assert len(decoded.views) == 25 * 224 * 224 * 3 > 3 * MiB
@@ -156,8 +162,8 @@ def test_a_consumer_that_takes_its_time_makes_nothing_overdue() -> None:
 def test_a_names_bytes_arrive_as_they_are(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff\xfe\n.jpg")
     (tmp_path / name).write_bytes(photo())
-    with DecodePool(tmp_path, SIZE_PX, LIMITS, workers=1) as pool:
-        assert reasons(pool, [name]) == ["ok"]
+    with DecodePool(SIZE_PX, LIMITS, workers=1) as pool:
+        assert reasons(pool, [inside(tmp_path, name)]) == ["ok"]
 
 
 def test_indexing_children_are_nice_and_those_someone_waits_for_are_not() -> None:
@@ -172,32 +178,34 @@ def test_indexing_children_are_nice_and_those_someone_waits_for_are_not() -> Non
 
 
 def test_a_vanished_file_is_not_found_and_not_a_bad_image(tmp_path: Path) -> None:
-    with DecodePool(tmp_path, SIZE_PX, LIMITS, workers=1) as pool:
-        (outcome,) = outcomes(pool, ["gone.jpg"])
+    with DecodePool(SIZE_PX, LIMITS, workers=1) as pool:
+        (outcome,) = outcomes(pool, [inside(tmp_path, "gone.jpg")])
     assert isinstance(outcome, NotFoundError)
 
 
 def test_a_vanished_library_ends_the_run(tmp_path: Path) -> None:
     with (
-        DecodePool(tmp_path / "unmounted", SIZE_PX, LIMITS, workers=1) as pool,
+        DecodePool(SIZE_PX, LIMITS, workers=1) as pool,
         pytest.raises(LibraryError, match="unmounted"),
     ):
-        outcomes(pool, ["a.jpg", "b.jpg"])
+        outcomes(pool, [inside(tmp_path / "unmounted")] * 2)
 
 
 def test_a_file_over_the_size_limit_is_refused_unread(tmp_path: Path) -> None:
     with open(tmp_path / "huge.jpg", "wb") as file:
         file.truncate(3 * MiB)
     limits = replace(LIMITS, file_bytes=2 * MiB)
-    with DecodePool(tmp_path, SIZE_PX, limits, workers=1) as pool:
-        assert reasons(pool, ["huge.jpg"]) == ["3.0 MiB, over the limit of 2 (--file-size)"]
+    with DecodePool(SIZE_PX, limits, workers=1) as pool:
+        assert reasons(pool, [inside(tmp_path, "huge.jpg")]) == [
+            "3.0 MiB, over the limit of 2 (--file-size)"
+        ]
 
 
 def test_a_disk_that_does_not_answer_in_time_may_do_so_another_time(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"sleep 60")
     limits = replace(LIMITS, decode_s=0.5)
-    with DecodePool(tmp_path, SIZE_PX, limits, workers=1, decoder=MISBEHAVING) as pool:
-        (outcome,) = outcomes(pool, ["a.jpg"])
+    with DecodePool(SIZE_PX, limits, workers=1, decoder=MISBEHAVING) as pool:
+        (outcome,) = outcomes(pool, [inside(tmp_path)])
     assert isinstance(outcome, UnreadableError)
     assert str(outcome) == "reading took over 0.5 s (--decode-time)"
 
@@ -271,7 +279,7 @@ def test_a_codec_that_prints_breaks_nothing(capfd: pytest.CaptureFixture[str]) -
 
 def test_a_process_that_cannot_start_is_no_images_fault(capfd: pytest.CaptureFixture[str]) -> None:
     with (
-        DecodePool(None, SIZE_PX, LIMITS, workers=1, decoder="no.such.module") as pool,
+        DecodePool(SIZE_PX, LIMITS, workers=1, decoder="no.such.module") as pool,
         pytest.raises(EdgeAppError, match="did not start") as refused,
     ):
         outcomes(pool, [b"ok"])
@@ -289,7 +297,7 @@ def test_without_an_interpreter_to_start_the_error_says_so(monkeypatch: pytest.M
 
 
 def test_one_image_is_decoded_or_refused() -> None:
-    with DecodePool(None, SIZE_PX, LIMITS, workers=1) as pool:
+    with DecodePool(SIZE_PX, LIMITS, workers=1) as pool:
         assert pool.decode(photo()).width_px == 60
         with pytest.raises(DecodeError, match="not an image"):
             pool.decode(b"text")
@@ -374,7 +382,7 @@ PARENT = """
 import sys
 from edge_app.config import Limits
 from edge_app.photos.pool import AHEAD, DecodePool, Job
-pool = DecodePool(None, 8, Limits(decode_s=0.3), workers=2, decoder="tests.misbehaving")
+pool = DecodePool(8, Limits(decode_s=0.3), workers=2, decoder="tests.misbehaving")
 words = [b"ok", b"ok"] + [b"hang"] * 2
 for number, (job, decoded) in enumerate(pool.run(map(Job, range(4), words))):
     print(decoded.camera.split()[0], flush=True)
@@ -395,7 +403,10 @@ def test_when_the_parent_is_killed_its_children_end_by_themselves() -> None:
 def test_an_original_that_holds_what_is_known_is_not_decoded(tmp_path: Path) -> None:
     data = photo()
     (tmp_path / "a.jpg").write_bytes(data)
-    with DecodePool(tmp_path, 32, LIMITS, workers=1, nice=0) as pool:
-        jobs = [Job(known, "a.jpg", known=known) for known in (fingerprint(data), bytes(16), None)]
+    with DecodePool(32, LIMITS, workers=1, nice=0) as pool:
+        jobs = [
+            Job(known, inside(tmp_path), known=known)
+            for known in (fingerprint(data), bytes(16), None)
+        ]
         found = {job.key: type(outcome) for job, outcome in pool.run(jobs)}
     assert found == {fingerprint(data): Same, bytes(16): Decoded, None: Decoded}

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_app.errors import EdgeAppError, StoreError
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.records import join_path
-from edge_app.library.originals import fingerprint_at
+from edge_app.library.source import Source, fingerprint_at
 
 _SAMPLE_FILES = 64  # looked up to recognise a library that has been moved ...
 
@@ -16,17 +16,18 @@ _SAMPLE_FILES = 64  # looked up to recognise a library that has been moved ...
 _SAMPLE_CONTENTS = 8  # ... and of those so many are read
 
 
-def recognise(index: Path, catalog: Catalog, root: Path) -> None:
+def recognise(index: Path, catalog: Catalog, library: Source) -> None:
     """Refuse the index of another library; accept the same one at another place, or on another
     machine, where times may differ.
 
     StoreError says what differs and which option to change.
     """
     indexed = catalog.state().root
+    root = library.root
     if indexed == os.fsencode(root):
         return
     sample = _sample(catalog, _SAMPLE_FILES)
-    there = [(path, content) for path, size, content in sample if _has_size(root / path, size)]
+    there = [(path, content) for path, size, content in sample if _has_size(library, path, size)]
     settled = "choose another folder with --index, or delete this one"
     if len(there) * 2 < len(sample):
         raise StoreError(
@@ -35,7 +36,7 @@ def recognise(index: Path, catalog: Catalog, root: Path) -> None:
             f"{settled}"
         )
     read = there[:: max(1, len(there) // _SAMPLE_CONTENTS)]
-    equal = sum(_has_content(root, path, content) for path, content in read)
+    equal = sum(_has_content(library, path, content) for path, content in read)
     if equal * 2 < len(read):
         raise StoreError(
             f"{index} is the index of another photo folder, {os.fsdecode(indexed)}: files "
@@ -44,16 +45,17 @@ def recognise(index: Path, catalog: Catalog, root: Path) -> None:
         )
 
 
-def _has_size(path: Path, size_bytes: int) -> bool:
+def _has_size(library: Source, path: str, size_bytes: int) -> bool:
     try:
-        return path.lstat().st_size == size_bytes
-    except OSError:
+        with library.open(path) as original:
+            return original.size_bytes == size_bytes
+    except EdgeAppError:
         return False
 
 
-def _has_content(root: Path, path: str, content: bytes) -> bool:
+def _has_content(library: Source, path: str, content: bytes) -> bool:
     try:
-        return fingerprint_at(root, path) == content
+        return fingerprint_at(library, path) == content
     except EdgeAppError:
         return False
 

@@ -27,6 +27,8 @@ from edge_app.index.read.filters import Filter
 from edge_app.index.read.listing import Counts, Facets, Layout, Page
 from edge_app.index.read.rejections import NAMED, Rejections, rejections
 from edge_app.index.read.snapshot import Snapshot, load_snapshot
+from edge_app.library.folder import source_of
+from edge_app.library.source import Source
 
 T = TypeVar("T")
 _COUNTS = 100  # kept until the index changes, so that a filter a visitor makes up costs little
@@ -77,11 +79,12 @@ class Reader:
             indexed = catalog.state().root
         return Path(os.fsdecode(indexed)) if indexed else None
 
-    def recognise(self, root: Path) -> None:
+    def recognise(self, library: Source | Path) -> None:
         """StoreError if this is the index of another library; one that is offline may be this."""
-        if root.is_dir():
+        library = source_of(library)
+        if library.online():
             with self._reading() as catalog:
-                recognise(self.index, catalog, root.resolve())
+                recognise(self.index, catalog, library)
 
     def snapshot(self) -> Snapshot:
         """The index as of the last commit; the same object as before if nothing has changed."""

@@ -29,6 +29,7 @@ from edge_app.index.format.records import GenerationRecord, State
 from edge_app.index.format.schema import CATALOG
 from edge_app.index.format.steps import upgrade
 from edge_app.index.write.convert import convert, needs_conversion
+from edge_app.library.source import Source
 from edge_app.model.card import ModelIdentity, comparable
 
 
@@ -64,14 +65,14 @@ def _create_catalog(path: Path) -> None:
 class OpenIndex:
     """Catalogue, state, and the files of the generation being written, by kind."""
 
-    def __init__(self, index: Path, root: Path, identity: ModelIdentity, tiles: int) -> None:
+    def __init__(self, index: Path, library: Source, identity: ModelIdentity, tiles: int) -> None:
         self.index = index
         self.files: dict[str, AppendFile] = {}
         self.catalog = open_catalog(index)
         try:
             self.state = self.catalog.state()
-            recognise(index, self.catalog, root)
-            self.state = replace(self.state, root=os.fsencode(root))
+            recognise(index, self.catalog, library)
+            self.state = replace(self.state, root=os.fsencode(library.root))
             self.record = self._choose(identity, tiles)
             self._begun = False
             if self._is_out_of_step():

@@ -23,6 +23,8 @@ from edge_app.index.write.batch import Batch
 from edge_app.index.write.commit import commit, need_bytes
 from edge_app.index.write.compact import compact
 from edge_app.index.write.session import OpenIndex
+from edge_app.library.folder import source_of
+from edge_app.library.source import Source
 from edge_app.model.card import ModelIdentity
 
 
@@ -35,17 +37,19 @@ class Writer:
     Any thread may call, calls take turns, and after an error the writer stays usable.
     """
 
-    def __init__(self, index: Path, root: Path, identity: ModelIdentity, tiles: int = 0) -> None:
+    def __init__(
+        self, index: Path, library: Source | Path, identity: ModelIdentity, tiles: int = 0
+    ) -> None:
         self.index = index.absolute()
-        self.root = root.resolve()
+        self.library = source_of(library)
         self.identity = identity
         self.tiles = tiles
         self._mutex = threading.RLock()
         self._open: OpenIndex | None = None
-        if self.index.resolve().is_relative_to(self.root):
+        if self.library.holds(self.index):
             raise StoreError(
-                f"the index folder {index} is inside the photo folder {root}, which is "
-                "never written to; choose another folder with --index"
+                f"the index folder {index} is inside the photo folder {self.library.root}, "
+                "which is never written to; choose another folder with --index"
             )
         with errors_translated(self.index):
             make_folder(self.index)
@@ -113,7 +117,7 @@ class Writer:
             if self._lock_fd < 0:
                 raise StoreError(f"the writer of {self.index} is closed")
             if self._open is None:
-                self._open = OpenIndex(self.index, self.root, self.identity, self.tiles)
+                self._open = OpenIndex(self.index, self.library, self.identity, self.tiles)
             try:
                 yield self._open
             except BaseException:

@@ -87,7 +87,7 @@ def test_the_next_run_embeds_nothing_again(old: Path) -> None:
     library = old / "library"
     with (
         Writer(old / "index", library, embedder.identity) as writer,
-        DecodePool(library, SIZE_PX, limits, workers=1, nice=0) as pool,
+        DecodePool(SIZE_PX, limits, workers=1, nice=0) as pool,
     ):
         report = indexer.index(library, writer, pool, embedder, limits)
     assert embedder.calls == 0

@@ -1,0 +1,12 @@
+"""The library that settings name."""
+
+from __future__ import annotations
+
+from edge_app.config import Config
+from edge_app.library.folder import Folder
+from edge_app.library.source import Source
+
+
+def library_of(config: Config) -> Source:
+    """Where the photos are."""
+    return Folder(config.gallery)
