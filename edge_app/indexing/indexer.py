@@ -33,6 +33,7 @@ from edge_app.photos.regions import TILES, WHOLE
 
 FIRST_BATCH_S = 1.0
 NEVER_NS = -(2**63)
+_NOTED = 2000  # in a commit: the first run of a new version notes something of every image
 
 
 class Embeds(Protocol):
@@ -127,6 +128,8 @@ def new_image(file: FoundFile, decoded: Decoded, vectors: npt.NDArray[np.float32
         thumbnail=decoded.thumbnail,
         vector=vectors[0],
         tiles=vectors[1:] if len(vectors) > 1 else None,
+        version=file.version,
+        mount=file.mount,
     )
 
 
@@ -153,13 +156,20 @@ class _Run:
         self.missing_paths = {
             old.content: path for path, old in todo.missing.items() if old.embedded
         }
-        self.batch = Batch(online=todo.back_online, forgotten=todo.forgotten)
+        self.batch = Batch(
+            online=todo.back_online,
+            forgotten=todo.forgotten,
+            rejected=todo.noted_rejected,
+        )
         self.done = 0
         self.started = self.filling = time.monotonic()
 
     def read(self, results: Iterable[tuple[Job, Outcome]]) -> None:
         """Embed and commit what the pool decodes, as it comes."""
         self._tell()
+        for start in range(0, len(self.todo.noted), _NOTED):
+            self.batch.noted = self.todo.noted[start : start + _NOTED]
+            self._commit(0)
         pending = 0
         for job, result in results:
             self._take(job.key, result)
@@ -207,7 +217,9 @@ class _Run:
             self.report.added += 1
 
     def _move(self, old: Known, file: FoundFile) -> None:
-        self.batch.moved.append(Moved(old.id, file.path, file.size_bytes, file.mtime_ns))
+        self.batch.moved.append(
+            Moved(old.id, file.path, file.size_bytes, file.mtime_ns, file.version, file.mount)
+        )
         self.report.moved += 1
 
     def _reject(self, file: FoundFile, reason: DecodeError, old: Known | None) -> None:
@@ -223,7 +235,12 @@ class _Run:
             self.batch.removed.append(old.id)
         self.batch.rejected.append(
             RejectedRecord(
-                file.path, file.size_bytes, mtime_ns, str(reason), reason.lacks or lacks_version()
+                file.path,
+                file.size_bytes,
+                mtime_ns,
+                str(reason),
+                reason.lacks or lacks_version(),
+                file.version,
             )
         )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from edge_app.index.format.records import Known, RejectedRecord
+from edge_app.index.write.batch import Noted
 from edge_app.library.scan import FoundFile, Scan
 
 
@@ -60,6 +61,8 @@ class Plan:
 
     to_read: list[FoundFile] = field(default_factory=list)  # new or changed
     missing: dict[str, Known] = field(default_factory=dict)  # by path: in the index, not found
+    noted: list[Noted] = field(default_factory=list)  # unchanged, and now better known
+    noted_rejected: list[RejectedRecord] = field(default_factory=list)
     back_online: list[int] = field(default_factory=list)  # ids, found unchanged again
     forgotten: list[str] = field(default_factory=list)  # rejected once, not found
     unchanged: int = 0
@@ -77,20 +80,32 @@ def plan(
     result = Plan()
     for file in found.files:
         old = known.get(file.path) or rejected.get(file.path)
-        if old is None or (old.size_bytes, old.mtime_ns) != (file.size_bytes, file.mtime_ns):
+        if old is None or is_another(old, file):
             result.to_read.append(file)
         elif isinstance(old, RejectedRecord):
             if file.path in again:
                 result.to_read.append(file)
             else:
                 result.still_rejected += 1
+                if old.version != file.version:
+                    result.noted_rejected.append(replace(old, version=file.version))
         elif not old.embedded:
             result.to_read.append(file)
         else:
             result.unchanged += 1
             if old.offline:
                 result.back_online.append(old.id)
+            if (old.version, old.mount) != (file.version, file.mount):
+                result.noted.append(Noted(old.id, file.version, file.mount))
     paths = {file.path for file in found.files}
     result.missing = {path: old for path, old in known.items() if path not in paths}
     result.forgotten = [path for path in rejected if path not in paths and not found.hides(path)]
     return result
+
+
+def is_another(old: Known | RejectedRecord, file: FoundFile) -> bool:
+    """Whether a file may hold something else than what is known of it. An index of an earlier
+    program knows no version: its files are taken for the same, and theirs is noted."""
+    if (old.size_bytes, old.mtime_ns) != (file.size_bytes, file.mtime_ns):
+        return True
+    return bool(old.version) and bool(file.version) and old.version != file.version

@@ -166,6 +166,8 @@ class _Donor:
             thumbnail=thumbnail,
             vector=arrays["vectors"],
             tiles=arrays.get("tiles"),
+            version=file.version,
+            mount=file.mount,
         )
 
 

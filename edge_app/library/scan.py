@@ -26,6 +26,10 @@ class FoundFile:
     path: str  # relative to the root, "/" between parts; other bytes than UTF-8 as surrogates
     size_bytes: int
     mtime_ns: int
+    # What its source tells versions of the same size and time apart by, "" if nothing: of a file,
+    # `version_of`; of an object, its ETag. With another one the content decides.
+    version: str = ""
+    mount: str = ""  # the folder below the root where another drive begins, "" on the root's own
 
 
 @dataclass(slots=True)

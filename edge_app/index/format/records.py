@@ -46,6 +46,8 @@ class ImageRecord:
     thumb_offset: int
     thumb_bytes: int
     thumb_crc: int
+    version: str = ""  # see library.scan.FoundFile
+    mount: str = ""
 
     @property
     def folder(self) -> str:
@@ -83,6 +85,7 @@ class RejectedRecord:
     mtime_ns: int
     reason: str
     lacks: str = ""  # what it would take, see photos.lacks; "" is tried again once
+    version: str = ""  # see library.scan.FoundFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ class Known(NamedTuple):
     content: bytes
     offline: bool
     embedded: bool  # has a live row in the generation being written
+    version: str = ""
+    mount: str = ""
 
 
 def typed(record: T) -> T:
@@ -188,6 +193,8 @@ def stored(image: ImageRecord) -> tuple[Any, ...]:
         image.thumb_offset,
         image.thumb_bytes,
         image.thumb_crc,
+        image.version,
+        os.fsencode(image.mount),
     )
 
 
@@ -199,6 +206,7 @@ def image_record(columns: tuple[Any, ...]) -> ImageRecord:
     """An ImageRecord from a selection of IMAGE_COLUMNS."""
     id, folder, name, *others = columns
     try:
+        others[-1] = os.fsdecode(others[-1])
         record = ImageRecord(id, join_path(folder, name), *others)
         record = replace(record, mtime_ns=int(record.mtime_ns), offline=bool(record.offline))
     except (TypeError, ValueError) as error:

@@ -6,7 +6,7 @@ from edge_app.config import MiB
 
 CATALOG = "catalog.db"  # its name in the index folder
 
-SCHEMA_VERSION = 2  # each has a step from the one before: steps.py
+SCHEMA_VERSION = 3  # each has a step from the one before: steps.py
 
 LARGEST = 2**63 - 1  # integer that SQLite can hold, or be asked for
 
@@ -60,6 +60,8 @@ CREATE TABLE images (
     thumb_offset INTEGER NOT NULL,
     thumb_bytes INTEGER NOT NULL,  -- 0: no thumbnail, the next run makes one
     thumb_crc INTEGER NOT NULL,
+    version TEXT NOT NULL,         -- what its source tells versions apart by; '': not known
+    mount BLOB NOT NULL,           -- folder below the root where another drive begins, or ''
     crc INTEGER NOT NULL,
     UNIQUE (folder_id, name)
 );
@@ -88,6 +90,7 @@ CREATE TABLE rejected (
     mtime_ns NOT NULL,             -- text from the year 2262 on, where integers end
     reason TEXT NOT NULL,
     lacks TEXT NOT NULL,           -- tried again once this is another: photos/lacks.py
+    version TEXT NOT NULL,         -- as in images
     crc INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
@@ -95,12 +98,13 @@ CREATE TABLE rejected (
 STORED_COLUMNS = """
     images.id, folder, format, name, name_key, size_bytes, mtime_ns, content, twin, width_px,
     height_px, orientation, ratio, taken_at, taken_from, camera, note, offline, thumb_offset,
-    thumb_bytes, thumb_crc
+    thumb_bytes, thumb_crc, version, mount
 """
 
 IMAGE_COLUMNS = """
     images.id, folder, name, size_bytes, mtime_ns, content, width_px, height_px, format,
-    taken_at, taken_from, camera, note, offline, thumb_offset, thumb_bytes, thumb_crc
+    taken_at, taken_from, camera, note, offline, thumb_offset, thumb_bytes, thumb_crc, version,
+    mount
 """
 
 IMAGE_TABLES = """

@@ -35,7 +35,19 @@ def _with_lacks(rejected: Record) -> Record:
     return (*rejected, "")
 
 
-STEPS: dict[int, dict[str, Step]] = {1: {"images": _with_note, "rejected": _with_lacks}}
+def _with_version_and_mount(image: Record) -> Record:
+    """Version 3 knows more of an image's file than its size and time. The next run notes it."""
+    return (*image, "", b"")
+
+
+def _with_version(rejected: Record) -> Record:
+    return (*rejected, "")
+
+
+STEPS: dict[int, dict[str, Step]] = {
+    1: {"images": _with_note, "rejected": _with_lacks},
+    2: {"images": _with_version_and_mount, "rejected": _with_version},
+}
 
 
 def upgrade(catalog: Catalog, index: os.PathLike[str]) -> None:

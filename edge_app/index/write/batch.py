@@ -30,6 +30,8 @@ class NewImage:
     taken_from: str | None = None  # "exif" unless told, where there is a date
     note: str | None = None  # of records.ImageRecord
     tiles: NDArray[np.float32] | None = None  # (T, dim) unit rows, where the writer has tiles
+    version: str = ""  # see library.scan.FoundFile
+    mount: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,17 @@ class Moved:
     path: str
     size_bytes: int
     mtime_ns: int
+    version: str = ""
+    mount: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is new of an image whose file is as it was: what tells its versions apart, its drive."""
+
+    id: int
+    version: str
+    mount: str
 
 
 @dataclass(slots=True)
@@ -53,6 +66,7 @@ class Batch:
     forgotten: list[str] = field(default_factory=list)  # paths of rejected files that are gone
     offline: list[int] = field(default_factory=list)  # image ids out of reach at present
     online: list[int] = field(default_factory=list)
+    noted: list[Noted] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""

@@ -14,7 +14,7 @@ from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import columns, row_crcs
 from edge_app.index.format.records import ImageRecord, RejectedRecord, RowRecord
 from edge_app.index.write import known
-from edge_app.index.write.batch import Batch, Moved, NewImage
+from edge_app.index.write.batch import Batch, Moved, NewImage, Noted
 from edge_app.index.write.session import OpenIndex
 
 _YEAR_1_S, _YEAR_9999_S = -62_135_596_800, 253_402_300_799  # first and last second
@@ -43,6 +43,8 @@ def commit(index: OpenIndex, batch: Batch) -> list[int]:
             change.set_offline(id, True)
         for id in batch.online:
             change.set_offline(id, False)
+        for noted in batch.noted:
+            change.note(noted)
         ids = [
             change.put(
                 image,
@@ -134,6 +136,8 @@ class _Change:
                 thumb_offset=offset,
                 thumb_bytes=thumb.size_bytes,
                 thumb_crc=thumb.crc,
+                version=image.version,
+                mount=image.mount,
             )
         )
         row = self.record.rows
@@ -177,6 +181,8 @@ class _Change:
                     mtime_ns=move.mtime_ns,
                     taken_at=_seconds(move.mtime_ns) if from_file else image.taken_at,
                     offline=False,
+                    version=move.version,
+                    mount=move.mount,
                 )
             )
 
@@ -184,6 +190,12 @@ class _Change:
         image = self._catalog.image(id)
         if image:
             self._catalog.put_image(replace(image, offline=offline))
+
+    def note(self, noted: Noted) -> None:
+        image = self._catalog.image(noted.id)
+        if image:
+            changed = replace(image, version=noted.version, mount=noted.mount)
+            known.note(self._catalog, changed)
 
     def settle(self) -> None:
         """Write down the new lengths and counts."""
@@ -205,7 +217,10 @@ def _seconds(mtime_ns: int) -> int:
 
 def need_bytes(batch: Batch) -> int:
     """About what a commit of the batch takes on the disk."""
-    changes = len(batch.rejected) + len(batch.moved) + len(batch.removed) + len(batch.offline)
+    changes = sum(
+        len(part)
+        for part in (batch.rejected, batch.moved, batch.removed, batch.offline, batch.noted)
+    )
     images = sum(
         len(image.thumbnail)
         + image.vector.nbytes * 5 // 4
