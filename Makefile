@@ -5,6 +5,8 @@ PYTHON  ?= python3
 GALLERY ?= static/images
 HOST    ?= 127.0.0.1
 PORT    ?= 5000
+# `make run LAN=1` lets phones on the network in.
+LAN     ?=
 ARCH    ?= mobilenet_v2
 # Each gallery has an index of its own.
 INDEX   ?= $(if $(filter static/images,$(GALLERY)),index,index-$(notdir $(abspath $(GALLERY))))
@@ -30,7 +32,7 @@ PIP   := -m pip install --quiet --disable-pip-version-check
 run: $(EDGE)/ready $(MODEL) samples
 	@# A small gallery is complete when its address is printed; a large one goes on filling.
 	exec $(EDGE)/bin/python -m edge_app serve --gallery '$(GALLERY)' --index '$(INDEX)' \
-		--host $(HOST) --port $(PORT) --head-start 60
+		--host $(HOST) --port $(PORT) --head-start 60 $(if $(LAN),--lan)
 
 test: lint $(MODEL)
 	$(TEST)/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ONLY)

@@ -32,6 +32,14 @@ PHOTOS = (
 ).split()
 
 
+TRY = """When the address is shown, open it in a browser and try:
+  - open a photo: the most similar ones are beside it
+  - drag over a part of the photo: it searches for that part
+  - drop a picture of your own on the page
+  - your own photos: make run GALLERY=~/Pictures
+  - your phone: make run LAN=1"""
+
+
 def fill(gallery: Path) -> int:
     """Unpack the sample photos into `gallery`; the number of photos written.
 
@@ -84,6 +92,7 @@ def main() -> int:
         return error.exit_code
     if count:
         print(f"{gallery} was empty: {count} sample photos from scikit-image {VERSION} put there")
+    print(TRY)
     return 0
 
 

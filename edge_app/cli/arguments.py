@@ -7,13 +7,14 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from io import TextIOWrapper
 from pathlib import Path
 
 from edge_app import VERSION
 from edge_app.bench.subjects import SUBJECTS
 from edge_app.cli import commands
+from edge_app.cli.folder import model_for, words_of
 from edge_app.cli.limits import limit_options, limits_of
 from edge_app.cli.logs import FORMATS
 from edge_app.config import DECODING_LIMITS, INDEXING_LIMITS, LIMITS, Config
@@ -34,12 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a Latin-1 terminal shows names as it can
             stream.reconfigure(errors="backslashreplace")
-    options = make_parser().parse_args(arguments)
+    parser = make_parser()
+    options = parser.parse_args(words_of(parser, sys.argv[1:] if arguments is None else arguments))
     # Options and settings have the same names, so that an option is declared in one place only.
-    given = {field.name for field in fields(Config)} & vars(options).keys()
-    settings = {name: getattr(options, name) for name in given}
+    given = {field.name: vars(options).get(field.name) for field in fields(Config)}
+    settings = {name: value for name, value in given.items() if value is not None}
     config = Config(**settings, limits=limits_of(options))
     try:
+        if "model" in options and options.model is None:
+            config = replace(config, model=model_for(config.index))
         code: int = options.run(config, options)
         return code
     except EdgeAppError as error:
@@ -57,7 +61,8 @@ def make_parser() -> Parser:
     """All commands and their options."""
     parser = Parser(
         prog="lookalike" if Path(sys.argv[0]).name == "lookalike" else "python -m edge_app",
-        description="Finds photos that look alike, on one small device.",
+        description="Finds photos that look alike, on one small device. A folder in the place of a"
+        " command is served, with an index of its own: lookalike ~/Pictures --lan",
     )
     parser.add_argument("--version", action="version", version=f"lookalike {VERSION}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -113,8 +118,9 @@ def _library(parser: Parser) -> None:
 
 def _model(parser: Parser) -> None:
     add = parser.add_argument
-    add("--model", type=Path, default=DEFAULTS.model, metavar="FILE",
-        help="the .tflite file; its card must be next to it (default: %(default)s)")  # fmt: skip
+    add("--model", type=Path, metavar="FILE",
+        help="the .tflite file; its card must be next to it (default: the model the index was"
+        " made with, else models/mobilenet_v2.tflite, else one that is installed)")  # fmt: skip
     add("--threads", type=_positive, metavar="N",
         help="inference threads (default: one per core)")  # fmt: skip
     add("--runtime", choices=RUNTIMES, metavar="NAME",

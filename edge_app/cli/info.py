@@ -21,6 +21,7 @@ from edge_app.memory import default_workers
 from edge_app.model.card import comparable
 from edge_app.model.describe import describe_model
 from edge_app.model.embed import Embedder
+from edge_app.places import indexes_folder
 from edge_app.search.scale import Scales
 
 
@@ -56,13 +57,28 @@ def describe(config: Config) -> dict[str, Any]:
             f"the photo folder {config.gallery} was not found; mount it, or choose another with "
             "--gallery"
         )
-    return {
+    libraries = _libraries()
+    return ({"libraries": libraries} if libraries else {}) | {
         "program": program,
         "model": found.facts,
         "index": index,
         "memory": {"available MiB": state.available_bytes // MiB},
         "to fix": problems,
     }
+
+
+def _libraries() -> dict[str, str]:
+    """What `lookalike FOLDER` has indexed: the index folder, and what is in it."""
+    found = {}
+    for folder in sorted(indexes_folder().glob("*")):
+        try:
+            with Reader(folder) as reader:
+                root, images = reader.root(), reader.counts().images
+        except StoreError as error:
+            found[str(folder)] = str(error)
+        else:
+            found[str(folder)] = f"{images} images of {root}"
+    return found
 
 
 def _index_problems(

@@ -109,9 +109,9 @@ def protect(
 
 
 def start_notes(config: Config, urls: list[str]) -> list[str]:
-    """What to tell the user who starts a server that others can reach, a line or block each."""
+    """What to tell the user who starts a server, a line or block each."""
     if not (config.lan or is_reachable(config.host)):
-        return []
+        return ["Only this device can open it. For phones and others on your network: --lan"]
     notes = []
     if config.passcode_file is None:
         notes.append(

@@ -8,8 +8,10 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from edge_app.config import Config
 from edge_app.errors import ModelError
 from edge_app.photos.regions import PREPROCESS
+from edge_app.places import models_folder
 
 Triple = tuple[float, float, float]
 
@@ -65,9 +67,15 @@ class ModelCard:
         """Read the card beside `model`; a ModelError says what is wrong with it."""
         path = model.with_suffix(".json")
         if not model.is_file():
+            if model == Config().model:  # nobody named it
+                raise ModelError(
+                    f"there is no model: not in {model.parent}/, in no installed package and not "
+                    f"in {models_folder()}; install a lookalike-model package, copy a model and "
+                    "its card there, or make one in a checkout on a workstation: make model"
+                )
             raise ModelError(
-                f"model {model} does not exist; create it with: make model, "
-                "or choose another with --model"
+                f"model {model} does not exist; choose another with --model, or make one in a "
+                "checkout on a workstation: make model"
             )
         try:
             content = json.loads(path.read_bytes())

@@ -82,7 +82,8 @@ def test_the_start_says_who_can_see_the_photos(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urls = ["http://192.0.2.1:5000/"]
-    assert guard.start_notes(Config(), urls) == []
+    (alone,) = guard.start_notes(Config(), urls)
+    assert "--lan" in alone
     assert "everyone on this network" in guard.start_notes(Config(lan=True), urls)[0]
     assert "everyone" in guard.start_notes(Config(host="192.0.2.1"), urls)[0]
     write_passcode(tmp_path / "passcode", "correct horse")

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from edge_app.errors import NotFoundError, StoreError
 from edge_app.index.format.appendfile import AppendFile
 from edge_app.index.format.catalog import Catalog
-from edge_app.index.format.generation import thumbs_header, thumbs_name
+from edge_app.index.format.generation import identity_of, thumbs_header, thumbs_name
 from edge_app.index.format.readonly import open_for_reading, signature
 from edge_app.index.format.recognise import recognise
 from edge_app.index.format.records import ImageRecord, RejectedRecord
@@ -72,6 +72,12 @@ class Reader:
         """Another text after every change of the index."""
         with self._reading():
             return f"{self._name}-{self._version}"
+
+    def model_sha256(self) -> str | None:
+        """Of the model that the index was built with, None before the first run."""
+        with self._reading() as catalog:
+            record = catalog.generations().get(catalog.state().generation)
+        return identity_of(record).sha256 if record else None
 
     def root(self) -> Path | None:
         """The library root of the last writer, None before the first run."""

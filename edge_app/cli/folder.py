@@ -1,0 +1,49 @@
+"""`lookalike FOLDER`: the command, index folder and model that are meant where none is named."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from edge_app.errors import StoreError
+from edge_app.index.read.reader import Reader
+from edge_app.model.find import find_model
+from edge_app.places import index_of, pictures_folder
+
+
+def words_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> Sequence[str]:
+    """The arguments with a command: a folder is served, with an index of its own. The parser ends
+    the program where the first word is neither."""
+    if not words:
+        pictures = pictures_folder()
+        parser.error(f"name a folder with photos: lookalike {pictures or 'FOLDER'}")
+    first, *rest = words
+    if first.startswith("-") or first in commands_of(parser):
+        return words
+    if not Path(first).is_dir():
+        parser.error(
+            f"{first} is neither a folder nor a command ({', '.join(commands_of(parser))})"
+        )
+    own = any(word.partition("=")[0] == "--index" for word in rest)
+    index = () if own else ("--index", str(index_of(Path(first))))
+    return ["serve", "--gallery", first, *index, *rest]
+
+
+def commands_of(parser: argparse.ArgumentParser) -> list[str]:
+    """Names of the commands, in their order."""
+    return [
+        name
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for name in action.choices
+    ]
+
+
+def model_for(index: Path) -> Path:
+    """The model to use with this index; damage of the index is said where it is read."""
+    sha256 = None
+    with suppress(StoreError), Reader(index) as reader:
+        sha256 = reader.model_sha256()
+    return find_model(sha256)

@@ -1,0 +1,89 @@
+"""`lookalike FOLDER`: one line on a device, without any option."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from edge_app.cli.arguments import main
+from edge_app.places import index_of
+from tests.conftest import ROOT
+from tools.testing.pictures import save
+from tools.testing.waiting import PATIENCE_S
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder of a user who has nothing but photos."""
+    for name in ("STATE", "DATA", "CONFIG"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "Summer/a.jpg", 1)
+    return tmp_path
+
+
+@pytest.mark.model
+def test_a_folder_is_served_with_an_index_of_its_own(home: Path, model: Path) -> None:
+    models = home / "data/lookalike/models"
+    models.mkdir(parents=True)
+    for file in model.parent.glob("mobilenet_v2.*"):
+        (models / file.name).symlink_to(file)
+    command = [sys.executable, "-m", "edge_app", "Summer", "--port", "0", "--head-start", "60"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
+        try:
+            assert server.stdout
+            url = server.stdout.readline().split()[-1]
+            assert "--lan" in server.stdout.readline()
+            with urllib.request.urlopen(f"{url}api/status", timeout=PATIENCE_S) as answer:
+                assert b'"images":1,' in answer.read()
+        finally:
+            server.terminate()
+    assert (index_of(home / "Summer") / "catalog.db").is_file()
+    assert sorted(path.name for path in home.iterdir()) == ["Summer", "data", "state"]
+    told = subprocess.run(
+        [sys.executable, "-m", "edge_app", "info"], capture_output=True, text=True, env=environment
+    ).stdout
+    assert re.search(r"state/lookalike/Summer-\w{8}: 1 images of .*/Summer\n", told)
+
+
+def test_where_there_is_no_model_it_says_how_to_get_one_without_a_checkout(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["Summer", "--port", "0"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "install a lookalike-model package" in line
+    assert str(home / "data/lookalike/models") in line
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["Winter"], "Winter is neither a folder nor a command (index, serve, "),
+        (["Summer/a.jpg"], "Summer/a.jpg is neither a folder nor a command"),
+        ([], "name a folder with photos: lookalike FOLDER"),
+    ],
+)
+def test_what_is_no_folder_is_one_line(
+    home: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_pictures_folder_is_offered_and_not_taken(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "Pictures").mkdir()
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+    assert f"lookalike {home}/Pictures" in capsys.readouterr().err
+    assert not (home / "state").exists()

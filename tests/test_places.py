@@ -1,0 +1,67 @@
+"""places: the folders of a user, by the XDG base directories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_app import places
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("STATE", "DATA", "CONFIG"):
+        monkeypatch.delenv(f"XDG_{name}_HOME", raising=False)
+    return tmp_path
+
+
+def test_an_index_is_named_after_its_library_and_each_path_has_its_own(home: Path) -> None:
+    one, other = places.index_of(home / "a/Summer"), places.index_of(home / "b/Summer")
+    assert one.parent == other.parent == home / ".local/state/lookalike"
+    assert one.name.startswith("Summer-")
+    assert one.name != other.name
+    assert places.index_of(home / "b/../a/Summer/") == one
+
+
+@pytest.mark.parametrize(
+    ("folder", "named"),
+    [
+        ("Ferien am Meer", "Ferien_am_Meer-"),
+        ("Fotos – Größe", "Fotos_Größe-"),
+        ("a\nb", "a_b-"),
+        ("..hidden", "hidden-"),
+        ("(!)", "photos-"),
+        ("x" * 250, "x" * 40 + "-"),
+    ],
+)
+def test_whatever_the_library_is_called_the_name_is_one_that_can_be_typed(
+    home: Path, folder: str, named: str
+) -> None:
+    name = places.index_of(home / folder).name
+    assert name.startswith(named)
+    assert len(name) == len(named) + 8
+
+
+def test_base_directories_are_as_the_environment_says_unless_that_is_relative(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    monkeypatch.setenv("XDG_DATA_HOME", "data")
+    assert places.indexes_folder() == home / "state/lookalike"
+    assert places.models_folder() == home / ".local/share/lookalike/models"
+
+
+def test_the_pictures_folder_is_the_desktops_if_it_is_there(home: Path) -> None:
+    assert places.pictures_folder() is None
+    (home / "Pictures").mkdir()
+    assert places.pictures_folder() == home / "Pictures"
+    (home / ".config").mkdir()
+    settings = home / ".config/user-dirs.dirs"
+    settings.write_text('XDG_MUSIC_DIR="$HOME/Musik"\nXDG_PICTURES_DIR="$HOME/Bilder"\n')
+    assert places.pictures_folder() is None
+    (home / "Bilder").mkdir()
+    assert places.pictures_folder() == home / "Bilder"
+    settings.write_text('XDG_PICTURES_DIR="$HOME/"\n')  # how a desktop says that there is none
+    assert places.pictures_folder() is None
