@@ -17,6 +17,8 @@ settings.load_profile("patient")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.import_plugin("tools.testing.fixtures")
+    # Models are tried once for all runs of the tests, and nothing is written in the user's home.
+    os.environ["XDG_CACHE_HOME"] = str(ROOT / ".pytest_cache/user")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

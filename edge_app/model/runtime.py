@@ -15,6 +15,7 @@ from typing import Any
 
 from edge_app.config import Config
 from edge_app.errors import DelegateError, ModelError, UsageError
+from edge_app.model.trial import fault_of
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +77,14 @@ class Runtime:
     """Makes interpreters; safe to use from several threads.
 
     wanted: a key of RUNTIMES, or None for the first that is installed.
+    trial: a model that has not been run here before is run by another process first.
     Raises ModelError where none is installed.
     """
 
-    def __init__(self, wanted: str | None = None, delegate: Delegate | None = None) -> None:
+    def __init__(
+        self, wanted: str | None = None, delegate: Delegate | None = None, *, trial: bool = True
+    ) -> None:
+        self._wanted, self._trial = wanted, trial
         self._installed = installed_runtime(wanted)
         self._module = _interpreter_module(self._installed)
         self._delegate = delegate
@@ -95,7 +100,7 @@ class Runtime:
 
     def interpreter(self, content: bytes) -> Any:
         """An interpreter of a .tflite file for one thread, its tensors allocated. Raises
-        DelegateError, and RuntimeError or ValueError where the file is at fault."""
+        DelegateError, and ModelError, RuntimeError or ValueError where the file is at fault."""
         with self._making:
             if self._delegate:
                 try:
@@ -111,6 +116,9 @@ class Runtime:
             return self._make(content)
 
     def _make(self, content: bytes, delegate: Delegate | None = None) -> Any:
+        if self._trial:
+            self._try_out(content, delegate)
+            self._trial = False
         with _native_chatter_silenced():
             delegates = [delegate.load(self._module)] if delegate else None
             try:
@@ -125,6 +133,15 @@ class Runtime:
                     ) from None
                 raise
         return interpreter
+
+    def _try_out(self, content: bytes, delegate: Delegate | None) -> None:
+        """ModelError (with a delegate DelegateError) if the model ends the process that runs it."""
+        library, options = (delegate.library, delegate.options) if delegate else (None, {})
+        fault = fault_of(content, self.name, self._wanted, library, options)
+        if fault and delegate:
+            raise DelegateError(f"delegate {library} can't run the model, which {fault}")
+        if fault:
+            raise ModelError(f"{fault}; get it again, or convert it again")
 
 
 def installed_runtime(wanted: str | None = None) -> str:

@@ -1,6 +1,6 @@
 // A TFLite delegate that is really loaded and claims no node, so that the processor does all the work.
 // Its options: log=FILE says there what it was asked for; fail=REASON can't be made; refuse=1 turns the
-// model down.
+// model down; crash=1 ends the process.
 
 #include <stdint.h>
 #include <stdio.h>
@@ -29,6 +29,7 @@ Delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count
       free(delegate);
       return NULL;
     }
+    if (!strcmp(keys[i], "crash")) abort();
     if (!strcmp(keys[i], "refuse")) delegate->prepare = refuse;
     if (!strcmp(keys[i], "log")) {
       FILE *log = fopen(values[i], "a");

@@ -70,7 +70,8 @@ def test_a_delegate_is_loaded_with_its_options(
 ) -> None:
     options = {"log": str(log), "device": "usb:0"}
     embedder = Embedder(model, runtime=runtime, delegate=Delegate(str(stub), options))
-    assert log.read_text() == f"log={log} device=usb:0 \n"
+    # A model that has not been run with it before is run by another process first.
+    assert set(log.read_text().splitlines()) == {f"log={log} device=usb:0 "}
     assert embedder.runtime.endswith(" with stub.so")
     alone = Embedder(model, runtime=runtime)
     assert np.allclose(embedder.embed(pixels(2)), alone.embed(pixels(2)), atol=1e-6)
@@ -87,7 +88,7 @@ def test_the_indexing_process_gets_the_delegate(
         assert process.stdout
         last = process.stdout.readlines()[-1]
     assert json.loads(last)["added"] == 1
-    assert log.read_text() == f"log={log} \n"
+    assert set(log.read_text().splitlines()) == {f"log={log} "}
 
 
 # --- a delegate that does not ---------------------------------------------------------------------
