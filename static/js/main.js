@@ -2,12 +2,14 @@
 import { h } from './lib/dom.js';
 import gallery from './views/gallery.js';
 import { attachIntake } from './query/intake.js';
+import { createFinder } from './query/finder.js';
 import photo from './views/photo.js';
-import { entry, go, keepPosition, LISTING, pick, route, start, toGallery } from './lib/route.js';
+import { entry, isGallery, keepPosition, LISTING, pick, route, start, go, toOrigin } from './lib/route.js';
 import { poll } from './lib/server.js';
 import { buildShell } from './shell.js';
 import { language, t } from './lib/text.js';
-import { attachTray, setParams } from './query/tray.js';
+import { morph } from './lib/transition.js';
+import { attachTray } from './query/tray.js';
 
 // What a reader meets first comes with the page, the rest when it is asked for.
 const views = {
@@ -17,26 +19,29 @@ const views = {
   upload: async () => (await import('./views/upload.js')).default,
   duplicates: async () => (await import('./views/duplicates.js')).default,
   status: async () => (await import('./views/status.js')).default,
+  frame: async () => (await import('./views/frame.js')).default,
 };
+const viewOf = (params) => (isGallery(params) || !(params.view in views) ? 'gallery' : params.view);
 
 document.documentElement.lang = language;
+document.body.dataset.view = viewOf(route());
 const openHelp = async () => (await import('./views/help.js')).openHelp();
-const openSearch = () => go(setParams());
-const main = buildShell(openHelp, openSearch);
+const finder = createFinder();
+const shell = buildShell(openHelp, finder);
 const tray = attachTray();
 attachIntake();
 const keys = {
   '?': openHelp,
-  '/': openSearch,
+  '/': finder.open,
   g: () => go({}),
   u: () => go({ view: 'upload' }),
   d: () => go({ view: 'duplicates' }),
   t: () => go({ view: 'status' }),
   s: () => tray.search(),
-  Escape: () => toGallery(pick(route(), LISTING)),
+  Escape: () => toOrigin(pick(route(), LISTING)),
 };
 
-let mounted = null; // {name, view, entry}
+let mounted = null; // {name, view, entry, params}
 let turn = 0;
 
 function leave() {
@@ -46,27 +51,36 @@ function leave() {
 /** Shows the view of the present URL; `restored` is the position to return to. */
 async function show({ restored, moved }) {
   const params = route();
-  const name = params.view in views ? params.view : 'gallery';
+  const name = viewOf(params);
   const mine = (turn += 1);
   if (moved) leave();
-  if (mounted?.name === name && mounted.view.update?.(params, { restored, moved })) {
-    mounted.entry = entry();
-    return;
+  shell.mark(params);
+  finder.show(params);
+  const before = mounted?.params;
+  if (mounted?.name === name) {
+    const shown = { restored, moved };
+    // From photo to photo there is a tile to grow out of only when it is one of the matches.
+    const grows = name === 'similar' && moved && before.id !== params.id && (restored ? before.id : params.id);
+    let kept;
+    await morph(grows, () => (kept = mounted.view.update?.(params, shown)));
+    if (kept) return Object.assign(mounted, { entry: entry(), params });
   }
   const first = !mounted;
   const make = await views[name]();
   if (mine !== turn) return;
-  mounted?.view.destroy();
-  const view = make(params, { restored });
-  mounted = { name, view, entry: entry() };
-  document.body.dataset.view = name;
-  document.title = `${view.title} · ${t('app.name')}`;
-  main.replaceChildren(view.element);
-  tray.hide(name === 'search');
-  if (!restored) scrollTo(0, 0);
-  view.shown?.();
-  if (restored && !view.position) scrollTo(0, restored.y);
-  if (!first && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
+  await morph(name === 'similar' ? params.id : before?.view === 'similar' && before.id, () => {
+    mounted?.view.destroy();
+    const view = make(params, { restored });
+    mounted = { name, view, entry: entry(), params };
+    document.body.dataset.view = name;
+    document.title = `${view.title} · ${t('app.name')}`;
+    shell.view.replaceChildren(view.element);
+    tray.hide(name === 'search');
+    if (!restored) scrollTo(0, 0);
+    view.shown?.();
+    if (restored && !view.position) scrollTo(0, restored.y);
+    if (!first && !shell.view.contains(document.activeElement)) shell.view.focus({ preventScroll: true });
+  });
 }
 
 /** Single keys: those of the view on show, then those that work anywhere. */

@@ -1,29 +1,34 @@
-/** The page's frame: header, notices about the server and the library, the place for a view. */
+/** The page's frame: header, sections, notices about the server and the library, the place for a view. */
 import { h } from './lib/dom.js';
 import { icon } from './lib/icons.js';
-import { hasCamera } from './query/intake.js';
-import { href } from './lib/route.js';
+import { href, isGallery } from './lib/route.js';
 import { isAway, lastStatus, poll, retryInSeconds, server } from './lib/server.js';
 import { percent, t } from './lib/text.js';
 
-
-export function buildShell(openHelp, openSearch) {
+export function buildShell(openHelp, finder) {
   const name = h('bdi.library', {}, t('app.name'));
-  const words = h('button.nav', { type: 'button', title: t('key.words'), hidden: true, onclick: openSearch }, icon('search'), h('span', {}, t('nav.words')));
-  const state = h('a.nav', { href: href({ view: 'status' }) });
+  const section = (params, iconName, label) => h('a.nav', { href: href(params), title: label }, icon(iconName), h('span', {}, label));
+  const sections = {
+    photos: section({}, 'photos', t('nav.photos')),
+    folders: section({ view: 'folders' }, 'folder', t('nav.folders')),
+    duplicates: section({ view: 'duplicates' }, 'copies', t('duplicates.title')),
+    status: section({ view: 'status' }, 'status', t('status.title')),
+  };
+  const state = sections.status;
   const view = h('main', { id: 'main', tabindex: '-1' });
+  const toGrid = h('a.skip', { href: '#main', onclick: (event) => {
+    const first = view.querySelector('.tile a[tabindex="0"]');
+    event.preventDefault();
+    (first ?? view).focus();
+  } }, t('app.skip.grid'));
   const header = h('header.bar', {},
     h('a.home', { href: href({}), title: t('gallery.title') }, h('span.mark', {}, icon('mark')), name),
-    h('nav', { 'aria-label': t('nav.label') },
-      h('a.nav', { href: href({ view: 'upload' }), title: t('upload.title') }, icon(hasCamera ? 'camera' : 'upload'), h('span', {}, t('upload.title'))),
-      h('a.nav', { href: href({ view: 'duplicates' }), title: t('duplicates.title') }, icon('copies'), h('span', {}, t('duplicates.title'))),
-      words,
-      state,
-      h('button.nav.keys', { type: 'button', title: t('help.title'), 'aria-label': t('help.title'), onclick: openHelp }, icon('help')),
-    ),
+    h('nav.sections', { 'aria-label': t('nav.label') }, Object.values(sections)),
+    finder.element,
+    h('button.nav.keys', { type: 'button', title: t('help.title'), 'aria-label': t('help.title'), onclick: openHelp }, icon('help')),
   );
   const notices = h('div.notices', { role: 'status' });
-  document.body.prepend(h('a.skip', { href: '#main' }, t('app.skip')), header, notices, view);
+  document.body.prepend(h('a.skip', { href: '#main' }, t('app.skip')), toGrid, header, notices, view);
 
   const showStatus = () => {
     const status = lastStatus();
@@ -39,7 +44,6 @@ export function buildShell(openHelp, openSearch) {
     state.replaceChildren(busy ? ring(indexing.total ? indexing.done / indexing.total : 0) : icon(attention ? 'warning' : 'status'),
       h('span', {}, busy && part ? part : t('status.title')));
     state.setAttribute('aria-label', label);
-    words.hidden = !status.model?.words;
     showNotices();
   };
 
@@ -48,12 +52,22 @@ export function buildShell(openHelp, openSearch) {
     if (isAway()) notices.replaceChildren(awayNotice());
     else if (status && !status.library.online) notices.replaceChildren(h('p.notice', {}, icon('warning'), h('span', {}, t('library.offline'))));
     else notices.replaceChildren();
+    document.body.classList.toggle('noticed', notices.childElementCount > 0);
   };
   server.addEventListener('status', showStatus);
   for (const event of ['away', 'back']) server.addEventListener(event, showNotices);
-  state.append(icon('status'), h('span', {}, t('status.title')));
-  state.setAttribute('aria-label', t('status.title'));
-  return view;
+
+  return {
+    view,
+    /** Marks the section that this state belongs to. */
+    mark(params) {
+      const present = params.view in sections ? params.view : params.folder && isGallery(params) ? 'folders' : isGallery(params) ? 'photos' : '';
+      for (const [key, link] of Object.entries(sections)) {
+        if (key === present) link.setAttribute('aria-current', 'page');
+        else link.removeAttribute('aria-current');
+      }
+    },
+  };
 }
 
 function awayNotice() {

@@ -1,16 +1,16 @@
 /** Every text of the page, in English. `{name}` is filled in; `one`/`other` follow the number `n`. */
 export default {
-  language: 'en',
-
   'app.name': 'Lookalike',
   'app.skip': 'Skip to content',
+  'app.skip.grid': 'Skip to the photos',
   'app.loading': 'Loading…',
   'app.close': 'Close',
 
   'nav.label': 'Main',
-  'nav.words': 'Words',
+  'nav.photos': 'Photos',
+  'nav.folders': 'Folders',
   'nav.indexing': 'Indexing, {percent} done',
-  'nav.attention': 'Index status: needs attention',
+  'nav.attention': 'Library: needs attention',
 
   'away.title': 'The gallery’s server is not answering.',
   'away.waiting': { one: 'Trying again in {n} second.', other: 'Trying again in {n} seconds.' },
@@ -18,6 +18,12 @@ export default {
   'away.retry': 'Try now',
   'away.error': 'The server is not answering.',
   'library.offline': 'The photo library is offline. Thumbnails and search still work; original photos can’t be shown.',
+  'finder.words': 'Describe a photo, or paste one',
+  'finder.photo.title': 'Search with a photo: choose one, or drop or paste it anywhere',
+  'hint.click': 'Click a photo to see the photos that look like it.',
+  'hint.tap': 'Tap a photo to see the photos that look like it.',
+  'hint.close': 'Got it',
+
   'error.title': 'That did not work',
   'error.unexpected': 'The server answered with status {status}.',
   'error.retry': 'Try again',
@@ -38,7 +44,7 @@ export default {
   'gallery.news.show': 'Show',
   'gallery.empty.title': 'No photos yet',
   'gallery.empty.text':
-    'Put photos into the library folder “{name}”. They appear here when they are indexed. The index status page shows the progress and the files that could not be used.',
+    'Put photos into the library folder “{name}”. They appear here when they are indexed. The Library page shows the progress and the files that could not be used.',
   'gallery.empty.indexing': 'Looking through your photos. The first ones appear here in a moment.',
   'gallery.empty.offline': 'The library folder can’t be reached, and nothing has been indexed yet.',
   'gallery.none.title': 'No photo matches these filters',
@@ -50,7 +56,6 @@ export default {
   'scrubber.label': 'Jump to date',
 
   'filter.title': 'Filter',
-  'filter.folders': 'Folders',
   'filter.folder.all': 'All folders',
   'filter.folder.top': 'Top folder',
   'filter.folder.expand': 'Show folders in {name}',
@@ -82,6 +87,8 @@ export default {
   'photo.region.label':
     'Region: {w} wide, {h} high, {x} from the left, {y} from the top. Arrow keys move it, Shift with arrow keys resizes it, Escape removes it.',
   'photo.download': 'Download',
+  'photo.place': '{at} of {of}',
+  'photo.place.match': 'Match {at} of {of}',
   'photo.more': 'More like this',
   'photo.less': 'Selected',
   'photo.offline': 'The original is offline; this is a smaller copy.',
@@ -98,6 +105,7 @@ export default {
   'meta.note': 'Note',
   'meta.note.incomplete': 'The file is incomplete: a part of the picture is missing.',
   'meta.camera': 'Camera',
+  'meta.similarity': 'Similarity',
   'meta.copy': 'Copy path',
   'meta.copied': 'Path copied',
 
@@ -109,15 +117,27 @@ export default {
   'matches.title': 'Most similar',
   'matches.region': 'Most similar to the region',
   'matches.count.more': 'Best {n} photos',
+  'matches.refine': 'Refine',
+  'matches.less': 'Less similar',
   'matches.min': 'Minimum score',
+  'matches.min.any': 'any',
   'matches.collapse': 'Group near-duplicates',
   'matches.within': 'Only within the filters',
-  'matches.score': '{name}, score {score}',
+  'matches.score': '{name}, {band} {score}',
   'matches.stack': { one: '{n} near-duplicate: show', other: '{n} near-duplicates: show' },
+  'matches.stack.hide': { one: 'Fold {n} near-duplicate', other: 'Fold {n} near-duplicates' },
   'matches.more': 'Show more',
   'matches.none': 'Nothing scores {score} or more. Lower the minimum score to see more.',
   'matches.none.all': 'There is nothing to compare with yet.',
   'matches.searching': 'Searching…',
+
+  'band.near': 'Almost the same',
+  'band.very': 'Very similar',
+  'band.quite': 'Similar',
+  'band.less': 'Less similar',
+  'band.score': '{band} ({score})',
+
+  'slides.start': 'Slideshow',
 
   'set.label': 'Search by these photos',
   'set.more': 'More like',
@@ -143,6 +163,7 @@ export default {
   'upload.camera': 'Take a photo',
   'upload.hint': 'Or drop a photo anywhere on the page, or paste one.',
   'upload.drop': 'Drop the photo to search with it',
+  'upload.wordless': 'This model compares photos. Searching by words needs a model that knows words.',
   'upload.gone': 'The photo of this search was not stored. Choose it again.',
   'upload.nopreview': 'This browser can’t show this kind of image, but you can search with it.',
   'upload.notimage': '“{name}” is not an image.',
@@ -177,7 +198,7 @@ export default {
   'duplicates.group': 'Group {n}',
   'duplicates.more': 'Show more groups',
 
-  'status.title': 'Index status',
+  'status.title': 'Library',
   'status.indexing': 'Indexing',
   'status.state.idle': 'Up to date',
   'status.state.rejected': { one: 'Done, but {n} file could not be used', other: 'Done, but {n} files could not be used' },

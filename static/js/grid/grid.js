@@ -1,6 +1,6 @@
 /** A justified grid of any number of photos that keeps only those near the window in the page. */
 import { h } from '../lib/dom.js';
-import { attachKeys, attachSelection } from './gridinput.js';
+import { attachHover, attachKeys, attachSelection } from './gridinput.js';
 import { justify, lastAtMost, placeRow } from './layout.js';
 import { learn } from '../lib/library.js';
 import { queryset } from '../query/queryset.js';
@@ -35,6 +35,7 @@ export class Grid {
     this.resizes.observe(this.element);
     attachKeys(this);
     attachSelection(this);
+    attachHover(this);
   }
 
   destroy() {

@@ -1,4 +1,6 @@
-/** Hands on a grid: arrow keys, and selecting by mark, Shift-click, Ctrl-click, long press and key. */
+/** Hands on a grid: arrow keys, hovering, and selecting by mark, Shift-click, Ctrl-click, long press and key. */
+import { h } from '../lib/dom.js';
+import { icon } from '../lib/icons.js';
 import { toast } from '../lib/pieces.js';
 import { mark, marked, mostInQuery } from '../query/queryset.js';
 import { t } from '../lib/text.js';
@@ -111,4 +113,14 @@ export function attachSelection(grid) {
   grid.element.addEventListener('contextmenu', (event) => {
     if (held || pressed) event.preventDefault();
   });
+}
+
+/** A mouse over a photo is told what a click does; one label serves all tiles. */
+export function attachHover(grid) {
+  const label = h('span.similar', { 'aria-hidden': 'true' }, icon('similar'), t('set.search'));
+  grid.element.addEventListener('pointerover', (event) => {
+    const link = event.pointerType === 'mouse' && event.target.closest('.tile')?.querySelector('a');
+    if (link && label.parentNode !== link) link.append(label);
+  });
+  grid.element.addEventListener('pointerleave', () => label.remove());
 }

@@ -10,7 +10,7 @@ const STRETCH = 1.35;
 /** Rows of equal height that fill the width, in true proportions.
  *
  * @param {Uint16Array} ratios 100 · width / height of each image
- * @param {{start: number, count: number}[]} groups runs of images, each under its own heading
+ * @param {{start: number, count: number, label: string}[]} groups runs of images, each under its own heading if it has a label
  * @param {{width: number, gap: number, target: number, heading: number}} size in pixels; heading 0: none
  * @returns {{starts: Int32Array, tops: Float64Array, heights: Float32Array, filled: Uint8Array,
  *   groupTops: Float64Array, rows: number, height: number}} row r holds images starts[r] … starts[r+1]−1
@@ -39,7 +39,7 @@ export function justify(ratios, groups, { width, gap, target, heading }) {
 
   groups.forEach((group, g) => {
     groupTops[g] = y;
-    y += heading;
+    if (group.label) y += heading;
     const end = group.start + group.count;
     let start = group.start;
     let sum = 0;

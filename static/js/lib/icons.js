@@ -7,6 +7,7 @@ const PATHS = {
   file: 'M12 15V4M8 8l4-4 4 4M4 15v5h16v-5',
   filter: 'M4 7h9M19 7h1M16 4.5v5M4 17h1M11 17h9M8 14.5v5',
   close: 'M6 6l12 12M18 6 6 18',
+  similar: 'M4 4h9v9H4zM16 8h4v12H8v-4M6.5 10.5 9 8l2 2',
   select: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M8 12.5l3 3 5-6',
   check: 'M5 12.5l4.5 4.5L19 7.5',
   plus: 'M12 5v14M5 12h14',
@@ -22,6 +23,11 @@ const PATHS = {
   help: 'M9 9.2A3 3 0 1 1 12.6 12c-.5.2-.6.6-.6 1.2v.8M12 17.5h.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18',
   warning: 'M12 4 21 20H3zM12 10v4.5M12 17.2h.01',
   broken: 'M4 4h16v16H4zM4 16l4-4 3 3M13 13l2-2 5 5M4 4l16 16',
+  play: 'M8 5l11 7-11 7z',
+  pause: 'M8 5v14M16 5v14',
+  folder: 'M3 6h6l2 2h10v11H3z',
+  photos: 'M4 5h16v14H4zM4 16l4.5-5 4 4 2.5-2.5L20 17M15.5 9h.01',
+  shuffle: 'M4 7h4l8 10h4M17 14l3 3-3 3M4 17h4l2-2.5M14 9.5 16 7h4M17 4l3 3-3 3',
   copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
 };
 const SVG = 'http://www.w3.org/2000/svg';

@@ -9,13 +9,13 @@ const TOAST_MS = 5000;
 export const emptyState = (title, text, ...actions) =>
   h('section.empty', {}, h('h2', {}, title), text && h('p', {}, text), actions.length > 0 && h('p.actions', {}, actions));
 
-/** What went wrong, and a way to try again; by itself once a server that was away is back. */
+/** What went wrong, and a way to try again if that may help; by itself once a server that was away is back. */
 export function failure(error, retry) {
   const element = h('section.empty', { role: 'alert' },
     h('h2', {}, t('error.title')),
     h('p', {}, error.message),
-    h('p.actions', {}, h('button', { type: 'button', onclick: retry }, t('error.retry'))));
-  server.addEventListener('back', () => element.isConnected && retry(), { once: true });
+    retry && h('p.actions', {}, h('button', { type: 'button', onclick: retry }, t('error.retry'))));
+  server.addEventListener('back', () => element.isConnected && retry?.(), { once: true });
   return element;
 }
 

@@ -7,6 +7,7 @@ export const LISTING = ['sort', ...FILTERS];
 const POSITIONS = 'positions';
 
 let onRoute = () => {};
+let instead = null; // what to show in the entry that back() returns to
 const positions = new Map(JSON.parse(sessionStorage.getItem(POSITIONS) ?? '[]'));
 
 /** The state in the address bar, as an object of strings. */
@@ -25,19 +26,30 @@ export function queryOf(params) {
 /** The relative URL of a state. */
 export const href = (params) => queryOf(params) || './';
 
-/** Shows another state; `replace` when going back should skip the present one. */
-export function go(params, { replace = false } = {}) {
+/** Shows another state; `replace` when going back should skip the present one. `walk` is the list of matches that a
+ * photo is opened from. */
+export function go(params, { replace = false, walk } = {}) {
   if (replace) history.replaceState(history.state, '', href(params));
-  else history.pushState(stateAfter(history.state), '', href(params));
+  else history.pushState(stateAfter(history.state, params, walk), '', href(params));
   onRoute({ restored: undefined, moved: !replace });
 }
 
-/** Back to the gallery as the reader left it, or to this one for who did not come from it. */
-export function toGallery(params) {
-  const { depth, gallery } = history.state;
-  if (gallery === undefined) go(params);
-  else history.go(gallery - depth);
+/** Back to the matches or the gallery that the reader came from, as they were left, or to this gallery. */
+export function toOrigin(params) {
+  const { depth, origin, gallery } = history.state;
+  const to = origin ?? gallery;
+  if (to === undefined) go(params);
+  else history.go(to - depth);
 }
+
+/** One step back, where `params` are then shown whatever was there. */
+export function back(params) {
+  instead = params;
+  history.back();
+}
+
+/** Whether a state is the gallery, with its folders beside it or without. */
+export const isGallery = ({ view }) => !view || view === 'folders';
 
 /** Changes the URL without showing anything: the view already shows it. */
 export const note = (params) => history.replaceState(history.state, '', href(params));
@@ -58,6 +70,8 @@ export function start(listener, leaving) {
   firstState();
   addEventListener('popstate', () => {
     firstState(); // there is none where the reader edited the address
+    if (instead) history.replaceState(history.state, '', href(instead));
+    instead = null;
     onRoute({ restored: positions.get(entry()), moved: true });
   });
   addEventListener('click', follow);
@@ -68,12 +82,18 @@ export function start(listener, leaving) {
   onRoute({ restored: positions.get(entry()), moved: true });
 }
 
-/** A history entry knows how deep it lies, and how deep the last gallery before it. */
-const stateAfter = ({ depth, gallery }) => ({
-  key: newKey(),
-  depth: depth + 1,
-  gallery: route().view ? gallery : depth,
-});
+/** A history entry knows how deep it lies, and how deep the last gallery before it; that of a match also knows the walk
+ * through the matches, and how deep they lie. */
+function stateAfter({ depth, gallery, walk, origin }, params, walked) {
+  const present = route();
+  const same = present.view === params.view && present.id === params.id; // as when it is zoomed
+  return {
+    key: newKey(),
+    depth: depth + 1,
+    gallery: isGallery(present) ? depth : gallery,
+    ...(walked ? { walk: walked, origin: depth } : same && { walk, origin }),
+  };
+}
 
 const firstState = () => history.state?.key || history.replaceState({ key: newKey(), depth: 0 }, '');
 
@@ -87,5 +107,5 @@ function follow(event) {
   if (target.origin !== location.origin || target.pathname !== location.pathname) return;
   if (target.hash && target.search === location.search) return; // the skip link
   event.preventDefault();
-  go(Object.fromEntries(target.searchParams));
+  go(Object.fromEntries(target.searchParams), { walk: link.dataset.walk });
 }

@@ -1,7 +1,7 @@
 /** Words and numbers in the reader's language. */
-import messages from '../../messages/en.js';
+import { language, messages } from './language.js';
 
-const locale = navigator.language.startsWith(messages.language) ? navigator.language : messages.language;
+const locale = navigator.languages.find((tag) => tag.toLowerCase().startsWith(language)) ?? language;
 const plural = new Intl.PluralRules(locale);
 const integer = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
@@ -22,7 +22,7 @@ export function t(key, values = {}) {
   );
 }
 
-export const language = messages.language;
+export { language };
 export const number = (n) => integer.format(n);
 export const decimal = (n) => short.format(n);
 export const percent = (fraction) => percentage.format(fraction);

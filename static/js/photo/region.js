@@ -114,17 +114,19 @@ export class Region {
     event.stopPropagation();
   }
 
+  /** The box with one side or corner where the pointer is, but never too small to be held. */
   resized(box, handle, to) {
+    const least = this.least();
     let { x, y } = box;
     let [right, bottom] = [x + box.w, y + box.h];
-    if (handle.includes('w')) x = to.x;
-    if (handle.includes('e')) right = to.x;
-    if (handle.includes('n')) y = to.y;
-    if (handle.includes('s')) bottom = to.y;
-    return between({ x, y }, { x: right, y: bottom });
+    if (handle.includes('w')) x = Math.max(0, Math.min(to.x, right - least.w));
+    if (handle.includes('e')) right = Math.min(1, Math.max(to.x, x + least.w));
+    if (handle.includes('n')) y = Math.max(0, Math.min(to.y, bottom - least.h));
+    if (handle.includes('s')) bottom = Math.min(1, Math.max(to.y, y + least.h));
+    return this.grown(between({ x, y }, { x: right, y: bottom }));
   }
 
-  /** The box, enlarged to the least size the device searches for, inside the photo. */
+  /** The box, enlarged to the least size that is searched for and can be held, inside the photo. */
   grown({ x, y, w, h: height }) {
     const least = this.least();
     const wide = Math.min(1, Math.max(w, least.w));

@@ -1,6 +1,8 @@
 /** The gallery: every photo under the present sort and filters. */
 import { h } from '../lib/dom.js';
+import { createFolders, crumbs } from './folders.js';
 import { Grid } from '../grid/grid.js';
+import { createHint, forgetHint } from './hint.js';
 import { icon } from '../lib/icons.js';
 import { fetchFirst, fetchListing, recallListing } from '../lib/library.js';
 import { emptyState, failure, toast } from '../lib/pieces.js';
@@ -44,13 +46,11 @@ export default function gallery(first, { restored } = {}) {
     SORTS.map((each) => h('option', { value: each }, t(`sort.${each}`))));
   const filter = async () => {
     const { openFilters } = await import('./filters.js');
-    openFilters(() => params, (next) => go({ ...pick(params, ['sort']), ...next }, { replace: true }));
+    openFilters(() => params, (next) => go({ ...pick(params, ['view', 'sort']), ...next }, { replace: true }));
   };
   const choose = h('button.choose', { type: 'button', title: t('gallery.select'), 'aria-label': t('gallery.select'), onclick: () => {
-    const on = !grid.tapSelects;
-    if (on) toast(t('gallery.select.hint'));
-    else clear();
-    tapsSelect(on);
+    tapsSelect(!grid.tapSelects); // what is selected stays so until it is cleared on purpose
+    if (grid.tapSelects) toast(t('gallery.select.hint'));
   } }, icon('select'));
   const tapsSelect = (on) => {
     grid.tapSelects = on;
@@ -59,19 +59,30 @@ export default function gallery(first, { restored } = {}) {
   // Once something is selected on a touch screen, taps go on selecting, as in a phone's own gallery.
   const followSet = () => tapsSelect(chosen().length > 0);
   const active = h('div.chips');
+  const folders = createFolders();
+  const hint = createHint();
+  grid.element.addEventListener('click', (event) => event.target.closest('.tile a') && forgetHint());
+  const play = h('a.button.quiet-button', { title: t('slides.start'), 'aria-label': t('slides.start') }, icon('play'));
   const news = h('div.news', { role: 'status' });
   const place = h('div.place', {}, grid.element);
   const element = h('div.gallery', {},
-    h('div.toolbar', {}, h('div.heading', {}, title, count), h('div.controls', {},
-      h('button', { type: 'button', onclick: filter }, icon('filter'), t('filter.title')), h('label', {}, sort), choose)),
-    active, news, place, scrubber.element);
+    folders.element,
+    h('div.photos', {},
+      h('div.toolbar', {}, h('div.heading', {}, title, count), h('div.controls', {},
+        h('button.filter', { type: 'button', title: t('filter.title'), onclick: filter }, icon('filter'), h('span', {}, t('filter.title'))), h('label', {}, sort), play, choose)),
+      active, hint, news, place, scrubber.element));
 
   async function load({ fresh = false } = {}) {
     loading.abort();
     loading = new AbortController();
     const { signal } = loading;
     sort.value = params.sort || '-date';
-    title.replaceChildren(params.folder ? h('bdi', {}, params.folder) : t('gallery.title'));
+    title.replaceChildren(...(params.folder ? crumbs(params.folder, params) : [t(params.view ? 'nav.folders' : 'gallery.title')]));
+    play.href = href({ ...pick(params, LISTING), view: 'frame' });
+    const inFolders = Boolean(params.view || params.folder);
+    element.classList.toggle('in-folders', inFolders);
+    if (inFolders) folders.show(params);
+    if (inFolders && fresh) folders.refresh();
     active.replaceChildren(...chips(params));
     const kept = !fresh && recallListing(params);
     if (kept) show(kept);
@@ -117,7 +128,7 @@ export default function gallery(first, { restored } = {}) {
 
   function nothing() {
     if (FILTERS.some((key) => params[key])) {
-      return emptyState(t('gallery.none.title'), null, h('a.button', { href: href(pick(params, ['sort'])) }, t('gallery.none.clear')));
+      return emptyState(t('gallery.none.title'), null, h('a.button', { href: href(pick(params, ['sort', 'folder'])) }, t('gallery.none.clear')));
     }
     const status = lastStatus();
     const link = h('a.button', { href: href({ view: 'status' }) }, t('status.title'));
@@ -188,7 +199,6 @@ function chips(params) {
   const chip = (name, without) =>
     h('a.chip', { href: href({ ...listing, ...without }), 'aria-label': t('filter.chip.remove', { name }) }, h('bdi', {}, name), ' ×');
   return [
-    params.folder && chip(params.folder, { folder: '' }),
     params.from && chip(t('filter.chip.from', { date: date(params.from) }), { from: '' }),
     params.to && chip(t('filter.chip.to', { date: date(params.to) }), { to: '' }),
     ...(params.format?.split(',') ?? []).map((format, _, all) =>

@@ -1,101 +1,101 @@
-/** Search results: matches in a grid with their scores, a score slider, more on request. */
+/** Search results: matches in a grid, from the most similar on, more on request. */
 import { h } from '../lib/dom.js';
 import { Grid } from '../grid/grid.js';
 import { icon } from '../lib/icons.js';
 import { learn, ratioOf, recall, remember } from '../lib/library.js';
-import { checkbox, failure, slider } from '../lib/pieces.js';
+import { createMatchMarks } from './matchmarks.js';
+import { failure } from '../lib/pieces.js';
+import { createRefine } from './refine.js';
 import { FILTERS, href, LISTING, note, pick, route } from '../lib/route.js';
 import { score as write, t } from '../lib/text.js';
+import { keepWalk } from '../lib/walk.js';
 
 const PAGE = 60;
 const KEPT = 20;
+const UNFOLDED = 200; // matches looked through for the scores of folded ones
+const HEADING_PX = 52;
 const kept = new Map(); // searches already answered, so that going back is instant
 
 const target = (width) => (width < 500 ? 120 : width < 900 ? 150 : 190);
 
 /** @param {{title: string, search: (query: object, signal: AbortSignal) => Promise<object>, key: string,
- *   restored?: object, least?: number}} options `search` gets k, offset, collapse and the filters; `key` names the query,
- *   and no score is below `least` */
-export function createMatches({ title, search, key, restored, least = 0 }) {
+ *   restored?: object, least?: number, slides?: object}} options `search` gets k, offset, collapse and the filters; `key`
+ *   names the query, no score is below `least`, and `slides` is what a slideshow of these matches is of */
+export function createMatches({ title, search, key, restored, least = 0, slides }) {
   let min = Number(route().min || least);
   let answer = null; // {items, next, done}
   let loading = new AbortController();
   let returning = restored;
 
-  const scores = new Map();
-  const stacks = new Map(); // id → ids folded under it
-  const grid = new Grid({ hrefOf: (id) => href({ ...pick(route(), LISTING), view: 'similar', id }), target, label: title, decorate });
-  const heading = h('h2', {}, title);
+  const marks = createMatchMarks({ banded: least === 0, onUnfold: unfold, onFold: fold });
+  const grid = new Grid({
+    hrefOf: (id) => href({ ...pick(route(), LISTING), view: 'similar', id }),
+    target, label: title, decorate: marks.decorate, heading: HEADING_PX,
+  });
+  grid.element.addEventListener('click', (event) => {
+    const link = event.target.closest('.tile a');
+    if (link) link.dataset.walk = keepWalk(shownItems().map(({ id, score }) => [id, score]));
+  });
   const count = h('span.count', { role: 'status' });
-  const minimum = slider({
-    label: t('matches.min'), min: least, max: 1, step: 0.01, value: min, format: write,
-    oninput: (value) => {
+  const refine = createRefine({
+    min, least,
+    onMin(value) {
       min = value;
       draw();
     },
-    onchange: () => note({ ...route(), min: min > least ? min : '' }),
+    onMinKept: () => note({ ...route(), min: min > least ? min : '' }),
+    onOption(change) {
+      note({ ...route(), ...change });
+      start();
+    },
   });
+  const play = h('a.nav', { title: t('slides.start'), 'aria-label': t('slides.start'), hidden: true }, icon('play'));
   const more = h('button.load-more', { type: 'button', hidden: true, onclick: () => load() }, t('matches.more'));
   const place = h('div.place', {}, grid.element);
   const element = h('section.matches', {},
-    h('div.heading', {}, heading, count),
-    h('div.options', {}, minimum,
-      checkbox(t('matches.collapse'), route().collapse !== '0', (on) => option({ collapse: on ? '' : '0' })),
-      FILTERS.some((each) => route()[each]) &&
-        checkbox(t('matches.within'), route().within === '1', (on) => option({ within: on ? '1' : '' }))),
-    place, more);
+    h('div.heading', {}, h('h2', {}, title), count, h('span.tools', {}, refine.button, play)),
+    refine.panel, place, more);
 
-  function decorate(tile, image) {
-    const value = scores.get(tile.id);
-    if (value !== undefined && !tile.score) {
-      tile.score = h('span.score', {}, write(value));
-      tile.link.append(tile.score);
-      tile.link.setAttribute('aria-label', t('matches.score', { name: image.name, score: write(value) }));
-    }
-    const folded = stacks.get(tile.id);
-    if (folded && !tile.stack) {
-      tile.stack = h('button.stack', {
-        type: 'button', title: t('matches.stack', { n: folded.length }), 'aria-label': t('matches.stack', { n: folded.length }),
-        onclick: () => unfold(tile.id),
-      }, icon('copies'), `+${folded.length}`);
-      tile.element.append(tile.stack);
-    } else if (!folded && tile.stack) {
-      tile.stack.remove();
-      tile.stack = null;
-    }
+  const shownItems = () => answer?.items.filter((item) => item.score === undefined || item.score >= min) ?? [];
+
+  /** Puts the near-duplicates folded under a match right after it, with scores of their own. */
+  async function unfold(id) {
+    const best = answer.items.find((item) => item.id === id);
+    const { folded } = best;
+    const scores = await search({ ...query(), collapse: undefined, k: UNFOLDED }, loading.signal)
+      .then(({ items }) => new Map(items.map((item) => [item.id, item.score])), () => new Map());
+    await learn(folded);
+    const items = folded.map(recall).filter(Boolean).map((image) => ({ ...image, score: scores.get(image.id), under: id }));
+    if (best.unfolded) return;
+    best.unfolded = true;
+    answer.items.splice(answer.items.indexOf(best) + 1, 0, ...items);
+    draw();
   }
 
-  /** Puts the near-duplicates folded under a match right after it. */
-  async function unfold(id) {
-    const ids = stacks.get(id);
-    await learn(ids);
-    const at = answer.items.findIndex((item) => item.id === id);
-    const items = ids.map(recall).filter(Boolean).map((image) => ({ ...image, score: answer.items[at].score, unfolded: true }));
-    answer.items[at] = { ...answer.items[at], folded: undefined };
-    answer.items.splice(at + 1, 0, ...items);
-    stacks.delete(id);
+  function fold(id) {
+    answer.items.find((item) => item.id === id).unfolded = false;
+    answer.items = answer.items.filter((item) => item.under !== id);
     draw();
   }
 
   function draw() {
-    scores.clear();
-    stacks.clear();
-    let shown = 0;
-    for (const item of answer.items) {
-      if (item.score < min) break;
-      shown += 1;
-      if (!item.unfolded) scores.set(item.id, item.score);
-      if (item.folded?.length) stacks.set(item.id, item.folded);
-    }
-    const items = answer.items.slice(0, shown);
+    const items = shownItems();
+    const shown = items.length;
+    marks.set(items);
     const whole = shown < answer.items.length || answer.done;
     count.textContent = shown ? t(whole ? 'gallery.count' : 'matches.count.more', { n: shown }) : '';
     more.hidden = whole || !shown;
+    play.hidden = !shown;
+    play.href = href({ view: 'frame', ...(slides ?? { ids: items.map(({ id }) => id).join() }) });
     if (shown && !grid.element.isConnected) place.replaceChildren(grid.element);
+    const line = marks.line(items);
     grid.show({
       ids: Int32Array.from(items, (item) => item.id),
       ratios: Uint16Array.from(items, (item) => Math.min(65535, ratioOf(item))),
-      groups: [{ start: 0, count: shown, label: '' }],
+      groups: [
+        { start: 0, count: line, label: '' },
+        ...(line < shown ? [{ start: line, count: shown - line, label: t('matches.less') }] : []),
+      ],
       total: shown,
     });
     grid.resize(); // at once, so that nothing below it is painted where it won't stay
@@ -108,11 +108,6 @@ export function createMatches({ title, search, key, restored, least = 0 }) {
     return { collapse: collapse === '0' ? undefined : 1, ...(within && pick(params, FILTERS)) };
   }
 
-  function option(change) {
-    note({ ...route(), ...change });
-    start();
-  }
-
   async function load() {
     loading.abort();
     loading = new AbortController();
@@ -120,7 +115,7 @@ export function createMatches({ title, search, key, restored, least = 0 }) {
     const offset = answer?.next ?? 0;
     try {
       const page = await search({ ...query(), k: PAGE, offset: offset || undefined }, loading.signal);
-      remember(page.items.map(({ score, folded, ...image }) => image));
+      remember(page.items.map(imageOf));
       answer = {
         items: [...(answer?.items ?? []), ...page.items],
         next: offset + page.items.length,
@@ -132,7 +127,8 @@ export function createMatches({ title, search, key, restored, least = 0 }) {
       draw();
       back();
     } catch (error) {
-      if (error.name !== 'AbortError') place.replaceChildren(failure(error, load));
+      // What is not known won't be known on the second try either.
+      if (error.name !== 'AbortError') place.replaceChildren(failure(error, error.status === 404 ? null : load));
     }
   }
 
@@ -147,7 +143,7 @@ export function createMatches({ title, search, key, restored, least = 0 }) {
     loading.abort();
     answer = kept.get(JSON.stringify([key, query()])) ?? null;
     if (answer) {
-      remember(answer.items.map(({ score, folded, unfolded, ...image }) => image));
+      remember(answer.items.map(imageOf));
       draw();
       back();
     } else {
@@ -165,3 +161,6 @@ export function createMatches({ title, search, key, restored, least = 0 }) {
     },
   };
 }
+
+/** The image of a match, without what only this search says of it. */
+const imageOf = ({ score, band, folded, unfolded, under, ...image }) => image;

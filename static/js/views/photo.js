@@ -1,17 +1,11 @@
 /** One photo and what looks like it: the page behind every click. */
-import { createDetails } from './details.js';
-import { debounce, h } from '../lib/dom.js';
-import { icon } from '../lib/icons.js';
-import { fetchListing, image as fetchImage, learn, originalOf, recall, recallFresh, recallListing, viewable } from '../lib/library.js';
-import { createMatches } from './matches.js';
+import { image as fetchImage, recall, recallFresh } from '../lib/library.js';
+import { h } from '../lib/dom.js';
 import { emptyState, failure } from '../lib/pieces.js';
-import { mark, marked, queryset } from '../query/queryset.js';
-import { go, href, LISTING, note, pick, route, toGallery } from '../lib/route.js';
-import { get, lastStatus, server } from '../lib/server.js';
-import { createRegionButton, createStage } from '../photo/stage.js';
+import { href, LISTING, pick } from '../lib/route.js';
+import { server } from '../lib/server.js';
+import { showImage } from '../photo/shown.js';
 import { t } from '../lib/text.js';
-
-const ADJUST_MS = 150; // a region still being dragged with the keys is not searched yet
 
 export default function photo(first, { restored } = {}) {
   const element = h('div.photo');
@@ -55,7 +49,7 @@ export default function photo(first, { restored } = {}) {
   const run = (name) => () => shown?.actions[name]?.();
   Object.assign(view.keys, {
     ArrowRight: run('next'), ArrowLeft: run('previous'), z: run('zoom'), r: run('region'), m: run('more'),
-    o: run('download'), i: run('details'),
+    o: run('download'), i: run('details'), Escape: run('escape'),
   });
   view.title = recall(Number(params.id))?.name ?? t('matches.title');
   view.update = (next, { restored: back, moved }) => {
@@ -71,127 +65,3 @@ export default function photo(first, { restored } = {}) {
   show(restored);
   return view;
 }
-
-/** The view of one image that is known to exist. */
-function showImage(image, params, restored) {
-  const listing = pick(params, LISTING);
-  let matches;
-  const matchPlace = h('div.match-side');
-  const notice = h('p.over', { role: 'status' });
-
-  const startMatches = (back) => {
-    const { box } = route();
-    matches?.destroy();
-    matches = createMatches({
-      title: t(box ? 'matches.region' : 'matches.title'),
-      key: `similar ${image.thumb} ${box ?? ''}`,
-      search: (query, signal) => get(`api/images/${image.id}/similar`, { ...query, box }, signal),
-      restored: back,
-    });
-    matchPlace.replaceChildren(matches.element);
-    matches.start();
-  };
-
-  const searchSoon = debounce(() => startMatches(), ADJUST_MS);
-  const setBox = (box) => {
-    note({ ...route(), box });
-    regionButton.draw();
-    searchSoon();
-  };
-
-  const setZoom = (on) => go({ ...route(), zoom: on ? '1' : '' });
-  const offline = image.offline || lastStatus()?.library.online === false;
-  const stage = createStage({
-    width: image.width, height: image.height, name: image.name, preview: image.thumb,
-    src: image.preview, instead: offline || !viewable(image) ? null : originalOf(image), box: params.box,
-    onBox: setBox,
-    onZoom: () => setZoom(true),
-    onSwipe: (step) => turn(step),
-    onShown: (on) => (notice.textContent = offline ? t('photo.offline') : on ? '' : t('photo.failed')),
-  });
-  if (offline) notice.textContent = t('photo.offline');
-  stage.element.append(notice);
-
-  // --- neighbours in the gallery's order ----------------------------------------------------
-  let neighbours = {}; // step → id
-  const turn = (step) => neighbours[step] && go({ ...listing, view: 'similar', id: neighbours[step] }, { replace: true });
-  const neighbour = (label, name, step) => h('a.nav', { 'aria-label': label, title: label, onclick: (event) => {
-    event.preventDefault();
-    turn(step);
-  } }, icon(name));
-  const previous = neighbour(t('photo.previous'), 'left', -1);
-  const next = neighbour(t('photo.next'), 'right', 1);
-  const findNeighbours = async () => {
-    const { ids } = recallListing(listing) ?? (await fetchListing(listing));
-    const at = ids.indexOf(image.id);
-    neighbours = at < 0 ? {} : { [-1]: ids[at - 1], 1: ids[at + 1] };
-    for (const [link, step] of [[previous, -1], [next, 1]]) {
-      if (neighbours[step]) link.href = href({ ...listing, view: 'similar', id: neighbours[step] });
-    }
-    // Turning the page then shows something at once.
-    const near = Object.values(neighbours).filter(Boolean);
-    await learn(near);
-    for (const id of near) new Image().src = recall(id)?.thumb ?? '';
-  };
-  const close = (event) => {
-    event.preventDefault();
-    toGallery(listing);
-  };
-
-  // --- what can be done with it -----------------------------------------------------------------
-  const button = (name, label, onclick) => h('button.action', { type: 'button', onclick, title: label }, icon(name), h('span', {}, label));
-  const regionButton = createRegionButton(() => stage.region);
-  const addButton = button('plus', t('photo.more'), () => mark([image.id], marked(image.id) ? null : 'more'));
-  const showMark = () => {
-    const on = Boolean(marked(image.id));
-    addButton.setAttribute('aria-pressed', String(on));
-    addButton.replaceChildren(icon(on ? 'check' : 'plus'), h('span', {}, t(on ? 'photo.less' : 'photo.more')));
-  };
-  queryset.addEventListener('change', showMark);
-  showMark();
-  regionButton.draw();
-  const download = h('a.action', { href: `${image.original}?download=1`, download: image.name, title: t('photo.download') }, icon('download'), h('span', {}, t('photo.download')));
-  const details = createDetails(image);
-
-  let overlay = null;
-  const unzoom = () => (history.state.depth ? history.back() : go({ ...route(), zoom: '' }, { replace: true }));
-  const zoom = async (on) => {
-    const open = overlay;
-    overlay = null; // so that its close event, which comes later, isn't taken for the reader's
-    if (!on) return open?.close();
-    const { openZoom } = await import('../photo/zoom.js');
-    const opened = (overlay = openZoom(image, () => opened === overlay && unzoom()));
-  };
-
-  return {
-    image,
-    children: [
-      h('div.photo-side', {},
-        h('div.top', {}, h('h1.visually-hidden', {}, image.name),
-          h('a.nav.back', { href: href(listing), 'aria-label': t('photo.back'), title: t('photo.back'), onclick: close }, icon('close')), previous, next),
-        stage.element,
-        h('div.actions', {}, regionButton,
-          button('zoom', t('photo.zoom'), () => setZoom(true)), download, addButton),
-        details),
-      matchPlace,
-    ],
-    start() {
-      startMatches(restored);
-      findNeighbours().catch(() => {}); // without them the photo is still there
-      if (params.zoom === '1') zoom(true);
-    },
-    zoom,
-    actions: {
-      next: () => turn(1), previous: () => turn(-1), zoom: () => setZoom(true), region: () => regionButton.click(),
-      more: () => addButton.click(), download: () => download.click(), details: () => (details.open = !details.open),
-    },
-    destroy() {
-      stage.destroy();
-      matches?.destroy();
-      searchSoon.cancel();
-      queryset.removeEventListener('change', showMark);
-      zoom(false);
-    },
-  };
-}
-

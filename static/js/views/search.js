@@ -3,28 +3,26 @@ import { debounce, h } from '../lib/dom.js';
 import { createMatches } from './matches.js';
 import { emptyState } from '../lib/pieces.js';
 import { adopt, chosen, chosenAs, clear, queryset } from '../query/queryset.js';
-import { go, href, note, route } from '../lib/route.js';
-import { get, lastStatus, post, server } from '../lib/server.js';
+import { href, note, route } from '../lib/route.js';
+import { post } from '../lib/server.js';
 import { t } from '../lib/text.js';
 import { setChips, setParams } from '../query/tray.js';
 
 const EDIT_MS = 200;
-const TYPING_MS = 150;
 
 /** Makes the set what the URL says. */
 const obey = ({ like, unlike }) => adopt(numbers(like), numbers(unlike));
-const titleOf = (word, n) => (word ? t('words.title', { word }) : n ? t('set.title', { n }) : t('key.words'));
+const titleOf = (word, n) => (word ? t('words.title', { word }) : n ? t('set.title', { n }) : t('set.label'));
 const numbers = (text) => (text ?? '').split(',').map(Number).filter(Boolean);
 
 export default function search(params, { restored } = {}) {
   let matches = null;
   const title = h('h1', {});
   const chips = setChips();
-  const field = wordField();
   const clearing = h('button', { type: 'button', onclick: clear }, t('set.clear'));
   const place = h('div.match-side');
   const element = h('div.search', {},
-    h('header.query', {}, field.element, h('div.heading', {}, title, clearing), chips),
+    h('header.query', {}, h('div.heading', {}, title, clearing), chips),
     place);
 
   function run(back) {
@@ -34,7 +32,6 @@ export default function search(params, { restored } = {}) {
     title.textContent = titleOf(word, like.length);
     title.classList.toggle('visually-hidden', !word && !like.length);
     clearing.hidden = !chosen().length;
-    field.input.value = word ?? '';
     chips.draw();
     matches?.destroy();
     matches = null;
@@ -56,11 +53,10 @@ export default function search(params, { restored } = {}) {
   }
 
   const edited = debounce(() => {
-    note({ ...route(), ...setParams() });
+    note({ ...route(), ...setParams(), min: route().min });
     run();
   }, EDIT_MS);
   const until = new AbortController();
-  const offer = () => (field.element.hidden = !route().word && !lastStatus()?.model?.words);
 
   return {
     element,
@@ -68,10 +64,7 @@ export default function search(params, { restored } = {}) {
     shown() {
       obey(params);
       queryset.addEventListener('change', edited, { signal: until.signal });
-      server.addEventListener('status', offer, { signal: until.signal });
-      offer();
       run(restored);
-      if (!params.word && !chosen().length) field.input.focus();
     },
     position: () => ({ y: scrollY }),
     update(next, { restored: back }) {
@@ -86,22 +79,4 @@ export default function search(params, { restored } = {}) {
       matches?.destroy();
     },
   };
-}
-
-/** A field for a word that the model knows, completed as it is typed. */
-function wordField() {
-  const list = h('datalist', { id: 'words' });
-  const complete = debounce(async () => {
-    const { words } = await get('api/words', { q: input.value }).catch(() => ({ words: [] }));
-    list.replaceChildren(...words.map((value) => h('option', { value })));
-  }, TYPING_MS);
-  const done = (event) => {
-    event.preventDefault();
-    go({ ...route(), word: input.value.trim() });
-  };
-  const input = h('input', {
-    type: 'search', list: 'words', maxlength: 100, autocomplete: 'off', 'aria-label': t('key.words'), placeholder: t('key.words'),
-    oninput: (event) => (event.inputType === 'insertReplacementText' ? done(event) : complete()), // taken from the list
-  });
-  return { input, element: h('form.words', { role: 'search', onsubmit: done }, input, list) };
 }

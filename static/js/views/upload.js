@@ -2,8 +2,8 @@
 import { debounce, h, named } from '../lib/dom.js';
 import { fileOf, hasCamera, intakeButtons } from '../query/intake.js';
 import { createMatches } from './matches.js';
-import { note, route } from '../lib/route.js';
-import { post } from '../lib/server.js';
+import { note, route, toOrigin } from '../lib/route.js';
+import { lastStatus, post } from '../lib/server.js';
 import { createRegionButton, createStage } from '../photo/stage.js';
 import { bytes, t } from '../lib/text.js';
 
@@ -27,6 +27,7 @@ export default function upload(first, { restored } = {}) {
     return true;
   };
   view.keys.r = () => shown?.region?.();
+  view.keys.Escape = () => shown?.unbox?.() || toOrigin({});
   view.destroy = () => shown?.destroy();
   return view;
 }
@@ -38,7 +39,8 @@ function welcome(lost) {
       h('h1', {}, t('upload.title')),
       h('p', {}, lost ? t('upload.gone') : t('upload.text')),
       h('p.actions', {}, intakeButtons()),
-      !hasCamera && h('p.quiet', {}, t('upload.hint')))],
+      !hasCamera && h('p.quiet', {}, t('upload.hint')),
+      lastStatus()?.model?.words === false && h('p.quiet', {}, t('upload.wordless')))],
     destroy() {},
   };
 }
@@ -94,11 +96,12 @@ function results(file, params, restored) {
     children: [
       h('div.photo-side', {}, h('h1.visually-hidden', {}, t('upload.title')), stagePlace,
         h('p.caption', {}, named(file.name), h('span.facts', {}, bytes(file.size))),
-        h('div.actions', {}, regionButton, intakeButtons('.action', '.action'))),
+        h('div.dock', {}, h('div.actions', {}, regionButton, intakeButtons('.action', '.action')))),
       matchPlace,
     ],
     start: () => run(restored),
     region: () => regionButton.click(),
+    unbox: () => Boolean(stage?.region.box) && (stage.region.clear(), true),
     destroy() {
       stage?.destroy();
       runSoon.cancel();

@@ -1,0 +1,52 @@
+/** What lies on the tiles of matches: a quiet bar for the score, and the number of near-duplicates under it. */
+import { h } from '../lib/dom.js';
+import { icon } from '../lib/icons.js';
+import { bandOf } from '../lib/score.js';
+import { score as write, t } from '../lib/text.js';
+
+/** @param {{banded: boolean, onUnfold: (id: number) => void, onFold: (id: number) => void}} options not `banded` where
+ *   scores mean something else than between two photos */
+export function createMatchMarks({ banded, onUnfold, onFold }) {
+  const shown = new Map(); // id → item
+
+  function decorate(tile, image) {
+    const item = shown.get(tile.id);
+    if (!item) return;
+    if (item.score !== undefined && !tile.score) {
+      const band = banded ? t(`band.${item.band ?? bandOf(item.score)}`) : '';
+      const number = write(item.score);
+      tile.score = h('span.score', { title: band ? t('band.score', { band, score: number }) : number }, number);
+      tile.score.style.setProperty('--score', `${Math.max(4, 100 * item.score)}%`);
+      tile.link.append(tile.score);
+      tile.link.setAttribute('aria-label', t('matches.score', { name: image.name, band, score: number }));
+    }
+    drawStack(tile, item);
+  }
+
+  function drawStack(tile, { id, folded, unfolded }) {
+    const label = folded?.length ? t(unfolded ? 'matches.stack.hide' : 'matches.stack', { n: folded.length }) : '';
+    if (tile.stack?.title === label) return;
+    tile.stack?.remove();
+    tile.stack = null;
+    if (!label) return;
+    tile.stack = h('button.stack', {
+      type: 'button', title: label, 'aria-label': label, 'aria-expanded': String(Boolean(unfolded)),
+      onclick: () => (unfolded ? onFold : onUnfold)(id),
+    }, icon(unfolded ? 'minus' : 'copies'), !unfolded && `+${folded.length}`);
+    tile.element.append(tile.stack);
+  }
+
+  return {
+    decorate,
+    set(items) {
+      shown.clear();
+      for (const item of items) shown.set(item.id, item);
+    },
+    /** How many of them are more than "less similar". */
+    line(items) {
+      if (!banded) return items.length;
+      const first = items.findIndex(({ score, band }) => score !== undefined && (band ?? bandOf(score)) === 'less');
+      return first < 0 ? items.length : first;
+    },
+  };
+}
