@@ -23,7 +23,7 @@ export function buildShell(openHelp, finder) {
   } }, t('app.skip.grid'));
   const header = h('header.bar', {},
     h('a.home', { href: href({}), title: t('gallery.title') }, h('span.mark', {}, icon('mark')), name),
-    h('nav.sections', { 'aria-label': t('nav.label') }, Object.values(sections)),
+    h('nav', { class: 'parts', 'aria-label': t('nav.label') }, Object.values(sections)),
     finder.element,
     h('button.nav.keys', { type: 'button', title: t('help.title'), 'aria-label': t('help.title'), onclick: openHelp }, icon('help')),
   );

@@ -100,11 +100,9 @@ def lowest_heading_px(page: Page) -> float:
 
 
 def test_filters_narrow_the_gallery_and_live_in_the_url(page: Page) -> None:
-    page.goto("")
+    page.goto("?folder=2020%2Fspring")
     page.get_by_role("button", name="Filter").click()
     sheet = page.get_by_role("dialog", name="Filter")
-    sheet.get_by_role("button", name="Show folders in 2020").click()
-    sheet.get_by_role("button", name=re.compile("^spring")).click()
     sheet.get_by_label("Portrait").check()
     in_spring_2020 = [
         number
@@ -188,7 +186,6 @@ def test_it_is_usable_at_320_pixels(page: Page, site: Site) -> None:
     views = ("", similar, "?view=search", "?view=upload", "?view=duplicates", "?view=status")
     for url in views:
         page.goto(url)
-        page.get_by_role("navigation").wait_for()
         expect(page.locator("main h1")).to_have_count(1)
         assert outside(page) == [], url
     page.goto("?sort=name")
@@ -238,7 +235,8 @@ def test_every_module_of_the_gallery_is_fetched_at_once(page: Page) -> None:
             [...document.querySelectorAll('[rel=modulepreload], script')]
                 .map(element => element.href ?? element.src)]"""
     )
-    assert set(scripts) == set(announced)
+    assert {script for script in scripts if "/messages/" not in script} == set(announced)
+    assert sum("/messages/" in script for script in scripts) == 1  # the reader's language only
 
 
 def test_it_can_be_installed(page: Page, site: Site) -> None:

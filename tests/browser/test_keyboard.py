@@ -67,7 +67,7 @@ def test_single_keys_lead_everywhere(page: Page) -> None:
 def test_what_has_the_keyboard_is_outlined(page: Page) -> None:
     page.goto("?sort=name")
     expect_thumbnails(page)
-    for _ in range(10):
+    for _ in range(14):
         page.keyboard.press("Tab")
         name, style, width = page.evaluate(
             """() => {
@@ -79,7 +79,7 @@ def test_what_has_the_keyboard_is_outlined(page: Page) -> None:
         assert (style, width) in (("solid", "3px"), ("solid", "4px")), name
         if name.startswith("<a href"):
             return  # in the grid: the last stop
-    raise AssertionError("ten stops, and none was the grid")
+    raise AssertionError("14 stops, and none was the grid")
 
 
 def test_who_asked_for_less_motion_gets_none(page: Page) -> None:
@@ -94,6 +94,14 @@ def test_who_asked_for_less_motion_gets_none(page: Page) -> None:
     assert seconds() == "0s"  # every test asks for it
     page.emulate_media(reduced_motion="no-preference")
     assert seconds() == "0.18s"
+
+
+def test_three_keys_lead_to_the_photos(page: Page) -> None:
+    page.goto("")
+    expect_thumbnails(page)
+    for key in ("Tab", "Tab", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator('.tile[aria-posinset="1"] a')).to_be_focused()
 
 
 def test_the_skip_link_comes_first(page: Page) -> None:

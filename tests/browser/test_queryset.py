@@ -88,6 +88,8 @@ def test_a_button_says_that_photos_can_be_selected_by_tapping(phone: Page) -> No
     expect(tray(phone)).to_contain_text("1 selected")
     expect(select).to_have_attribute("aria-pressed", "true")
     select.tap()
+    expect(tray(phone)).to_contain_text("1 selected")  # until it is cleared on purpose
+    tray(phone).get_by_role("button", name="Clear").tap()
     expect(tray(phone)).to_be_hidden()
     tile(phone, "photo-02.jpg").tap()
     expect(phone.get_by_role("heading", name="Most similar")).to_be_visible()

@@ -41,7 +41,7 @@ def serve(tmp_path: Path, model: Path) -> Iterator[Serve]:
 
 def test_the_status_page_names_library_model_and_rejected_files(page: Page) -> None:
     page.goto("")
-    page.get_by_role("link", name="Index status").click()
+    page.get_by_role("link", name="Library").click()
     main = page.get_by_role("main")
     for text in (
         "Done, but 2 files could not be used",

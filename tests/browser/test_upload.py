@@ -56,7 +56,7 @@ def test_a_photo_is_taken_wherever_it_is_dropped_or_pasted(
     page: Page, mine: Path, event: str
 ) -> None:
     page.goto("?view=status")
-    page.get_by_role("heading", name="Index status").wait_for()
+    page.get_by_role("heading", name="Library", level=1).wait_for()
     carry(page, event, mine)
     expect(page).to_have_url(re.compile("view=upload"))
     expect_first(page, "photo-12.jpg")

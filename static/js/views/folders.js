@@ -23,7 +23,7 @@ export function crumbs(folder, params) {
 export function createFolders() {
   const tree = h('ul.tree');
   const below = h('ul.chips');
-  const element = h('nav.folders', { 'aria-label': t('nav.folders') }, tree, below);
+  const element = h('nav', { class: 'folders', 'aria-label': t('nav.folders') }, tree, below);
   let root = null;
   let params = {};
 

@@ -69,7 +69,7 @@ export default function gallery(first, { restored } = {}) {
     folders.element,
     h('div.photos', {},
       h('div.toolbar', {}, h('div.heading', {}, title, count), h('div.controls', {},
-        h('button.filter', { type: 'button', title: t('filter.title'), onclick: filter }, icon('filter'), h('span', {}, t('filter.title'))), h('label', {}, sort), play, choose)),
+        h('button.filter', { type: 'button', title: t('filter.title'), onclick: filter }, icon('filter'), h('span', {}, t('filter.title'))), play, h('label', {}, sort), choose)),
       active, hint, news, place, scrubber.element));
 
   async function load({ fresh = false } = {}) {

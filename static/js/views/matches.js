@@ -49,7 +49,8 @@ export function createMatches({ title, search, key, restored, least = 0, slides 
       start();
     },
   });
-  const play = h('a.nav', { title: t('slides.start'), 'aria-label': t('slides.start'), hidden: true }, icon('play'));
+  const play = h('a.nav', { title: t('slides.start'), 'aria-label': t('slides.start') }, icon('play'));
+  play.style.visibility = 'hidden'; // it has its place
   const more = h('button.load-more', { type: 'button', hidden: true, onclick: () => load() }, t('matches.more'));
   const place = h('div.place', {}, grid.element);
   const element = h('section.matches', {},
@@ -85,7 +86,7 @@ export function createMatches({ title, search, key, restored, least = 0, slides 
     const whole = shown < answer.items.length || answer.done;
     count.textContent = shown ? t(whole ? 'gallery.count' : 'matches.count.more', { n: shown }) : '';
     more.hidden = whole || !shown;
-    play.hidden = !shown;
+    play.style.visibility = shown ? '' : 'hidden';
     play.href = href({ view: 'frame', ...(slides ?? { ids: items.map(({ id }) => id).join() }) });
     if (shown && !grid.element.isConnected) place.replaceChildren(grid.element);
     const line = marks.line(items);

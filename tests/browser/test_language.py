@@ -1,0 +1,75 @@
+"""English and German: complete, without leftovers, and chosen by the browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import DESK, Console, open_page
+from tests.conftest import ROOT
+from tools.testing.looks import expect_thumbnails
+from tools.testing.site import Site
+
+STATIC = ROOT / "static"
+LANGUAGES = ("en", "de")
+# Keys put together from parts: every one that starts so may be meant.
+MADE = re.compile(r"t\(`([a-z.]+)\$\{")
+NAMED = re.compile(r"'([a-z]+(?:\.-?[a-z]+)+)'")
+
+
+def texts(language: str) -> dict[str, str]:
+    """The texts of one language, by key; forms by number as `key#form`."""
+    source = (STATIC / f"messages/{language}.js").read_text()
+    body = source[source.index("export default") :].removeprefix("export default")
+    found: dict[str, str] = {}
+    entry = re.compile(r"^  '([^']+)':\s*(?:'((?:[^'\\]|\\.)*)'|\{(.*)\}),$", re.M)
+    for key, text, forms in entry.findall(body):
+        if forms:
+            for form, each in re.findall(r"(\w+): '((?:[^'\\]|\\.)*)'", forms):
+                found[f"{key}#{form}"] = each
+        else:
+            found[key] = text
+    lines = [line for line in body.splitlines() if re.match(r"^  '", line)]
+    assert len({key.split("#")[0] for key in found}) == len(lines), "a line is not understood"
+    return found
+
+
+def used() -> tuple[set[str], set[str]]:
+    """Keys that the page names, and beginnings of those it puts together."""
+    source = "\n".join(path.read_text() for path in (STATIC / "js").rglob("*.js"))
+    return set(NAMED.findall(source)), set(MADE.findall(source))
+
+
+def test_both_languages_have_the_same_texts_with_the_same_values() -> None:
+    english, german = texts("en"), texts("de")
+    assert english.keys() == german.keys()
+    for key, text in english.items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", german[key])), key
+        assert german[key], key
+
+
+def test_no_text_is_missing_and_none_is_left_over() -> None:
+    named, made = used()
+    known = {key.split("#")[0] for key in texts("en")}
+    roots = {key.split(".")[0] for key in known}
+    missing = {key for key in named if key.split(".")[0] in roots and key not in known}
+    files = (".js", ".txt", ".json", ".sh", ".zip")
+    assert {key for key in missing if not key.endswith(files)} == set()
+    left = {key for key in known if key not in named and not any(map(key.startswith, made))}
+    assert left == set()
+
+
+@pytest.mark.parametrize(("locale", "title"), [("de-AT", "Alle Fotos"), ("fr-FR", "All photos")])
+def test_the_browser_chooses(
+    browser: Browser, site: Site, console: Console, locale: str, title: str
+) -> None:
+    context = open_page(browser, site.url, console, locale=locale, **DESK)
+    page = context.new_page()
+    page.goto("")
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    expect_thumbnails(page)
+    expected = "de" if locale.startswith("de") else "en"
+    assert page.evaluate("document.documentElement.lang") == expected
+    context.close()
