@@ -3,7 +3,6 @@ import { h } from './lib/dom.js';
 import gallery from './views/gallery.js';
 import { attachIntake } from './query/intake.js';
 import { createFinder } from './query/finder.js';
-import photo from './views/photo.js';
 import { entry, isGallery, keepPosition, LISTING, pick, route, start, go, toOrigin } from './lib/route.js';
 import { poll } from './lib/server.js';
 import { buildShell } from './shell.js';
@@ -14,7 +13,7 @@ import { attachTray } from './query/tray.js';
 // What a reader meets first comes with the page, the rest when it is asked for.
 const views = {
   gallery: () => gallery,
-  similar: () => photo,
+  similar: async () => (await import('./views/photo.js')).default,
   search: async () => (await import('./views/search.js')).default,
   upload: async () => (await import('./views/upload.js')).default,
   duplicates: async () => (await import('./views/duplicates.js')).default,
@@ -98,4 +97,7 @@ function press(event) {
 addEventListener('keydown', press);
 start(show, leave);
 poll();
+// A click on a photo is what comes next: its view is here by then, without the first photos having waited for it.
+if (document.readyState === 'complete') views.similar();
+else addEventListener('load', views.similar);
 document.body.append(h('div.drop', { 'aria-hidden': 'true' }, h('p', {}, t('upload.drop'))));

@@ -131,10 +131,10 @@ export default {
   'matches.none.all': 'Es gibt noch nichts zum Vergleichen.',
   'matches.searching': 'Suche läuft …',
 
-  'band.near': 'Fast gleich',
-  'band.very': 'Sehr ähnlich',
-  'band.quite': 'Ähnlich',
-  'band.less': 'Weniger ähnlich',
+  'band.almost_same': 'Fast gleich',
+  'band.very_similar': 'Sehr ähnlich',
+  'band.similar': 'Ähnlich',
+  'band.less_similar': 'Weniger ähnlich',
   'band.score': '{band} ({score})',
 
   'slides.start': 'Diaschau',

@@ -131,10 +131,10 @@ export default {
   'matches.none.all': 'There is nothing to compare with yet.',
   'matches.searching': 'Searching…',
 
-  'band.near': 'Almost the same',
-  'band.very': 'Very similar',
-  'band.quite': 'Similar',
-  'band.less': 'Less similar',
+  'band.almost_same': 'Almost the same',
+  'band.very_similar': 'Very similar',
+  'band.similar': 'Similar',
+  'band.less_similar': 'Less similar',
   'band.score': '{band} ({score})',
 
   'slides.start': 'Slideshow',

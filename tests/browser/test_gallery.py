@@ -230,8 +230,10 @@ def test_every_module_of_the_gallery_is_fetched_at_once(page: Page) -> None:
     expect_thumbnails(page)
     scripts, announced = page.evaluate(
         """() => [
-            performance.getEntriesByType('resource').map(entry => entry.name)
-                .filter(name => name.endsWith('.js')),
+            performance.getEntriesByType('resource')
+                .filter(entry => entry.startTime < performance.timing.loadEventStart
+                    - performance.timing.navigationStart)
+                .map(entry => entry.name).filter(name => name.endsWith('.js')),
             [...document.querySelectorAll('[rel=modulepreload], script')]
                 .map(element => element.href ?? element.src)]"""
     )

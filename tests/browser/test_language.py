@@ -7,8 +7,9 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import DESK, Console, open_page
+from tests.browser.conftest import Console, open_page
 from tests.conftest import ROOT
+from tools.testing.browsers import DESK
 from tools.testing.looks import expect_thumbnails
 from tools.testing.site import Site
 
@@ -16,7 +17,7 @@ STATIC = ROOT / "static"
 LANGUAGES = ("en", "de")
 # Keys put together from parts: every one that starts so may be meant.
 MADE = re.compile(r"t\(`([a-z.]+)\$\{")
-NAMED = re.compile(r"'([a-z]+(?:\.-?[a-z]+)+)'")
+NAMED = re.compile(r"'([a-z]+(?:\.-?[a-z_]+)+)'")
 
 
 def texts(language: str) -> dict[str, str]:

@@ -2,9 +2,9 @@
 const STORE = 'walks';
 const KEPT = 12;
 
-const walks = new Map(JSON.parse(sessionStorage.getItem(STORE) ?? '[]')); // name → [id, score][]
+const walks = new Map(JSON.parse(sessionStorage.getItem(STORE) ?? '[]')); // name → [id, score, band][]
 
-/** Keeps a list of [id, score]; its name goes into the history entry of the photo that is opened. */
+/** Keeps a list of [id, score, band]; its name goes into the history entry of the photo that is opened. */
 export function keepWalk(pairs) {
   const name = `${Date.now().toString(36)}`;
   walks.set(name, pairs);
@@ -19,5 +19,5 @@ export function presentWalk(id) {
   return walk?.some(([each]) => each === id) ? walk : null;
 }
 
-/** Score of this photo among the matches it was opened from. */
-export const walkScore = (id) => presentWalk(id)?.find(([each]) => each === id)[1];
+/** How this photo scored among the matches it was opened from: [score, band]. */
+export const walkScore = (id) => presentWalk(id)?.find(([each]) => each === id).slice(1);

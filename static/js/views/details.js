@@ -3,7 +3,6 @@ import { copyText, h, named } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { toast } from '../lib/pieces.js';
 import { href } from '../lib/route.js';
-import { bandOf } from '../lib/score.js';
 import { bytes, date, dateTime, decimal, score, t } from '../lib/text.js';
 import { walkScore } from '../lib/walk.js';
 
@@ -12,7 +11,7 @@ const PULL_PX = 30;
 export function createDetails(image) {
   const undated = image.taken_from === 'file';
   const mp = (image.width * image.height) / 1e6;
-  const similarity = walkScore(image.id);
+  const [similarity, band] = walkScore(image.id) ?? [];
   const row = (label, ...value) => [h('dt', {}, label), h('dd', {}, ...value)];
   const copy = h('button.small', { type: 'button', onclick: async () => {
     await copyText(image.path);
@@ -21,7 +20,7 @@ export function createDetails(image) {
   return h('details.details', { open: matchMedia('(min-width: 60rem) and (min-height: 60rem)').matches },
     h('summary', {}, h('span', {}, named(image.name), h('span.facts', {}, [undated ? t('meta.undated') : date(image.taken_at), image.camera].filter(Boolean).join(' · ')))),
     h('dl', {},
-      similarity === undefined ? [] : row(t('meta.similarity'), `${t(`band.${bandOf(similarity)}`)} · ${score(similarity)}`),
+      typeof similarity !== 'number' ? [] : row(t('meta.similarity'), [band && t(`band.${band}`), score(similarity)].filter(Boolean).join(' · ')),
       row(t('meta.size'), [t('meta.size.value', { w: image.width, h: image.height }), mp >= 0.1 && t('meta.size.mp', { mp: decimal(mp) })].filter(Boolean).join(' · ')),
       row(t('meta.bytes'), `${bytes(image.bytes)} · ${image.format}`),
       row(t(undated ? 'meta.date.file' : 'meta.date'), dateTime(image.taken_at)),

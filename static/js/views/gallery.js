@@ -1,6 +1,5 @@
 /** The gallery: every photo under the present sort and filters. */
 import { h } from '../lib/dom.js';
-import { createFolders, crumbs } from './folders.js';
 import { Grid } from '../grid/grid.js';
 import { createHint, forgetHint } from './hint.js';
 import { icon } from '../lib/icons.js';
@@ -59,14 +58,15 @@ export default function gallery(first, { restored } = {}) {
   // Once something is selected on a touch screen, taps go on selecting, as in a phone's own gallery.
   const followSet = () => tapsSelect(chosen().length > 0);
   const active = h('div.chips');
-  const folders = createFolders();
+  let folders = null; // what the library's folders are for is another module
+  const side = h('div.side');
   const hint = createHint();
   grid.element.addEventListener('click', (event) => event.target.closest('.tile a') && forgetHint());
   const play = h('a.button.quiet-button', { title: t('slides.start'), 'aria-label': t('slides.start') }, icon('play'));
   const news = h('div.news', { role: 'status' });
   const place = h('div.place', {}, grid.element);
   const element = h('div.gallery', {},
-    folders.element,
+    side,
     h('div.photos', {},
       h('div.toolbar', {}, h('div.heading', {}, title, count), h('div.controls', {},
         h('button.filter', { type: 'button', title: t('filter.title'), onclick: filter }, icon('filter'), h('span', {}, t('filter.title'))), play, h('label', {}, sort), choose)),
@@ -77,12 +77,11 @@ export default function gallery(first, { restored } = {}) {
     loading = new AbortController();
     const { signal } = loading;
     sort.value = params.sort || '-date';
-    title.replaceChildren(...(params.folder ? crumbs(params.folder, params) : [t(params.view ? 'nav.folders' : 'gallery.title')]));
+    title.textContent = params.folder ?? t(params.view ? 'nav.folders' : 'gallery.title');
     play.href = href({ ...pick(params, LISTING), view: 'frame' });
     const inFolders = Boolean(params.view || params.folder);
     element.classList.toggle('in-folders', inFolders);
-    if (inFolders) folders.show(params);
-    if (inFolders && fresh) folders.refresh();
+    if (inFolders) showFolders(fresh);
     active.replaceChildren(...chips(params));
     const kept = !fresh && recallListing(params);
     if (kept) show(kept);
@@ -102,6 +101,14 @@ export default function gallery(first, { restored } = {}) {
     } catch (error) {
       if (error.name !== 'AbortError' && !grid.listing.ids.length) place.replaceChildren(failure(error, () => load()));
     }
+  }
+
+  async function showFolders(fresh) {
+    const { createFolders, crumbs } = await import('./folders.js');
+    if (!folders) side.append((folders = createFolders()).element);
+    if (params.folder) title.replaceChildren(...crumbs(params.folder, params));
+    folders.show(params);
+    if (fresh) folders.refresh();
   }
 
   function show(listing) {

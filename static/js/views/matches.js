@@ -27,14 +27,14 @@ export function createMatches({ title, search, key, restored, least = 0, slides 
   let loading = new AbortController();
   let returning = restored;
 
-  const marks = createMatchMarks({ banded: least === 0, onUnfold: unfold, onFold: fold });
+  const marks = createMatchMarks({ onUnfold: unfold, onFold: fold });
   const grid = new Grid({
     hrefOf: (id) => href({ ...pick(route(), LISTING), view: 'similar', id }),
     target, label: title, decorate: marks.decorate, heading: HEADING_PX,
   });
   grid.element.addEventListener('click', (event) => {
     const link = event.target.closest('.tile a');
-    if (link) link.dataset.walk = keepWalk(shownItems().map(({ id, score }) => [id, score]));
+    if (link) link.dataset.walk = keepWalk(shownItems().map(({ id, score, band }) => [id, score, band]));
   });
   const count = h('span.count', { role: 'status' });
   const refine = createRefine({
@@ -64,9 +64,9 @@ export function createMatches({ title, search, key, restored, least = 0, slides 
     const best = answer.items.find((item) => item.id === id);
     const { folded } = best;
     const scores = await search({ ...query(), collapse: undefined, k: UNFOLDED }, loading.signal)
-      .then(({ items }) => new Map(items.map((item) => [item.id, item.score])), () => new Map());
+      .then(({ items }) => new Map(items.map((item) => [item.id, item])), () => new Map());
     await learn(folded);
-    const items = folded.map(recall).filter(Boolean).map((image) => ({ ...image, score: scores.get(image.id), under: id }));
+    const items = folded.map(recall).filter(Boolean).map((image) => ({ ...image, score: scores.get(image.id)?.score, band: scores.get(image.id)?.band, under: id }));
     if (best.unfolded) return;
     best.unfolded = true;
     answer.items.splice(answer.items.indexOf(best) + 1, 0, ...items);

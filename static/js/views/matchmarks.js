@@ -1,19 +1,17 @@
 /** What lies on the tiles of matches: a quiet bar for the score, and the number of near-duplicates under it. */
 import { h } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
-import { bandOf } from '../lib/score.js';
 import { score as write, t } from '../lib/text.js';
 
-/** @param {{banded: boolean, onUnfold: (id: number) => void, onFold: (id: number) => void}} options not `banded` where
- *   scores mean something else than between two photos */
-export function createMatchMarks({ banded, onUnfold, onFold }) {
+/** @param {{onUnfold: (id: number) => void, onFold: (id: number) => void}} options */
+export function createMatchMarks({ onUnfold, onFold }) {
   const shown = new Map(); // id → item
 
   function decorate(tile, image) {
     const item = shown.get(tile.id);
     if (!item) return;
     if (item.score !== undefined && !tile.score) {
-      const band = banded ? t(`band.${item.band ?? bandOf(item.score)}`) : '';
+      const band = item.band ? t(`band.${item.band}`) : '';
       const number = write(item.score);
       tile.score = h('span.score', { title: band ? t('band.score', { band, score: number }) : number }, number);
       tile.score.style.setProperty('--score', `${Math.max(4, 100 * item.score)}%`);
@@ -44,8 +42,7 @@ export function createMatchMarks({ banded, onUnfold, onFold }) {
     },
     /** How many of them are more than "less similar". */
     line(items) {
-      if (!banded) return items.length;
-      const first = items.findIndex(({ score, band }) => score !== undefined && (band ?? bandOf(score)) === 'less');
+      const first = items.findIndex(({ band }) => band === 'less_similar');
       return first < 0 ? items.length : first;
     },
   };
