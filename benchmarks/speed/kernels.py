@@ -23,7 +23,7 @@ from edge_app.index.format import codes
 from edge_app.index.format.codes import Codes
 from edge_app.memory import default_threads
 from edge_app.search import products
-from edge_app.search.kernels import Floats
+from edge_app.search.peaks import Floats
 from tools.report import machine, markdown, publish
 
 _TOGETHER = (1, 8, 100)
@@ -31,13 +31,14 @@ _TOGETHER = (1, 8, 100)
 
 def by_numkong(rows: Codes, scales: Floats, queries: Codes) -> Callable[[], object]:
     """As a search does it."""
-    return lambda: products.scaled_products(rows, scales, queries)
+    return lambda: products.scaled_products(rows, scales, queries, None)
 
 
 def by_numpy(rows: Codes, scales: Floats, queries: Codes) -> Callable[[], object]:
     """As a search does it without NumKong."""
     found = np.empty((len(queries), len(rows)), np.float32)
-    return lambda: products._fill_by_numpy(rows, scales, queries, found)
+    wide = queries.astype(np.float32)
+    return lambda: products._multiply_by_numpy(wide, rows, scales, found)
 
 
 def by_simsimd(rows: Codes, scales: Floats, queries: Codes) -> Callable[[], object]:

@@ -25,7 +25,7 @@ from edge_app.bench.vectors import clustered, make_index
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search.exact import similar
-from edge_app.search.kernels import Floats
+from edge_app.search.peaks import Floats
 from tools.report import machine, publish
 from tools.testing.cgroup import forget, limited, memory_limit
 

@@ -26,7 +26,7 @@ from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search.duplicates import groups, link
 from edge_app.search.exact import Match, similar, similar_many
-from edge_app.search.kernels import Floats
+from edge_app.search.peaks import Floats
 from edge_app.search.products import kernel
 from edge_app.search.sharedpass import SharedPass
 from tools.report import machine, publish

@@ -12,7 +12,7 @@ from edge_app.errors import UsageError
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search.bounds import reads_codes
 from edge_app.search.exact import similar
-from edge_app.search.kernels import Floats
+from edge_app.search.peaks import Floats
 from edge_app.search.products import kernel
 
 _BLOCK_ROWS = 1024  # of the brute force, in float64

@@ -11,131 +11,93 @@ That cosine is a product of integers times a scale: one multiplication a row. Th
 it for the largest angle of all are then asked for with their own.
 
 Where vectors are few, or the processor has no instructions for int8 and they fit in memory, their
-product in float32 is the faster bound: it is off by no more than rounding.
+product in float32 is the faster bound: it is off by no more than rounding. It also serves tiles,
+which have no codes.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_app import memory
 from edge_app.config import MiB
 from edge_app.index.format import codes
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.kernels import BAR, Floats, cosines, largest_places, rounding_bound
+from edge_app.search.kernels import cosines, rounding_bound
+from edge_app.search.peaks import Floats, Hidden, Peaks, Rows, Table
 from edge_app.search.products import instructions, scaled_products
 
 # Vectors that stay in the cache are multiplied in less time than a query's code takes to be made:
 # 0.14 ms a search of 1,000 × 1280 against 0.23; at 10,000 it is 1.2 against 0.5.
 _SMALL_BYTES = 8 * MiB
 
-Hidden = NDArray[np.bool_]  # (rows,) which are never an answer
-
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Which rows can reach a score, for one query."""
 
-    products: Floats  # (rows,) of the codes, times the row's scale; hidden rows far below the rest
+    products: Peaks  # of the codes, times the row's scale
     length: float  # of the query's code: what the products are to be divided by
     angle: float  # between the query and its code
     snapshot: Snapshot
-    parts: Floats | None  # (rows,) scores in float32 of the best tile, where tiles count too
 
-    def hide(self, row: int) -> None:
-        """Never ask for this row."""
-        self.products[row] = -BAR
-        if self.parts is not None:
-            self.parts[row] = -BAR
-
-    def highest(self, count: int) -> NDArray[np.intp]:
-        """(<= count,) the rows that look best, in no order."""
-        if self.parts is None:
-            return largest_places(self.products, count)
-        return largest_places(np.maximum(self.products / self.length, self.parts), count)
-
-    def reaching(self, score: float, known: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Every row that may score that much, but for those `known`, and few others; rising."""
-        least = np.float32(self._least(score, self.snapshot.angle_max))
-        if self.parts is None:
-            reached = self.products >= least
-            reached[known] = False
-            rows = np.flatnonzero(reached)
-            return rows[self._reaches(rows, score)]
-        tiles_least = np.float32(score - rounding_bound(self.snapshot.vectors.shape[1]))
-        reached = (self.products >= least) | (self.parts >= tiles_least)
-        reached[known] = False
-        rows = np.flatnonzero(reached)
-        return rows[self._reaches(rows, score) | (self.parts[rows] >= tiles_least)]
-
-    def _reaches(self, rows: NDArray[np.intp], score: float) -> NDArray[np.bool_]:
-        angles = self.snapshot.bounds[rows, 1].astype(np.float64)
-        reached: NDArray[np.bool_] = self.products[rows] >= self._least(score, angles)
+    def reaching(self, score: float) -> Rows:
+        """Every row that may score that much, and few others, in no order."""
+        # Lengths are nearly 1, so a score may be that much above the cosine it stands for.
+        apart = math.acos(min(1.0, max(-1.0, score - 3 * codes.UNIT_ERROR))) + self.angle
+        rounding = rounding_bound(self.snapshot.codes.shape[1])
+        # A product divided by the length is the cosine between the codes.
+        least = math.cos(min(math.pi, apart + self.snapshot.angle_max)) - rounding
+        rows = self.products.reaching(self.length * least)
+        angles = np.add(self.snapshot.bounds[rows, 1], apart, dtype=np.float64)
+        leasts = self.length * (np.cos(np.minimum(angles, math.pi)) - rounding)
+        reached: Rows = rows[self.products.values[rows] >= leasts]
         return reached
 
-    def _least(self, score: float, angle: float | NDArray[np.float64]) -> NDArray[np.float64]:
-        """What the product of a row with that angle is at least if it scores `score`."""
-        # Lengths are nearly 1, so a score may be that much above the cosine it stands for.
-        apart = np.arccos(np.clip(score - 3 * codes.UNIT_ERROR, -1, 1)) + angle + self.angle
-        cosine = np.cos(np.minimum(apart, np.pi))
-        least: NDArray[np.float64] = self.length * (
-            cosine - rounding_bound(self.snapshot.codes.shape[1])
-        )
-        return least
+    def read(self, rows: Rows) -> Floats:
+        """(n,) -> (n, dim) their vectors, from the file: nothing else of them is in memory."""
+        return self.snapshot.read_rows(rows)
 
 
 @dataclass(frozen=True, slots=True)
 class FloatBounds:
     """The same from float32 products of the vectors."""
 
-    scores: Floats  # (rows,) in float32; hidden rows far below the rest
+    products: Peaks
     rounding: float  # by which they may be off
+    snapshot: Snapshot
 
-    def hide(self, row: int) -> None:
-        """Never ask for this row."""
-        self.scores[row] = -BAR
+    def reaching(self, score: float) -> Rows:
+        """Every row that may score that much, and few others, in no order."""
+        return self.products.reaching(score - self.rounding)
 
-    def highest(self, count: int) -> NDArray[np.intp]:
-        """(<= count,) the rows that look best, in no order."""
-        return largest_places(self.scores, count)
-
-    def reaching(self, score: float, known: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Every row that may score that much, but for those `known`, and few others; rising."""
-        # Never down to where the hidden rows are.
-        reached = self.scores >= np.float32(max(score - self.rounding, -2))
-        reached[known] = False
-        return np.flatnonzero(reached)
+    def read(self, rows: Rows) -> Floats:
+        """(n,) -> (n, dim) their vectors, which have just been in use."""
+        vectors: Floats = self.snapshot.vectors[rows]
+        return vectors
 
 
 def bounds_of(
     snapshot: Snapshot, queries: Floats, hidden: Hidden | None, tiles: bool
 ) -> Sequence[Bounds | FloatBounds]:
     """The bounds of each of (n, dim) float32 unit queries, from one pass."""
-    parts = _best_tiles(snapshot, queries) if tiles else None
-    if not reads_codes(snapshot):
-        scores = cosines(queries, snapshot.vectors)
-        if parts is not None:
-            np.maximum(scores, parts, out=scores)
-        if hidden is not None:
-            scores -= hidden * np.float32(BAR)
-        return [FloatBounds(row, rounding_bound(queries.shape[1])) for row in scores]
+    if tiles or not reads_codes(snapshot):
+        table = Table(len(queries), snapshot.rows)
+        scores = cosines(queries, snapshot.vectors, out=table.values[:, : snapshot.rows])
+        if tiles:
+            np.maximum(scores, _best_tiles(snapshot, queries), out=scores)
+        table.finish(0, snapshot.rows, hidden)
+        return [FloatBounds(peaks, rounding_bound(queries.shape[1]), snapshot) for peaks in table]
     encoded = codes.encode(queries)
     query_codes = np.ascontiguousarray(encoded.codes[:, : snapshot.codes.shape[1]])
-    products = scaled_products(np.asarray(snapshot.codes), snapshot.scales, query_codes)
-    if hidden is not None:
-        bars = hidden * np.float32(BAR)  # a subtraction is faster than a choice
-        products -= bars
-        if parts is not None:
-            parts -= bars
+    table = scaled_products(np.asarray(snapshot.codes), snapshot.scales, query_codes, hidden)
     return [
-        Bounds(row, 1 / scale, angle, snapshot, None if parts is None else parts[number])
-        for number, (row, (scale, angle)) in enumerate(
-            zip(products, encoded.bounds.tolist(), strict=True)
-        )
+        Bounds(peaks, 1 / scale, angle, snapshot)
+        for peaks, (scale, angle) in zip(table, encoded.bounds.tolist(), strict=True)
     ]
 
 

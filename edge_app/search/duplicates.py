@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.errors import UsageError
-from edge_app.search.kernels import Floats, rounding_bound
+from edge_app.search.kernels import rounding_bound
+from edge_app.search.peaks import Floats
 
 if TYPE_CHECKING:
     from edge_app.index.read.snapshot import Snapshot

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ from edge_app.index.format import codes
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search.bounds import Bounds, FloatBounds, bounds_of
-from edge_app.search.kernels import Floats, fold_groups
+from edge_app.search.kernels import fold_groups
+from edge_app.search.peaks import Floats
 
 Ranking = tuple[NDArray[np.intp], NDArray[np.float64]]  # rows and their scores, best first
 
@@ -28,11 +30,10 @@ K = 20  # matches, unless asked otherwise
 K_MAX = 1000
 RANKING_MAX = 10_000  # how deep offset + k may go, and a collapsed answer looks
 _PASS_BYTES = 64 * MiB  # what the products of all queries of one pass may take
-_RESCORE_BYTES = 16 * MiB  # what one block of rows may take as float64
+_RESCORE_BYTES = MiB  # of rows as float64 at a time: they stay in the cache
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """One image of an answer. `folded`: its near-duplicates further down the ranking."""
 
     id: int
@@ -118,7 +119,7 @@ def similar_many(
         for number, (query, bounds) in enumerate(zip(some, bounded, strict=True), start):
             for id in exclude[number] if exclude else ():
                 if (row := snapshot.find_row(id)) is not None:
-                    bounds.hide(row)
+                    bounds.products.hide(row)
             search = _Search(snapshot, query, bounds, filter.min_score, tiles)
             if collapse is None:
                 answers.append(search.matches(k, offset))
@@ -140,7 +141,7 @@ class _Search:
     def matches(self, k: int, offset: int) -> list[Match]:
         rows, scores = self.best(offset + k)
         ids = self.snapshot.ids[rows].tolist()
-        return [Match(*found) for found in zip(ids, scores.tolist(), strict=True)][offset:]
+        return list(map(Match, ids, scores.tolist()))[offset:]
 
     def collapsed(self, k: int, offset: int, threshold: float, depth_max: int) -> list[Match]:
         """Walk down the ranking, folding each row under the best leader it scores `threshold`
@@ -161,11 +162,14 @@ class _Search:
     def best(self, depth: int) -> Ranking:
         """The `depth` best rows, or all there are."""
         floor = -math.inf if self.min_score is None else self.min_score
-        rows = np.sort(self.bounds.highest(depth))
+        rows = self.bounds.products.highest(depth)
+        rows.sort()  # so they lie in the file
         scores = self.scores(rows)
         if len(rows) == depth:
             floor = max(floor, float(scores.min()))
-        others = self.bounds.reaching(floor, known=rows)
+        others = self.bounds.reaching(floor)
+        others.sort()
+        others = others[rows.take(rows.searchsorted(others), mode="clip") != others]
         if len(others):
             rows = np.concatenate([rows, others])
             scores = np.concatenate([scores, self.scores(others)])
@@ -181,7 +185,8 @@ class _Search:
         step = max(1, _RESCORE_BYTES // (8 * len(query)))
         for start in range(0, len(rows), step):
             part = slice(start, start + step)
-            scores[part] = (self.snapshot.read_rows(rows[part]) * query).sum(axis=1)
+            vectors = self.bounds.read(rows[part]).astype(np.float64)
+            np.einsum("ij,j->i", vectors, query, out=scores[part])
             if self.tiles:
                 assert self.snapshot.tiles is not None
                 best = (self.snapshot.tiles[rows[part]] * query).sum(axis=2).max(axis=1)

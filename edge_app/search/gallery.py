@@ -38,7 +38,7 @@ from edge_app.photos.pool import DecodePool
 from edge_app.photos.regions import WHOLE, Box
 from edge_app.search import exact as search
 from edge_app.search.exact import Match
-from edge_app.search.kernels import Floats
+from edge_app.search.peaks import Floats
 from edge_app.search.scale import Scale, Scales
 from edge_app.search.sharedpass import SharedPass
 

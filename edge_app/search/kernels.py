@@ -1,18 +1,11 @@
-"""The passes over float32 that a search is made of: products, the largest, folding."""
+"""The passes over float32 vectors that a search is made of: products and folding."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_app.config import MiB
-
-Floats = NDArray[np.float32]
-
-
-BAR = 1e6  # taken off what bounds a score it leaves less than FLOOR: the row is hidden
-FLOOR = -BAR / 2  # below any product of two codes of up to 10 million numbers, and any cosine
-
+from edge_app.search.peaks import Floats
 
 # BLAS copies a matrix before it multiplies it by another, which pays from a dozen queries on. Fewer
 # take turns at blocks of rows that stay in the cache: 8 queries 69 ms, at once 91, one by one 170
@@ -32,10 +25,10 @@ def rounding_bound(dim: int) -> float:
     return (dim + 16) * 2.0**-24
 
 
-def cosines(queries: Floats, vectors: Floats) -> Floats:
+def cosines(queries: Floats, vectors: Floats, out: Floats | None = None) -> Floats:
     """(n, dim), (rows, dim) unit rows -> (n, rows) float32: cosines."""
     vectors = np.asarray(vectors)  # off the memmap class, whose results are memmaps again
-    products: Floats = np.empty((len(queries), len(vectors)), np.float32)
+    products = np.empty((len(queries), len(vectors)), np.float32) if out is None else out
     done = _few_products(queries, vectors, products) if 1 < len(queries) <= _FEW else 0
     np.matmul(queries, vectors[done:].T, out=products[:, done:])
     return products
@@ -55,23 +48,6 @@ def _few_products(queries: Floats, vectors: Floats, products: Floats) -> int:
     np.matmul(vectors[:done].reshape(blocks, 1, step, dim), queries[:, :, np.newaxis], out=found)
     products[:, :done] = found[..., 0].transpose(1, 0, 2).reshape(count, done)
     return done
-
-
-def largest_places(values: Floats, count: int) -> NDArray[np.intp]:
-    """(<= count,) places of the largest values from FLOOR up, in no order.
-
-    The count-th largest peak of many groups is below `count` values at least and few more, so two
-    fast passes leave little to partition: 0.1 ms in place of 1.7 ms for 100,000 values.
-    """
-    lowest = np.float32(FLOOR)
-    width = max(16 * count, 1024)
-    if len(values) >= 4 * width:
-        peaks = values[: len(values) // width * width].reshape(-1, width).max(axis=0)
-        lowest = max(lowest, np.partition(peaks, -count)[-count])
-    places = np.flatnonzero(values >= lowest)
-    if len(places) > count:
-        places = places[np.argpartition(values[places], -count)[-count:]]
-    return places
 
 
 def fold_groups(vectors: Floats, groups_max: int, threshold: float) -> list[list[int]]:

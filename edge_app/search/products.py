@@ -8,26 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_app import memory
 from edge_app.config import MiB
 from edge_app.index.format.codes import Codes
+from edge_app.search.peaks import BLOCK_ROWS, Floats, Hidden, Table
 
 try:
     import numkong
 except ImportError:  # no wheel for this system
     numkong = None  # type: ignore[assignment]
 
-Floats = NDArray[np.float32]
-
 _PIECE_BYTES = 4 * MiB  # of codes: 0.2 ms of one thread, and waking another takes 0.03
-_PACKED_BYTES = MiB // 4  # of products a block: they stay in the cache until they are scaled
+_PACKED_BYTES = MiB // 4  # of products at a time: they stay in the cache until they are scaled
 _BLOCK_ROWS = 256  # as float32 and 1280 wide this stays in a 2 MB cache: measured best of 16...1024
 
+# One query is multiplied pair by pair where rows are long: 100,000 × 1280 take one thread 3.8 ms,
+# and packed 6.8, as the packed kernel does not read ahead. Of 1,000,000 × 256 the pairs take 14.1
+# and packed 12.3: what each pair costs beside the reading counts there. At 512 it is 5.5 and 8.6.
+_WIDE_BYTES = 512
+# The packed kernel takes four queries at a time; one alone takes it twice as long as four.
+_PACKED_QUERIES = 4
 
 # Those that NumKong has int8 kernels for, the best first. Without any of them its loop is not made
 # of vector instructions, and 14 times slower than NumPy: on a Raspberry Pi before the 5, whose
@@ -49,55 +54,65 @@ def kernel() -> str:
     return f"NumKong ({name})" if name else "NumPy"
 
 
-def scaled_products(codes: Codes, scales: Floats, queries: Codes) -> Floats:
-    """(rows, width) int8, (rows,) float32, (n, width) int8 -> (n, rows) float32: the products,
-    times the scale of the row."""
-    found = np.empty((len(queries), len(codes)), np.float32)
-    if not instructions():
-        _fill_by_numpy(codes, scales, queries, found)
-        return found
-    fill = _fill_one if len(queries) == 1 else _fill_packed
+def scaled_products(codes: Codes, scales: Floats, queries: Codes, hidden: Hidden | None) -> Table:
+    """(rows, width) int8, (rows,) float32, (n, width) int8 -> the products of each query, times the
+    scale of the row."""
+    table = Table(len(queries), len(codes))
+    multiply = _multiplier(queries)
 
     def part(start: int, end: int) -> None:
-        fill(codes[start:end], scales[start:end], queries, found[:, start:end])
+        rows = slice(start, end)
+        multiply(codes[rows], scales[rows], table.values[:, rows])
+        table.finish(start, end, hidden)
 
-    _share(part, len(codes), max(1, codes.shape[1]))
-    return found
+    blocks = max(1, _PIECE_BYTES // max(1, codes.shape[1]) // BLOCK_ROWS)
+    _share(part, len(codes), blocks * BLOCK_ROWS)
+    return table
 
 
-def _fill_one(codes: Codes, scales: Floats, query: Codes, found: Floats) -> None:
-    # 100,000 × 1280 in one thread: 4.0 ms; packed it would be 6.5, and so it is for two to four.
+def _multiplier(queries: Codes) -> Callable[[Codes, Floats, Floats], None]:
+    """What puts (n, rows) products of codes, times scales, into its third argument."""
+    if not instructions():
+        return partial(_multiply_by_numpy, queries.astype(np.float32))
+    if len(queries) == 1 and queries.shape[1] >= _WIDE_BYTES:
+        return partial(_multiply_one, queries)
+    missing = max(0, _PACKED_QUERIES - len(queries))
+    packed = numkong.dots_pack(np.pad(queries, ((0, missing), (0, 0))))
+    return partial(_multiply_packed, packed)
+
+
+def _multiply_one(query: Codes, codes: Codes, scales: Floats, found: Floats) -> None:
     products = np.asarray(numkong.cdist(query, codes, "dot", out_dtype="f32"))
     np.multiply(products, scales, out=found)
 
 
-def _fill_packed(codes: Codes, scales: Floats, queries: Codes, found: Floats) -> None:
-    packed = numkong.dots_pack(queries)
-    step = max(1, _PACKED_BYTES // (4 * len(queries)))
+def _multiply_packed(packed: Any, codes: Codes, scales: Floats, found: Floats) -> None:
+    step = max(1, _PACKED_BYTES // (4 * len(found)))
     for start in range(0, len(codes), step):
         rows = slice(start, start + step)
-        products = np.asarray(numkong.dots_packed(codes[rows], packed))
-        np.multiply(products.T, scales[rows], out=found[:, rows], casting="same_kind")
+        products = np.asarray(numkong.dots_packed(codes[rows], packed))[:, : len(found)]
+        # Unsafe, says NumPy: float32 rounds integers of this size, by less than a bound allows for.
+        np.multiply(
+            products.T, scales[rows], out=found[:, rows], dtype=np.float32, casting="unsafe"
+        )
 
 
-def _fill_by_numpy(codes: Codes, scales: Floats, queries: Codes, found: Floats) -> None:
-    wide = queries.astype(np.float32)
+def _multiply_by_numpy(queries: Floats, codes: Codes, scales: Floats, found: Floats) -> None:
     block = np.empty((min(_BLOCK_ROWS, len(codes)), codes.shape[1]), np.float32)
     for start in range(0, len(codes), _BLOCK_ROWS):
         rows = slice(start, start + _BLOCK_ROWS)
         part = block[: len(codes[rows])]
         np.copyto(part, codes[rows])
-        if len(wide) == 1:
-            np.dot(part, wide[0], out=found[0, rows])
+        if len(queries) == 1:
+            np.dot(part, queries[0], out=found[0, rows])
         else:
-            found[:, rows] = wide @ part.T
+            found[:, rows] = queries @ part.T
         found[:, rows] *= scales[rows]
 
 
-def _share(part: Callable[[int, int], None], rows: int, row_bytes: int) -> None:
+def _share(part: Callable[[int, int], None], rows: int, step: int) -> None:
     """`part(start, end)` for all rows, in pieces that the threads take as they come: whoever has to
     wait for a core keeps nobody waiting."""
-    step = max(1, _PIECE_BYTES // row_bytes)
     pieces = iter(range(0, rows, step))
 
     def work() -> None:

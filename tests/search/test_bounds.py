@@ -20,8 +20,6 @@ from edge_app.search.bounds import bounds_of
 from tests.columns import Columns
 from tests.index.format.test_codes import random_units, scores
 
-NONE = np.zeros(0, np.intp)
-
 
 @pytest.fixture(autouse=True)
 def from_codes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +48,7 @@ def test_every_row_that_reaches_a_score_is_asked_for(
     exact = scores(vectors, queries)
     for bound, row in zip(bounds_of(snapshot, queries, None, False), exact, strict=True):
         for least in (*row[at : at + 1].tolist(), -1.0, 0.0, 0.9):
-            found = set(bound.reaching(least, known=NONE).tolist())
+            found = set(bound.reaching(least).tolist())
             assert found >= set(np.flatnonzero(row >= least).tolist())
 
 
@@ -59,8 +57,8 @@ def test_of_a_thousand_rows_few_are_asked_for_in_vain() -> None:
     (bound,) = bounds_of(cast(Snapshot, Columns(vectors)), vectors[:1], None, False)
     exact = scores(vectors, vectors[:1])[0]
     least = np.sort(exact)[-50]
-    assert 50 <= len(bound.reaching(least, known=NONE)) < 400
-    assert bound.reaching(0.99, known=NONE).tolist() == [0]
+    assert 50 <= len(bound.reaching(least)) < 400
+    assert bound.reaching(0.99).tolist() == [0]
 
 
 def test_the_rotation_keeps_a_few_large_coordinates_from_spoiling_the_rest(
@@ -72,14 +70,14 @@ def test_the_rotation_keeps_a_few_large_coordinates_from_spoiling_the_rest(
     assert rotated.mean() < codes.encode(vectors).bounds[:, 1].mean() / 2
 
 
-def test_hidden_and_known_rows_are_not_asked_for() -> None:
+def test_hidden_rows_are_not_asked_for() -> None:
     vectors = random_units(5, 100, 16)
     hidden = np.arange(100) % 2 == 0
     (bound,) = bounds_of(cast(Snapshot, Columns(vectors)), vectors[:1], hidden, False)
-    bound.hide(7)
-    found = bound.reaching(-1, known=np.array([3, 5]))
-    assert found.tolist() == [row for row in range(1, 100, 2) if row not in (3, 5, 7)]
-    assert set(bound.highest(200).tolist()) == {row for row in range(1, 100, 2) if row != 7}
+    bound.products.hide(7)
+    visible = [row for row in range(1, 100, 2) if row != 7]
+    assert sorted(bound.reaching(-1).tolist()) == visible
+    assert sorted(bound.products.highest(200).tolist()) == visible
 
 
 def test_damaged_bounds_are_an_error_and_no_answer() -> None:
@@ -87,7 +85,7 @@ def test_damaged_bounds_are_an_error_and_no_answer() -> None:
     columns.bounds[5, 1] = np.nan
     (bound,) = bounds_of(cast(Snapshot, columns), columns.vectors[:1], None, False)
     with pytest.raises(StoreError, match="check --repair"):
-        bound.reaching(0.5, known=NONE)
+        bound.reaching(0.5)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from edge_app.errors import UsageError
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search import duplicates
 from edge_app.search.duplicates import Links, groups, link
-from edge_app.search.kernels import Floats
+from edge_app.search.peaks import Floats
 from tests.columns import Columns
 
 QUICK = settings(deadline=None, max_examples=60)

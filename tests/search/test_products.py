@@ -11,7 +11,7 @@ import pytest
 from edge_app import memory
 from edge_app.index.format.codes import Codes
 from edge_app.search import products
-from edge_app.search.kernels import Floats
+from edge_app.search.peaks import BLOCK_ROWS, Floats
 
 
 @pytest.fixture(params=["NumKong", "NumPy"], autouse=True)
@@ -32,15 +32,20 @@ def expected(codes: Codes, scales: Floats, queries: Codes) -> Floats:
     return cast(Floats, exact * scales.astype(np.float64))
 
 
-@pytest.mark.parametrize("rows", [0, 1, 2, 63, 1000])
-@pytest.mark.parametrize("width", [64, 100, 1280])
+def products_of(codes: Codes, scales: Floats, queries: Codes) -> Floats:
+    found = products.scaled_products(codes, scales, queries, None)
+    return cast(Floats, np.array([one.values[: len(codes)] for one in found]))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 63, BLOCK_ROWS, 9000])
+@pytest.mark.parametrize("width", [64, 100, 1024])
 @pytest.mark.parametrize("queries", [1, 2, 3, 4, 17, 100])
 def test_they_are_exact_but_for_the_rounding_of_float32(
     rows: int, width: int, queries: int
 ) -> None:
     codes, asked = made_up(1, rows, width), made_up(2, queries, width)
     scales = np.random.default_rng(3).random(rows).astype(np.float32)
-    found = products.scaled_products(codes, scales, asked)
+    found = products_of(codes, scales, asked)
     assert found.dtype == np.float32
     assert found == pytest.approx(expected(codes, scales, asked), rel=1e-6, abs=1e-2)
 
@@ -49,7 +54,7 @@ def test_the_largest_codes_there_are_do_not_overflow() -> None:
     codes, scales = np.full((3, 8192), -127, np.int8), np.ones(3, np.float32)
     for queries in (1, 5):
         asked = np.full((queries, 8192), 127, np.int8)
-        found = products.scaled_products(codes, scales, asked)
+        found = products_of(codes, scales, asked)
         assert found == pytest.approx(np.full((queries, 3), -127.0 * 127 * 8192), rel=1e-5)
 
 
@@ -58,7 +63,7 @@ def test_rows_may_lie_apart_as_in_the_first_layout(queries: int) -> None:
     mixed, asked = made_up(4, 300, 108), made_up(5, queries, 100)
     mixed.flags.writeable = False
     scales = np.ones(300, np.float32)
-    found = products.scaled_products(mixed[:, 8:], scales, asked)
+    found = products_of(mixed[:, 8:], scales, asked)
     assert found == pytest.approx(expected(mixed[:, 8:], scales, asked), rel=1e-6, abs=1e-2)
 
 
@@ -68,11 +73,11 @@ def test_threads_leave_no_row_out(
     threads: int, queries: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "default_threads", lambda: threads)
-    monkeypatch.setattr(products, "_PIECE_BYTES", 6400)
+    monkeypatch.setattr(products, "_PIECE_BYTES", 1)  # a block each
     products._pool.cache_clear()
-    codes, asked = made_up(6, 1003, 64), made_up(7, queries, 64)
-    scales = np.ones(1003, np.float32)
-    found = products.scaled_products(codes, scales, asked)
+    codes, asked = made_up(6, 5 * BLOCK_ROWS + 3, 64), made_up(7, queries, 64)
+    scales = np.ones(len(codes), np.float32)
+    found = products_of(codes, scales, asked)
     products._pool.cache_clear()
     assert found == pytest.approx(expected(codes, scales, asked), rel=1e-6, abs=1e-2)
 
@@ -89,13 +94,17 @@ def capabilities() -> Iterator[list[str]]:
         numkong.enable_capability(name)
 
 
+@pytest.mark.parametrize("width", [256, 1280])
 @pytest.mark.parametrize("queries", [1, 20])
-def test_every_set_of_instructions_gives_the_same(queries: int, capabilities: list[str]) -> None:
-    codes, asked, scales = made_up(8, 200, 256), made_up(9, queries, 256), np.ones(200, np.float32)
+def test_every_set_of_instructions_gives_the_same(
+    queries: int, width: int, capabilities: list[str]
+) -> None:
+    codes, asked = made_up(8, 200, width), made_up(9, queries, width)
+    scales = np.ones(200, np.float32)
     codes[0], codes[1], asked[0] = -127, 127, 127
     for name in capabilities:
         assert products.instructions() == name
-        found = products.scaled_products(codes, scales, asked)
+        found = products_of(codes, scales, asked)
         assert found == pytest.approx(expected(codes, scales, asked), rel=1e-6, abs=1e-2)
         pytest.importorskip("numkong").disable_capability(name)
     assert products.instructions() is None
