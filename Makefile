@@ -27,7 +27,7 @@ ONLY  ?=
 MAKEFLAGS += --jobs=2
 PIP   := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint model samples faults test-arm64 bench screenshots clean
+.PHONY: run test lint model samples faults test-arm64 bench release screenshots clean
 
 run: $(EDGE)/ready $(MODEL) samples
 	@# A small gallery is complete when its address is printed; a large one goes on filling.
@@ -64,6 +64,10 @@ bench: $(EDGE)/ready $(MODEL)
 	$(EDGE)/bin/python -m edge_app bench index
 	$(EDGE)/bin/python -m edge_app bench search
 	$(EDGE)/bin/python -m edge_app bench serve
+
+# The wheel, the sdist and a wheel for each model of models/, in dist/.
+release: $(TEST)/ready $(MODEL)
+	$(TEST)/bin/python -m tools.release
 
 screenshots: $(TEST)/ready $(MODEL)
 	$(TEST)/bin/python -m tools.screenshots

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs or upgrades the service from this checkout: deploy/install.sh PHOTOS [OPTION of serve…]
+# Installs or upgrades the service from the wheels in dist/: deploy/install.sh PHOTOS [OPTION of serve…]
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,18 +17,16 @@ photos=$(realpath "$1")
 shift
 [ -d "$photos" ] || die "$photos is not a folder"
 case "$photos" in *[\"\\\$%]*) die "$photos: a service can't use a name with \" \\ \$ or %" ;; esac
-for file in models/mobilenet_v2.tflite models/mobilenet_v2.json; do
-    [ -f "$file" ] || die "$file is not there; make it on a workstation (make model) and copy it"
+for file in dist/lookalike-*.whl dist/lookalike_model_*.whl; do
+    [ -f "$file" ] || die "$file is not there; make it on a workstation (make release) and copy dist/"
 done
 
-# Built from a copy: pip would leave traces of root's in the checkout.
-source=$(mktemp -d)
-trap 'rm -rf "$source"' EXIT
-cp -R pyproject.toml README.md LICENSE requirements-edge.txt edge_app static "$source"
-
 python3 -m venv "$home"
-"$home/bin/pip" install --quiet --disable-pip-version-check "${source}[heif,qr,mdns]"
-install -D -m 644 -t "$home/models" models/mobilenet_v2.tflite models/mobilenet_v2.json
+for file in dist/lookalike-*.whl; do
+    "$home/bin/pip" install --quiet --disable-pip-version-check "${file}[all]"
+done
+# The files may have changed under the same version.
+"$home/bin/pip" install --quiet --disable-pip-version-check --no-deps --force-reinstall dist/*.whl
 ln -sf "$home/bin/lookalike" /usr/local/bin/lookalike
 
 install -m 644 deploy/lookalike.service "$unit"

@@ -26,11 +26,10 @@ def limits() -> str:
 
 
 def _cli(parser: argparse.ArgumentParser) -> Iterator[str]:
-    (subparsers,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    commands: dict[str, argparse.ArgumentParser] = dict(subparsers.choices)
+    commands = commands_of(parser)
     takers: dict[tuple[str, str], list[str]] = {}
     for name, command in commands.items():
-        for option in _options(command):
+        for option in options_of(command):
             takers.setdefault(option, []).append(name)
     yield "# Commands\n"
     yield "Written by `python -m tools.options` from `edge_app/cli/arguments.py`.\n"
@@ -48,8 +47,8 @@ def _cli(parser: argparse.ArgumentParser) -> Iterator[str]:
             yield f"| `{spelling}` | {help} | {listed} |"
     for name, command in commands.items():
         yield f"\n## {name}\n"
-        yield f"{_sentence(command.description or '')}\n"
-        own = [option for option in _options(command) if len(takers[option]) == 1]
+        yield f"{sentence(command.description or '')}\n"
+        own = [option for option in options_of(command) if len(takers[option]) == 1]
         if own:
             yield "| option | meaning |\n|---|---|"
             yield from (f"| `{spelling}` | {help} |" for spelling, help in own)
@@ -58,11 +57,18 @@ def _cli(parser: argparse.ArgumentParser) -> Iterator[str]:
     yield ""
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """A description, as a sentence."""
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _options(command: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command."""
+    (subparsers,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    return dict(subparsers.choices)
+
+
+def options_of(command: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
     """How each option is written, and its help."""
     for action in command._actions:
         if action.dest != "help":
@@ -82,11 +88,11 @@ def _limits() -> Iterator[str]:
     yield "commands named. Sizes may end in K, M or G (1,024 bytes and so on), times in s, m, h or"
     yield "d, counts in K or M; a plain number is bytes, seconds or a count.\n"
     yield "| option | default | | commands |\n|---|---|---|---|"
-    (subparsers,) = [a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    commands = commands_of(make_parser())
     for name in LIMITS:
         users = [
             command
-            for command, sub in subparsers.choices.items()
+            for command, sub in commands.items()
             if any(action.dest == f"limit_{name}" for action in sub._actions)
         ]
         default = limit_text(name, getattr(Limits(), name))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -20,6 +19,7 @@ from packaging.requirements import Requirement
 from edge_app import VERSION
 from tests.conftest import ROOT
 from tests.pins import edge_pins
+from tools.release import build_package
 from tools.testing.pictures import save
 from tools.testing.waiting import PATIENCE_S
 
@@ -43,15 +43,10 @@ except edge_app.EdgeAppError as error:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout, built from a copy: a build leaves its traces behind."""
+    """The wheel of this checkout."""
     pytest.importorskip("setuptools", minversion="77")
-    folder = tmp_path_factory.mktemp("checkout")
-    for name in ("pyproject.toml", "README.md", "LICENSE", "requirements-edge.txt"):
-        shutil.copy(ROOT / name, folder)
-    for name in ("edge_app", "static"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", str(folder), str(folder)], check=True, timeout=PATIENCE_S)
+    folder = tmp_path_factory.mktemp("release")
+    build_package(folder / "work", folder)
     (built,) = folder.glob("*.whl")
     return built
 
