@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from edge_app import VERSION
 from edge_app.cli.arguments import make_parser
-from tools.options import commands_of, options_of, sentence
+from edge_app.cli.folder import commands_of
+from tools.options import options_of, sentence
 
 EXIT_CODES = (
     ("0", "done"),

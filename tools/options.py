@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_app.cli.arguments import make_parser
+from edge_app.cli.folder import commands_of
 from edge_app.config import LIMITS, Limits, about, limit_text, option_of
 
 ROOT = Path(__file__).parent.parent
@@ -60,12 +61,6 @@ def _cli(parser: argparse.ArgumentParser) -> Iterator[str]:
 def sentence(text: str) -> str:
     """A description, as a sentence."""
     return f"{text[:1].upper()}{text[1:]}."
-
-
-def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """The parser of each command."""
-    (subparsers,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    return dict(subparsers.choices)
 
 
 def options_of(command: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:

@@ -8,12 +8,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 
 from edge_app import VERSION
 from edge_app.bench.subjects import SUBJECTS
 from edge_app.cli import commands
+from edge_app.cli.completion import SHELLS, print_completion
 from edge_app.cli.folder import model_for, words_of
 from edge_app.cli.limits import limit_options, limits_of
 from edge_app.cli.logs import FORMATS
@@ -68,9 +70,13 @@ def make_parser() -> Parser:
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(
-        run: Callable[..., int], description: str, *options: Callable[[Parser], None]
+        run: Callable[..., int],
+        description: str,
+        *options: Callable[[Parser], None],
+        name: str = "",
     ) -> None:
-        sub = subparsers.add_parser(run.__name__, help=description, description=description)
+        name = name or run.__name__
+        sub = subparsers.add_parser(name, help=description, description=description)
         sub.set_defaults(run=run)
         for add in options:
             add(sub)
@@ -101,6 +107,10 @@ def make_parser() -> Parser:
         _bench, _index_folder, _model, _json, _workers, limit_options(*DECODING_LIMITS),
     )  # fmt: skip
     command(commands.passcode, "create the passcode file for serve --passcode-file", _passcode)
+    command(
+        partial(print_completion, parser), "print what makes a shell complete commands and options",
+        _completion, name="completion",
+    )  # fmt: skip
     return parser
 
 
@@ -240,7 +250,7 @@ def _check(parser: Parser) -> None:
 
 def _bench(parser: Parser) -> None:
     add = parser.add_argument
-    add("subject", choices=SUBJECTS, nargs="?", default="report", metavar="SUBJECT",
+    add("subject", choices=list(SUBJECTS), nargs="?", default="report", metavar="SUBJECT",
         help="index: make a temporary index of --gallery; search, serve: use the index, or"
         " generated data if there is none; without SUBJECT: a short report of indexing and search"
     )  # fmt: skip
@@ -264,6 +274,12 @@ def _passcode(parser: Parser) -> None:
     add("--token", type=_positive, metavar="DAYS",
         help="do not change FILE, but print a token for programs that is valid for DAYS days;"
         " send it as Authorization: Bearer TOKEN")  # fmt: skip
+
+
+def _completion(parser: Parser) -> None:
+    parser.add_argument("shell", choices=SHELLS, metavar="SHELL",
+        help="bash, zsh or fish, such as: lookalike completion bash >"
+        " ~/.local/share/bash-completion/completions/lookalike")  # fmt: skip
 
 
 def _above_zero(text: str) -> float:

@@ -31,14 +31,10 @@ def words_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> Sequence[
     return ["serve", "--gallery", first, *index, *rest]
 
 
-def commands_of(parser: argparse.ArgumentParser) -> list[str]:
-    """Names of the commands, in their order."""
-    return [
-        name
-        for action in parser._actions
-        if isinstance(action, argparse._SubParsersAction)
-        for name in action.choices
-    ]
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command, in their order."""
+    (commands,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    return dict(commands.choices)
 
 
 def model_for(index: Path) -> Path:

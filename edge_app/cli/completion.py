@@ -1,0 +1,30 @@
+"""What makes a shell complete commands, options and folders; written by shtab from the options."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edge_app.cli.folder import commands_of
+from edge_app.config import Config
+from edge_app.errors import UsageError
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+def print_completion(
+    parser: argparse.ArgumentParser, config: Config, options: argparse.Namespace
+) -> int:
+    """Print the script for a shell."""
+    try:
+        import shtab
+    except ImportError:
+        raise UsageError("completion needs a package: pip install shtab") from None
+    for command in commands_of(parser).values():
+        for action in command._actions:
+            if action.type is Path:
+                kind = shtab.DIRECTORY if action.metavar == "DIR" else shtab.FILE
+                action.complete = kind  # type: ignore[attr-defined] # how shtab is told
+    parser.prog = "lookalike"
+    print(shtab.complete(parser, options.shell))
+    return 0

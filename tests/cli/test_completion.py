@@ -1,0 +1,64 @@
+"""`lookalike completion`: what it prints makes a shell complete."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_app.cli.arguments import main
+from edge_app.cli.completion import SHELLS
+
+# What the shell does when the user presses the tab key.
+COMPLETE = """
+source ./script
+COMP_WORDS=({words}); COMP_CWORD={last}; COMP_LINE="${{COMP_WORDS[*]}}"; COMP_POINT=${{#COMP_LINE}}
+$(complete -p lookalike | sed "s/.*-F \\([^ ]*\\).*/\\1/")
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+def completed(folder: Path, *words: str) -> list[str]:
+    code = COMPLETE.format(words=" ".join(words), last=len(words) - 1)
+    return subprocess.check_output(["bash", "-c", code], cwd=folder, text=True).split()
+
+
+@pytest.fixture
+def place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    pytest.importorskip("shtab")
+    assert main(["completion", "bash"]) == 0
+    (tmp_path / "script").write_text(capsys.readouterr().out)
+    (tmp_path / "photos").mkdir()
+    return tmp_path
+
+
+def test_bash_completes_commands_options_and_folders(place: Path) -> None:
+    assert completed(place, "lookalike", "ser") == ["serve"]
+    assert "--passcode-file" in completed(place, "lookalike", "serve", "--pass")
+    assert completed(place, "lookalike", "index", "--gallery", "ph") == ["photos"]
+    assert completed(place, "lookalike", "bench", "se") == ["search", "serve"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_shell_reads_its_script(
+    shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("shtab")
+    assert main(["completion", shell]) == 0
+    script = tmp_path / "script"
+    script.write_text(capsys.readouterr().out)
+    assert "passcode" in script.read_text()
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    subprocess.run([shell, "-n", script], check=True)
+
+
+def test_without_the_package_it_says_which_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert main(["completion", "bash"]) == 2
+    assert capsys.readouterr().err == "error: completion needs a package: pip install shtab\n"
