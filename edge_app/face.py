@@ -149,6 +149,7 @@ class Index:
         folder: str | None = None,
         taken_from: date | None = None,
         taken_to: date | None = None,
+        undated: bool = False,
         formats: Iterable[str] | None = None,
         orientation: str | None = None,
         min_score: float | None = None,
@@ -158,7 +159,8 @@ class Index:
         like, unlike: one or several of a file or a path of the index (text or Path), the bytes of a
         file, an id, a (dim,) vector. word: one that the model knows. box: x, y, w, h of the region
         of `like` to search for, as fractions of the upright image. weight: how strongly `unlike`
-        counts. taken_from, taken_to: dates, both inclusive. The images given are not in the result.
+        counts. taken_from, taken_to: dates, both inclusive. undated: only photos
+        without a date. The images given are not in the result.
         """
         gallery = self._open
         snapshot = gallery.searchable()
@@ -176,6 +178,7 @@ class Index:
             folder=folder,
             taken_from=_seconds(taken_from),
             taken_to=_seconds(taken_to, end=True),
+            undated=undated,
             formats=None if formats is None else frozenset(map(str.upper, formats)),
             orientation=orientation,
             min_score=min_score,

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import edge_app
 from tests.conftest import ROOT
-from tools.testing.pictures import save
+from tools.testing.pictures import picture, save
 
 DOCUMENT = (ROOT / "docs/python.md").read_text()
 
@@ -24,7 +25,11 @@ def place(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with photos, a model and an index, as the examples name them."""
     folder = tmp_path_factory.mktemp("script")
     for seed, path in enumerate(("2024/a.jpg", "2024/c.jpg", "b.jpg")):
-        save(folder / "photos" / path, seed, width_px=90, height_px=60)
+        file = folder / "photos" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        exif = Image.Exif()
+        exif[0x0132] = "2024:05:17 12:00:00"
+        picture(seed, 90, 60).save(file, exif=exif)
     (folder / "photos/copy.jpg").write_bytes((folder / "photos/b.jpg").read_bytes())
     (folder / "models").mkdir()
     for file in model.parent.glob("mobilenet_v2.*"):
@@ -104,9 +109,10 @@ def test_whatever_names_a_photo_finds_the_same(index: edge_app.Index, place: Pat
 def test_filters_hold_and_a_day_is_whole(index: edge_app.Index) -> None:
     assert {hit.image.folder for hit in index.similar("b.jpg", folder="2024")} == {"2024"}
     assert index.similar("b.jpg", formats=["png"]) == []
-    today, before = date.today(), date(2001, 1, 1)
+    day, before = date(2024, 5, 17), date(2024, 5, 16)
     assert index.similar("b.jpg", taken_to=before) == []
-    assert len(index.similar("b.jpg", taken_from=before, taken_to=date(today.year + 1, 1, 1))) == 3
+    assert len(index.similar("b.jpg", taken_from=day, taken_to=day)) == 3
+    assert index.similar("b.jpg", undated=True) == []
     assert len(index.similar("b.jpg", k=1)) == 1
     assert index.similar("2024/a.jpg", min_score=1) == []
 

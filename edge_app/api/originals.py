@@ -6,6 +6,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -36,7 +37,9 @@ MEDIA_TYPES = {
     "HEIF": "image/heif",
     "AVIF": "image/avif",
     "JXL": "image/jxl",
+    "DNG": "image/x-adobe-dng",
 }
+OTHER = "application/octet-stream"
 
 
 class Stripper:
@@ -70,8 +73,27 @@ class Stripper:
             self._turn.release()
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What is told of a file beside its bytes."""
+
+    name: str
+    media_type: str
+    content: str  # in its tag: another text for other bytes, as far as the index knows
+
+    @classmethod
+    def of(cls, image: ImageRecord) -> Sent:
+        media_type = MEDIA_TYPES.get(image.format, OTHER)
+        return cls(image.name, media_type, image.content.hex())
+
+    @classmethod
+    def raw(cls, path: str) -> Sent:
+        """A RAW file beside its picture, of which the index knows nothing but the name."""
+        return cls(path.rpartition("/")[2], OTHER, "raw")
+
+
 def send_original(
-    original: Original, image: ImageRecord, *, download: bool, stripper: Stripper | None = None
+    original: Original, sent: Sent, *, download: bool, stripper: Stripper | None = None
 ) -> HTTPResponse:
     """The answer to a request for an original; closes it when it has been sent.
 
@@ -80,12 +102,12 @@ def send_original(
     """
     file: BinaryIO | Spliced = original.file
     size, mtime_s = original.size_bytes, original.mtime_ns / 1e9
-    tag = f'"{image.content.hex()}-{size:x}-{original.mtime_ns:x}"'
+    tag = f'"{sent.content}-{size:x}-{original.mtime_ns:x}"'
     if stripper:
         tag = f'"{tag[1:-1]}-stripped"'
     headers = {
-        "Content-Type": MEDIA_TYPES.get(image.format, "application/octet-stream"),
-        "Content-Disposition": _disposition(image, download),
+        "Content-Type": sent.media_type,
+        "Content-Disposition": _disposition(sent.name, download),
         "Accept-Ranges": "bytes",
         "ETag": tag,
         "Last-Modified": formatdate(mtime_s, usegmt=True),
@@ -149,6 +171,6 @@ def _is_backward(ranges: str) -> bool:
     return any(int(first) > int(last) for first, last in pairs)
 
 
-def _disposition(image: ImageRecord, download: bool) -> str:
+def _disposition(name: str, download: bool) -> str:
     kind = "attachment" if download else "inline"
-    return f"{kind}; filename*=UTF-8''{quote(text_of(image.name), safe='')}"
+    return f"{kind}; filename*=UTF-8''{quote(text_of(name), safe='')}"

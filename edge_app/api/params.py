@@ -34,6 +34,7 @@ def filter_of(request: Filters) -> Filter:
         taken_to=_time("to", request.to, end=True),
         formats=frozenset(request.format.upper().split(",")) if request.format else None,
         orientation=request.orientation,
+        undated=request.undated,
         min_score=request.min_score if isinstance(request, Ranking) else None,
     )
 

@@ -47,6 +47,7 @@ class Filters(Request, rename={"from_": "from"}):
     folder: str | None = None  # this one and all below it
     from_: Date | None = None  # taken on this day or later
     to: Date | None = None
+    undated: bool = False  # only images without a date
     format: str | None = None  # Pillow's names, with commas between
     orientation: Literal["landscape", "portrait", "square"] | None = None
 
@@ -130,9 +131,10 @@ class Version(Request):
 
 
 class Download(Request):
-    """Whether a browser is to save the file."""
+    """Which file of a photo, and whether a browser is to save it."""
 
     download: bool = False
+    raw: Annotated[int, Meta(ge=0, le=1000)] = 0  # its first RAW file is 1
 
 
 def read(kind: type[T], values: Mapping[str, Any]) -> T:

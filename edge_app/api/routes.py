@@ -11,7 +11,7 @@ from edge_app import VERSION
 from edge_app.api import monitor, page, requests, shapes
 from edge_app.api.answers import answered, asked, refused_by_bottle, tagged
 from edge_app.api.openapi import description
-from edge_app.api.originals import Stripper, is_known, send_original
+from edge_app.api.originals import Sent, Stripper, is_known, send_original
 from edge_app.api.params import filter_of, ids_of
 from edge_app.api.previews import Previews
 from edge_app.api.searches import add_duplicates, add_searches
@@ -26,6 +26,7 @@ from edge_app.api.views import (
     text_of,
     version_of,
 )
+from edge_app.errors import NotFoundError
 from edge_app.guard.metrics import Histogram
 from edge_app.indexing.watch import Watcher
 from edge_app.search.gallery import BOX_PX, QUERY_IMAGES, Gallery
@@ -164,6 +165,10 @@ def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
     @app.get("/originals/<id:id>")
     def original(id: int) -> HTTPResponse:
         image = gallery.reader.image(id)
-        opened = gallery.library.open(image.path)
-        download = asked(requests.Download).download
-        return send_original(opened, image, download=download, stripper=stripper)
+        wanted = asked(requests.Download)
+        if wanted.raw > len(image.raws):
+            raise NotFoundError(f"image {id} has {len(image.raws)} RAW files, not {wanted.raw}")
+        path = image.files[wanted.raw]
+        sent = Sent.raw(path) if wanted.raw else Sent.of(image)
+        opened = gallery.library.open(path)
+        return send_original(opened, sent, download=wanted.download, stripper=stripper)

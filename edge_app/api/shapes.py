@@ -14,11 +14,22 @@ Band = Literal["almost_same", "very_similar", "similar", "less_similar"]
 Orientation = Literal["landscape", "portrait", "square"]
 # JSON has no tuples, and what describes their parts differs between versions of JSON Schema.
 Pair = Annotated[list[str | int], Meta(min_length=2, max_length=2, description="name, count")]
+Day = Annotated[
+    list[str | int | None],
+    Meta(min_length=2, max_length=2, description="day, count; null: photos without a date, last"),
+]
 Sides = Annotated[list[float], Meta(min_length=4, max_length=4)]  # x, y, w, h of a box
 
 
 class Shape(Struct, kw_only=True):
     """Base of all: keys are given by name, and every key is always there unless it says so."""
+
+
+class RawFile(Shape):
+    """A RAW file beside the picture that the camera made with it."""
+
+    name: str
+    original: str  # URL
 
 
 class Image(Shape):
@@ -32,8 +43,9 @@ class Image(Shape):
     height: Count
     bytes: Count
     format: str  # Pillow's name: "JPEG", "PNG", …
-    taken_at: str  # ISO, without zone, as cameras keep it
-    taken_from: Literal["exif", "xmp", "name", "file"]  # "file": its time, the photo has no date
+    taken_at: str | None  # ISO, without zone, as cameras keep it; null: undated
+    taken_from: Literal["exif", "xmp", "name"] | None  # what says so
+    modified_at: str  # the file's time, which is no date of the photo; UTC
     camera: str | None
     note: str | None  # "incomplete": the file lacks a part of the picture
     orientation: Orientation
@@ -41,6 +53,7 @@ class Image(Shape):
     thumb: str  # URL, relative to the page
     preview: str
     original: str
+    raws: list[RawFile]  # of the same photo
 
 
 class Match(Image):
@@ -72,7 +85,7 @@ class Layout(Shape):
     total: Count
     ids: list[Id]
     ratios: list[Count]  # width * 100 / height
-    days: list[Pair]  # in an order by date: a day and its images, for each that has any
+    days: list[Day]  # in an order by date: a day and its images, for each that has any
 
 
 class Folder(Shape):
@@ -95,6 +108,7 @@ class Facets(Shape, rename={"from_": "from"}):
     orientations: list[Pair]
     from_: str | None
     to: str | None
+    undated: Count  # images without a date
 
 
 class RejectedFile(Shape):

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import UNSET
 
 from edge_app.api import shapes
-from edge_app.index.format.records import ORIENTATIONS, ImageRecord, RejectedRecord
+from edge_app.index.format.records import ORIENTATIONS, UNDATED, ImageRecord, RejectedRecord
 from edge_app.index.read.listing import Facets, Layout
 from edge_app.index.read.rejections import Rejections
 from edge_app.search.duplicates import Group
@@ -93,16 +93,19 @@ def rejections_of(group: Rejections) -> shapes.Rejections:
 
 def layout_of(layout: Layout, *, by_date: bool) -> shapes.Layout:
     """Ids and proportions of a whole listing and, in an order by date, how many images each run
-    of one day has."""
-    days: list[list[str | int]] = []
+    of one day has; photos without a date are the last run, whose day is None."""
+    days: list[list[str | int | None]] = []
     if by_date and len(layout.ids):
-        day = layout.taken_at // DAY_S
-        starts = np.flatnonzero(np.diff(day, prepend=day[0] - 1))
+        dated = int(np.count_nonzero(layout.taken_at != UNDATED))
+        day = layout.taken_at[:dated] // DAY_S
+        starts = np.flatnonzero(np.diff(day, prepend=day[:1] - 1))
         counts = np.diff(starts, append=len(day))
         days = [
             [time_of(number * DAY_S)[:10], count]
             for number, count in zip(day[starts].tolist(), counts.tolist(), strict=True)
         ]
+        if dated < len(layout.ids):
+            days.append([None, len(layout.ids) - dated])
     return shapes.Layout(
         total=len(layout.ids), ids=layout.ids.tolist(), ratios=layout.ratios.tolist(), days=days
     )
@@ -116,6 +119,7 @@ def facets_of(facets: Facets) -> shapes.Facets:
         orientations=list(map(list, facets.orientations)),
         from_=first,
         to=last,
+        undated=facets.undated,
     )
 
 
@@ -132,8 +136,9 @@ def _facts(image: ImageRecord) -> dict[str, Any]:
         "height": image.height_px,
         "bytes": image.size_bytes,
         "format": image.format,
-        "taken_at": time_of(image.taken_at),
+        "taken_at": None if image.taken_at is None else time_of(image.taken_at),
         "taken_from": image.taken_from,
+        "modified_at": time_of(image.mtime_ns // 10**9),
         "camera": image.camera,
         "note": image.note,
         "orientation": ORIENTATIONS[image.orientation],
@@ -141,4 +146,8 @@ def _facts(image: ImageRecord) -> dict[str, Any]:
         "thumb": f"thumbs/{image.id}?v={version_of(image)}",
         "preview": f"previews/{image.id}?v={version_of(image)}",
         "original": f"originals/{image.id}",
+        "raws": [
+            shapes.RawFile(name=text_of(name), original=f"originals/{image.id}?raw={number}")
+            for number, name in enumerate(image.raws, 1)
+        ],
     }

@@ -233,6 +233,7 @@ def _filters(parser: Parser) -> None:
     add("--folder", metavar="F", help="only images in this folder and its subfolders")
     add("--from", metavar="DATE", help="only images taken on this date or later")
     add("--to", metavar="DATE", help="only images taken on this date or earlier")
+    add("--undated", action="store_true", help="only images without a date")
     add("--format", metavar="F", help="only these formats, such as JPEG,PNG")
     add("--orientation", metavar="O", help="only landscape, portrait or square images")
 

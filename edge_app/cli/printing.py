@@ -105,7 +105,8 @@ def print_answer(
         for row in rows:
             more = f"  (+{len(row['folded'])})" if row.get("folded") else ""
             band = f"{_BAND_NAMES[row['band']]:<15} " if row["band"] else ""
-            print(f"  {row['score']:.4f}  {band}{shown(row['path'])}{more}")
+            raws = "".join(f"  and {shown(name)}" for name in row["raws"])
+            print(f"  {row['score']:.4f}  {band}{shown(row['path'])}{raws}{more}")
         if scale and scale.similar is None:
             print(
                 f"note: {scale.pairs} pairs of photos are too few to say which scores are high",
@@ -117,10 +118,12 @@ _BAND_NAMES = {name: name.replace("_", " ") for name in get_args(Band)}
 
 
 def _row(gallery: Gallery, match: Match, scale: Scale | None, collapse: bool) -> dict[str, Any]:
+    image = gallery.reader.image(match.id)
     row = {
         "id": match.id,
-        "path": text_of(gallery.reader.image(match.id).path),
+        "path": text_of(image.path),
         "score": round(match.score, 7),
         "band": scale.band(match.score) if scale else None,
+        "raws": list(map(text_of, image.raws)),
     }
     return row | ({"folded": list(match.folded)} if collapse else {})

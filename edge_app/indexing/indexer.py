@@ -7,7 +7,7 @@ only then is it counted as done. No stage runs further ahead of the next than ke
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -25,7 +25,7 @@ from edge_app.indexing.plan import IndexReport, Plan, Progress, plan
 from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.library.source import Source
-from edge_app.photos.dates import moment_in_name
+from edge_app.photos.dates import dated
 from edge_app.photos.decode import Decoded
 from edge_app.photos.lacks import is_worth_a_try, lacks_version
 from edge_app.photos.pool import DecodePool, Job, Outcome, Same
@@ -83,12 +83,18 @@ def index(
         run = _Run(
             library, writer, embedder, limits, todo, known, report, images, commits, on_progress
         )
-        run.read(
-            pool.run(
+
+        def jobs(files: Iterable[FoundFile]) -> Iterator[Job]:
+            return (
                 Job(file, library.to_decode(file.path), boxes, _content(known.get(file.path)))
-                for file in todo.to_read
+                for file in files
             )
-        )
+
+        run.read(pool.run(jobs(todo.to_read)))
+        if run.alone:  # RAW files whose picture turned out to be none
+            rest = plan(Scan(run.alone), known, rejected, again | {f.path for f in run.alone})
+            run.add(rest)
+            run.read(pool.run(jobs(rest.to_read)))
         run.settle(found, prune)
     report.seconds = time.monotonic() - start
     read = report.added + report.updated + report.moved
@@ -109,10 +115,7 @@ def pixels_of(decoded: Decoded, size_px: int) -> npt.NDArray[np.uint8]:
 
 def new_image(file: FoundFile, decoded: Decoded, vectors: npt.NDArray[np.float32]) -> NewImage:
     """What the index keeps of a file; (views, dim) float32, unit rows, the whole image first."""
-    taken_at, taken_from = decoded.taken_at, decoded.taken_from
-    if taken_at is None:
-        name = file.path.rpartition("/")[2]
-        taken_at, taken_from = moment_in_name(name), "name"
+    taken_at, taken_from = dated(decoded.taken_at, decoded.taken_from, file.path)
     return NewImage(
         path=file.path,
         size_bytes=file.size_bytes,
@@ -122,9 +125,10 @@ def new_image(file: FoundFile, decoded: Decoded, vectors: npt.NDArray[np.float32
         height_px=decoded.height_px,
         format=decoded.format,
         taken_at=taken_at,
-        taken_from=taken_from if taken_at is not None else None,
+        taken_from=taken_from,
         camera=decoded.camera,
         note=decoded.note,
+        raws=file.raw_names,
         thumbnail=decoded.thumbnail,
         vector=vectors[0],
         tiles=vectors[1:] if len(vectors) > 1 else None,
@@ -156,6 +160,7 @@ class _Run:
         self.missing_paths = {
             old.content: path for path, old in todo.missing.items() if old.embedded
         }
+        self.alone: list[FoundFile] = []  # RAW files whose picture can't be used
         self.batch = Batch(
             online=todo.back_online,
             forgotten=todo.forgotten,
@@ -181,8 +186,19 @@ class _Run:
             self._note(self.commits.done())
         self._commit(pending)
 
+    def add(self, rest: Plan) -> None:
+        """Further files, which have been a part of others in the plan."""
+        self.report.unchanged += rest.unchanged
+        self.report.rejected += rest.still_rejected
+        self.todo.to_read += rest.to_read
+        self.todo.noted = rest.noted
+        self.batch.online += rest.back_online
+        for file in self.alone:
+            self.todo.absorbed.pop(file.path, None)
+
     def settle(self, found: Scan, prune: bool) -> None:
         """Drop or mark the files that are gone, now that the moved ones are known."""
+        self.batch.removed += [old.id for old in self.todo.absorbed.values()]
         missing = self.todo.missing
         doubtful = len(missing) > len(self.known) / 2
         for path, old in missing.items():
@@ -218,12 +234,16 @@ class _Run:
 
     def _move(self, old: Known, file: FoundFile) -> None:
         self.batch.moved.append(
-            Moved(old.id, file.path, file.size_bytes, file.mtime_ns, file.version, file.mount)
-        )
+            Moved(
+                old.id, file.path, file.size_bytes, file.mtime_ns, file.version, file.mount,
+                file.raw_names,
+            )
+        )  # fmt: skip
         self.report.moved += 1
 
     def _reject(self, file: FoundFile, reason: DecodeError, old: Known | None) -> None:
         self.report.rejected += 1
+        self.alone += file.raws
         mtime_ns = file.mtime_ns
         if isinstance(reason, UnreadableError):
             # Permissions or a failing disk say nothing of the image: a row it has stays, and a time

@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_app.index.format.records import Known, RejectedRecord
 from edge_app.index.write.batch import Noted
+from edge_app.library.pairs import paired
 from edge_app.library.scan import FoundFile, Scan
 
 
@@ -65,6 +66,7 @@ class Plan:
     noted_rejected: list[RejectedRecord] = field(default_factory=list)
     back_online: list[int] = field(default_factory=list)  # ids, found unchanged again
     forgotten: list[str] = field(default_factory=list)  # rejected once, not found
+    absorbed: dict[str, Known] = field(default_factory=dict)  # photos that are now RAWs of others
     unchanged: int = 0
     still_rejected: int = 0
 
@@ -76,9 +78,18 @@ def plan(
     again: Set[str] = frozenset(),
 ) -> Plan:
     """Compare what was found with what the index knows. Size and time are compared for difference,
-    never for order: clocks jump. Rejected files in `again` are read though they did not change."""
+    never for order: clocks jump. Rejected files in `again` are read though they did not change.
+
+    A picture that stays rejected has no RAW files: each is a photo of its own."""
     result = Plan()
-    for file in found.files:
+    files: list[FoundFile] = []
+    for file in paired(found.files):
+        refused = rejected.get(file.path) if file.raws and file.path not in again else None
+        if refused and not is_another(refused, file):
+            files += [replace(file, raws=()), *file.raws]
+        else:
+            files.append(file)
+    for file in files:
         old = known.get(file.path) or rejected.get(file.path)
         if old is None or is_another(old, file):
             result.to_read.append(file)
@@ -95,10 +106,13 @@ def plan(
             result.unchanged += 1
             if old.offline:
                 result.back_online.append(old.id)
-            if (old.version, old.mount) != (file.version, file.mount):
-                result.noted.append(Noted(old.id, file.version, file.mount))
-    paths = {file.path for file in found.files}
-    result.missing = {path: old for path, old in known.items() if path not in paths}
+            if (old.version, old.mount, old.raws) != (file.version, file.mount, file.raw_names):
+                result.noted.append(Noted(old.id, file.version, file.mount, file.raw_names))
+    paths = {file.path for file in files}
+    raws = {raw.path for file in files for raw in file.raws}
+    gone = {path: old for path, old in known.items() if path not in paths}
+    result.missing = {path: old for path, old in gone.items() if path not in raws}
+    result.absorbed = {path: old for path, old in gone.items() if path in raws}
     result.forgotten = [path for path in rejected if path not in paths and not found.hides(path)]
     return result
 

@@ -30,6 +30,7 @@ from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile
 from edge_app.library.source import Source, fingerprint_at
 from edge_app.model.card import ModelIdentity, comparable
+from edge_app.photos.dates import dated
 
 _LENGTH_ERROR = 1e-3  # far above what float32 rounds, 1e-7 for each number
 
@@ -148,6 +149,7 @@ class _Donor:
             if not _are_unit(vectors):
                 return None
             arrays[header.kind] = vectors
+        taken_at, taken_from = dated(image.taken_at, image.taken_from, file.path)
         thumbnail = self._files["thumbs"].read(image.thumb_offset, image.thumb_bytes)
         if zlib.crc32(thumbnail) != image.thumb_crc:
             return None
@@ -159,8 +161,9 @@ class _Donor:
             width_px=image.width_px,
             height_px=image.height_px,
             format=image.format,
-            taken_at=None if image.taken_from == "file" else image.taken_at,
-            taken_from=image.taken_from,
+            taken_at=taken_at,
+            taken_from=taken_from,
+            raws=file.raw_names,
             note=image.note,
             camera=image.camera,
             thumbnail=thumbnail,

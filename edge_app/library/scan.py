@@ -9,11 +9,15 @@ from pathlib import Path
 
 from edge_app.errors import LibraryError
 
+# Read through LibRaw where that is installed (photos/raw.py). NRW, PEF and SRW are untried.
+RAW_SUFFIXES = frozenset(".nef .nrw .cr2 .cr3 .arw .dng .raf .orf .rw2 .pef .srw".split())
 # Chosen by name so that videos, sidecars and documents in a photo folder are not reported as
 # broken images; what a file really holds is decided by `decode`, from its bytes.
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .gif .bmp .dib .tif .tiff .heic .heif .avif .jxl .mpo".split()
+    ".jpg .jpeg .jpe .jfif .mpo .png .webp .gif .bmp .dib .tif .tiff .heic .heif .hif .avif .jxl"
+    "".split()
 )
+SUFFIXES |= RAW_SUFFIXES
 
 # Folders in which other programs keep their own thumbnails and deleted files.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "#recycle", "$RECYCLE.BIN", "lost+found"})
@@ -30,6 +34,11 @@ class FoundFile:
     # `version_of`; of an object, its ETag. With another one the content decides.
     version: str = ""
     mount: str = ""  # the folder below the root where another drive begins, "" on the root's own
+    raws: tuple[FoundFile, ...] = ()  # RAW files beside it, see pairs.py; a scan finds none
+
+    @property
+    def raw_names(self) -> tuple[str, ...]:
+        return tuple(raw.path.rpartition("/")[2] for raw in self.raws)
 
 
 @dataclass(slots=True)

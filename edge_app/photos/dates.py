@@ -59,6 +59,15 @@ def moment_in_name(name: str) -> int | None:
     return None
 
 
+def dated(taken_at: int | None, taken_from: str | None, path: str) -> tuple[int | None, str | None]:
+    """When a photo was taken, and what says so: what was found in the file, else its name; a file's
+    time is no date of a photo. (None, None) for a photo without."""
+    if taken_at is not None and taken_from != "name":
+        return taken_at, taken_from
+    named_at = moment_in_name(path.rpartition("/")[2])
+    return named_at, None if named_at is None else "name"
+
+
 def _seconds(*parts: str) -> int | None:
     try:
         year, month, day, hour, minute, second = map(int, parts)

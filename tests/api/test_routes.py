@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -35,13 +34,16 @@ Json = dict[str, Any]
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("library")
     for seed in range(6):
-        file = save(root / f"2019/img_{seed}.png", seed)
-        os.utime(file, (1_556_900_000 + 86_400 * seed,) * 2)  # from 3 May 2019 on
+        exif = Image.Exif()
+        exif[0x0132] = f"2019:05:0{3 + seed} 16:13:20"
+        (root / "2019").mkdir(exist_ok=True)
+        picture(seed).save(root / f"2019/img_{seed}.png", exif=exif)
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = "Maker", "Model 7"
     exif[0x0132] = "2020:02:29 12:34:56"
     exif[0x0112] = 6  # lies on its side
     picture(20, 90, 60).save(root / "tall <img onerror=alert(1)>.jpg", exif=exif)
+    (root / "tall <img onerror=alert(1)>.CR2").write_bytes(b"what the sensor saw")
     save(root / "2020/a/twin.png", 30, width_px=50, height_px=50)
     (root / "2020/bäder").mkdir()
     (root / "2020/bäder/twin.png").write_bytes((root / "2020/a/twin.png").read_bytes())
@@ -140,7 +142,11 @@ def test_images_come_in_pages_that_join_up(site: Site, ids: dict[str, int]) -> N
 
 def test_newest_first_unless_asked_otherwise(site: Site) -> None:
     times = [image["taken_at"] for image in get(site, "/api/images")["items"]]
-    assert times == sorted(times, reverse=True)
+    dated, undated = times[:7], times[7:]
+    assert dated == sorted(dated, reverse=True)
+    assert undated == [None, None]
+    times = [image["taken_at"] for image in get(site, "/api/images", sort="date")["items"]]
+    assert times == [*sorted(dated), None, None], "at the end of both orders"
 
 
 def test_images_are_filtered(site: Site) -> None:
@@ -152,6 +158,8 @@ def test_images_are_filtered(site: Site) -> None:
     assert names(folder="2020/bäder") == ["twin.png"]
     assert names(format="JPEG") == ["tall <img onerror=alert(1)>.jpg"]
     assert len(names(orientation="square")) == 2
+    assert names(undated="1") == ["twin.png", "twin.png"]
+    assert names(undated="1", to="2039-01-01") == []
     assert sorted(names(**{"from": "2019-05-04", "to": "2019-05-05"})) == ["img_1.png", "img_2.png"]
 
 
@@ -176,7 +184,8 @@ def test_layout_places_every_image(site: Site, ids: dict[str, int]) -> None:
     assert layout["ids"] == [image["id"] for image in listed]
     assert layout["ratios"] == [round(100 * i["width"] / i["height"]) for i in listed]
     assert sum(count for _, count in layout["days"]) == layout["total"] == 9
-    assert ["2020-02-29", 1] in layout["days"]
+    assert layout["days"][0] == ["2020-02-29", 1]
+    assert layout["days"][-1] == [None, 2]
     assert get(site, "/api/layout", sort="name")["days"] == []
 
 
@@ -191,6 +200,8 @@ def test_folders_facets_and_rejected_files(site: Site) -> None:
     facets = get(site, "/api/facets")
     assert facets["formats"] == [["PNG", 8], ["JPEG", 1]]
     assert facets["from"].startswith("2019-05-03")
+    assert facets["to"].startswith("2020-02-29")
+    assert facets["undated"] == 2
     (rejected,) = get(site, "/api/rejected")["items"]
     assert (rejected["path"], rejected["reason"]) == ("broken.jpg", "not an image")
 
@@ -342,6 +353,23 @@ def test_originals_whole_in_part_and_conditionally(
     assert head.headers["content-length"] == str(len(content))
 
 
+def test_a_raw_file_beside_its_picture_is_a_second_file_of_one_photo(
+    site: Site, ids: dict[str, int]
+) -> None:
+    id = ids["tall <img onerror=alert(1)>.jpg"]
+    (raw,) = get(site, f"/api/images/{id}")["raws"]
+    assert raw == {"name": "tall <img onerror=alert(1)>.CR2", "original": f"originals/{id}?raw=1"}
+    answer = site.ask(f"/{raw['original']}&download=1")
+    assert answer.body == b"what the sensor saw"
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"].startswith("attachment; ")
+    assert answer.headers["content-disposition"].endswith(".CR2")
+    assert answer.headers["etag"] != site.ask(f"/originals/{id}").headers["etag"]
+    missing = site.ask(f"/originals/{id}?raw=2")
+    assert (missing.status, missing.error) == (404, "not_found")
+    assert site.ask(f"/originals/{id}?raw=-1").status == 400
+
+
 def test_originals_leave_without_their_location_when_asked_for(
     config: Config, ids: dict[str, int]
 ) -> None:
@@ -354,6 +382,8 @@ def test_originals_leave_without_their_location_when_asked_for(
             assert dict(image.getexif()) == {0x0112: 6}
         assert answer.headers["content-length"] == str(len(answer.body))
         assert "stripped" in answer.headers["etag"]
+        id = ids["tall <img onerror=alert(1)>.jpg"]
+        assert stripping.ask(f"/originals/{id}?raw=1").error == "not_strippable"
     gallery.close()
 
 

@@ -20,8 +20,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "bytes": (bytes,),
     "str | None": (str, type(None)),
+    "int | None": (int, type(None)),
+    "tuple[str, ...]": (tuple,),
 }
 _MAY_BE_NEGATIVE = {"mtime_ns", "taken_at"}
+UNDATED = -(2**63)  # in place of `taken_at` in arrays, which have no None; no date is that early
 
 LANDSCAPE, PORTRAIT, SQUARE = 0, 1, 2
 
@@ -38,8 +41,8 @@ class ImageRecord:
     width_px: int
     height_px: int
     format: str
-    taken_at: int  # the camera's wall clock read as if UTC, or the file's time; seconds
-    taken_from: str  # "exif", "xmp", "name" (of the file) or "file" (its time: not a photo's date)
+    taken_at: int | None  # the camera's wall clock read as if UTC, seconds; None: undated
+    taken_from: str | None  # "exif", "xmp" or "name" (of the file); None: undated
     camera: str | None
     note: str | None  # photos.decode.INCOMPLETE, or None
     offline: bool
@@ -48,6 +51,7 @@ class ImageRecord:
     thumb_crc: int
     version: str = ""  # see library.scan.FoundFile
     mount: str = ""
+    raws: tuple[str, ...] = ()  # names of its RAW files, in the same folder
 
     @property
     def folder(self) -> str:
@@ -56,6 +60,12 @@ class ImageRecord:
     @property
     def name(self) -> str:
         return self.path.rpartition("/")[2]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of all its files, the one that is shown first."""
+        folder = f"{self.folder}/" if self.folder else ""
+        return (self.path, *(folder + name for name in self.raws))
 
     @property
     def orientation(self) -> int:
@@ -132,6 +142,7 @@ class Known(NamedTuple):
     embedded: bool  # has a live row in the generation being written
     version: str = ""
     mount: str = ""
+    raws: tuple[str, ...] = ()
 
 
 def typed(record: T) -> T:
@@ -195,6 +206,7 @@ def stored(image: ImageRecord) -> tuple[Any, ...]:
         image.thumb_crc,
         image.version,
         os.fsencode(image.mount),
+        joined(image.raws),
     )
 
 
@@ -202,13 +214,26 @@ def join_path(folder: bytes, name: bytes) -> str:
     return os.fsdecode(folder + b"/" + name if folder else name)
 
 
+def joined(names: tuple[str, ...]) -> bytes:
+    """Names of files as one value; `split` is its inverse."""
+    return os.fsencode("/".join(names))
+
+
+def split(names: bytes) -> tuple[str, ...]:
+    return tuple(os.fsdecode(names).split("/")) if names else ()
+
+
 def image_record(columns: tuple[Any, ...]) -> ImageRecord:
     """An ImageRecord from a selection of IMAGE_COLUMNS."""
     id, folder, name, *others = columns
     try:
-        others[-1] = os.fsdecode(others[-1])
+        others[-2:] = os.fsdecode(others[-2]), split(others[-1])
         record = ImageRecord(id, join_path(folder, name), *others)
-        record = replace(record, mtime_ns=int(record.mtime_ns), offline=bool(record.offline))
+        record = replace(
+            record,
+            mtime_ns=int(record.mtime_ns),
+            offline=bool(record.offline),
+        )
     except (TypeError, ValueError) as error:
         raise sqlite3.DatabaseError(f"a record of an image is damaged: {error}") from None
     return typed(record)

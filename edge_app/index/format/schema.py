@@ -6,7 +6,7 @@ from edge_app.config import MiB
 
 CATALOG = "catalog.db"  # its name in the index folder
 
-SCHEMA_VERSION = 3  # each has a step from the one before: steps.py
+SCHEMA_VERSION = 4  # each has a step from the one before: steps.py
 
 LARGEST = 2**63 - 1  # integer that SQLite can hold, or be asked for
 
@@ -52,8 +52,8 @@ CREATE TABLE images (
     height_px INTEGER NOT NULL,
     orientation INTEGER NOT NULL,  -- 0 landscape, 1 portrait, 2 square
     ratio INTEGER NOT NULL,        -- width_px * 100 / height_px, rounded
-    taken_at INTEGER NOT NULL,
-    taken_from TEXT NOT NULL,
+    taken_at INTEGER,              -- NULL: undated
+    taken_from TEXT,
     camera TEXT,
     note TEXT,                     -- "incomplete": the file lacks a part of the picture
     offline INTEGER NOT NULL,
@@ -62,6 +62,7 @@ CREATE TABLE images (
     thumb_crc INTEGER NOT NULL,
     version TEXT NOT NULL,         -- what its source tells versions apart by; '': not known
     mount BLOB NOT NULL,           -- folder below the root where another drive begins, or ''
+    raws BLOB NOT NULL,            -- names of its RAW files in the same folder, "/" between
     crc INTEGER NOT NULL,
     UNIQUE (folder_id, name)
 );
@@ -98,13 +99,13 @@ CREATE TABLE rejected (
 STORED_COLUMNS = """
     images.id, folder, format, name, name_key, size_bytes, mtime_ns, content, twin, width_px,
     height_px, orientation, ratio, taken_at, taken_from, camera, note, offline, thumb_offset,
-    thumb_bytes, thumb_crc, version, mount
+    thumb_bytes, thumb_crc, version, mount, raws
 """
 
 IMAGE_COLUMNS = """
     images.id, folder, name, size_bytes, mtime_ns, content, width_px, height_px, format,
     taken_at, taken_from, camera, note, offline, thumb_offset, thumb_bytes, thumb_crc, version,
-    mount
+    mount, raws
 """
 
 IMAGE_TABLES = """

@@ -19,6 +19,7 @@ from edge_app.errors import StoreError
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.records import record_crc
 from edge_app.index.format.schema import SCHEMA, SCHEMA_VERSION
+from edge_app.photos.dates import dated
 
 Record = tuple[Any, ...]  # the columns of a table in their order, without the CRC
 Step = Callable[[Record], Record]
@@ -44,9 +45,19 @@ def _with_version(rejected: Record) -> Record:
     return (*rejected, "")
 
 
+def _with_undated(image: Record) -> Record:
+    """In version 4 a photo without a date has none, where its file's time stood in before, and one
+    photo may have RAW files besides. The next run looks for those."""
+    name, date = image[3], image[13:15]
+    if date[1] == "file":
+        date = dated(None, None, os.fsdecode(name)) if isinstance(name, bytes) else (None, None)
+    return (*image[:13], *date, *image[15:], b"")
+
+
 STEPS: dict[int, dict[str, Step]] = {
     1: {"images": _with_note, "rejected": _with_lacks},
     2: {"images": _with_version_and_mount, "rejected": _with_version},
+    3: {"images": _with_undated},
 }
 
 

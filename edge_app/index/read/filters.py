@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.errors import UsageError
-from edge_app.index.format.records import ORIENTATIONS
+from edge_app.index.format.records import ORIENTATIONS, UNDATED
 
 if TYPE_CHECKING:
     from edge_app.index.read.snapshot import Snapshot
@@ -20,10 +20,11 @@ class Filter:
     """What a match must be; None leaves a property free."""
 
     folder: str | None = None  # this folder and all below it; "" is the library root
-    taken_from: int | None = None  # seconds since 1970, inclusive
+    taken_from: int | None = None  # seconds since 1970, inclusive; undated photos are in no range
     taken_to: int | None = None  # seconds since 1970, inclusive
     formats: frozenset[str] | None = None  # Pillow's names: "JPEG", "PNG", ...
     orientation: str | None = None  # one of ORIENTATIONS
+    undated: bool = False  # only photos without a date
     min_score: float | None = None  # a cosine, inclusive; holds for scores, not in `mask`
 
     def __post_init__(self) -> None:
@@ -56,6 +57,9 @@ class Filter:
             conditions.append(snapshot.taken_at >= self.taken_from)
         if self.taken_to is not None:
             conditions.append(snapshot.taken_at <= self.taken_to)
+            conditions.append(snapshot.taken_at != UNDATED)
+        if self.undated:
+            conditions.append(snapshot.taken_at == UNDATED)
         return np.logical_and.reduce(conditions) if conditions else None
 
 

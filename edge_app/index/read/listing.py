@@ -1,8 +1,9 @@
 """What people browse: images in order, page by page, filtered, and the counts beside them.
 
 Each order has an index that holds the filtered columns too, so a page among 200,000 images takes
-milliseconds. Pages continue behind the last image seen, not at an offset: images that come and go
-meanwhile neither repeat others nor hide them.
+milliseconds. Photos without a date are at the end of both orders by date. Pages continue behind the
+last image seen, not at an offset: images that come and go meanwhile neither repeat others nor hide
+them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from edge_app.errors import UsageError
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.records import (
     ORIENTATIONS,
+    UNDATED,
     ImageRecord,
     RejectedRecord,
     name_key,
@@ -47,7 +49,7 @@ class Layout:
 
     ids: NDArray[np.int64]  # (n,) in the listing's order
     ratios: NDArray[np.int64]  # (n,) width * 100 / height, rounded
-    taken_at: NDArray[np.int64]  # (n,) seconds
+    taken_at: NDArray[np.int64]  # (n,) seconds, or UNDATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,9 @@ class Facets:
 
     formats: list[tuple[str, int]]  # commonest first
     orientations: list[tuple[str, int]]  # of those that occur
-    taken_from: int | None  # None without images
+    taken_from: int | None  # None where no image has a date
     taken_to: int | None
+    undated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +82,12 @@ def page(
 ) -> tuple[list[ImageRecord], str | None]:
     """The `limit` images behind `cursor`, and the cursor behind those, if there are more."""
     order = _Order.of(sort)
-    conditions, values = _conditions(filter)
-    if cursor is not None:
-        condition, position = order.behind(cursor)
-        conditions, values = [*conditions, condition], [*values, *position]
-    sql = f"SELECT images.id FROM {order.tables} {_where(conditions)} {order.by} LIMIT ?"
-    ids = [id for (id,) in catalog.connection.execute(sql, (*values, limit + 1))]
+    ids: list[int] = []
+    for sql, values in order.selects("images.id", filter, cursor):
+        left = limit + 1 - len(ids)
+        ids += [id for (id,) in catalog.connection.execute(f"{sql} LIMIT ?", (*values, left))]
+        if len(ids) > limit:
+            break
     items = images(catalog, ids[:limit])
     return items, order.cursor(items[-1]) if len(ids) > limit else None
 
@@ -96,11 +99,10 @@ def images(catalog: Catalog, ids: list[int]) -> list[ImageRecord]:
 
 def layout(catalog: Catalog, sort: str, filter: Filter) -> Layout:
     """Every image of a listing, in order."""
-    order = _Order.of(sort)
-    conditions, values = _conditions(filter)
-    rows = catalog.connection.execute(
-        f"SELECT images.id, ratio, taken_at FROM {order.tables} {_where(conditions)} {order.by}",
-        values,
+    columns = f"images.id, ratio, ifnull(taken_at, {UNDATED})"
+    rows = chain.from_iterable(
+        catalog.connection.execute(sql, values)
+        for sql, values in _Order.of(sort).selects(columns, filter)
     )
     flat = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 3)
     return Layout(*np.ascontiguousarray(flat.T))
@@ -126,14 +128,16 @@ def facets(catalog: Catalog) -> Facets:
     ):
         formats[names[format_id]] += images
         orientations[orientation] += images
-    first, last = catalog.connection.execute(
-        "SELECT (SELECT min(taken_at) FROM images), (SELECT max(taken_at) FROM images)"
+    first, last, undated = catalog.connection.execute(
+        """SELECT (SELECT min(taken_at) FROM images), (SELECT max(taken_at) FROM images),
+                  (SELECT count(*) FROM images WHERE taken_at IS NULL)"""
     ).fetchone()
     return Facets(
         formats.most_common(),
         [(ORIENTATIONS[code], images) for code, images in sorted(orientations.items())],
         first,
         last,
+        undated,
     )
 
 
@@ -196,20 +200,45 @@ class _Order:
             "folder": ("folder", "name_key", "images.id"),
         }[self.sort]
 
+    def selects(
+        self, columns: str, filter: Filter, cursor: str | None = None
+    ) -> list[tuple[str, list[Any]]]:
+        """Statements, and their values, that one after the other list the images behind `cursor` in
+        this order: those with a date and those without are at different ends of an index."""
+        parts: list[str | None] = [None]
+        if self.sort == "date":
+            parts = ["taken_at IS NULL"]
+            if not filter.undated and not (cursor and cursor.startswith(".")):
+                parts.insert(0, "taken_at IS NOT NULL")
+        found = []
+        for place, part in enumerate(parts):
+            conditions, values = _conditions(filter)
+            if part:
+                conditions.append(part)
+            if cursor is not None and place == 0:
+                condition, position = self._behind(cursor)
+                conditions, values = [*conditions, condition], [*values, *position]
+            sql = f"SELECT {columns} FROM {self.tables} {_where(conditions)} {self.by}"
+            found.append((sql, values))
+        return found
+
     def cursor(self, image: ImageRecord) -> str:
         """The position of an image in this order, as text that is safe in a URL."""
         if self.sort == "date":
-            return f"{image.taken_at}.{image.id}"
+            return f"{'' if image.taken_at is None else image.taken_at}.{image.id}"
         parts = [name_key(image.name).hex(), str(image.id)]
         if self.sort == "folder":
             parts.insert(0, os.fsencode(image.folder).hex())
         return ".".join(parts)
 
-    def behind(self, cursor: str) -> tuple[str, list[Any]]:
+    def _behind(self, cursor: str) -> tuple[str, list[Any]]:
         """The condition that holds for images behind a position, and its values."""
         *parts, id = cursor.split(".")
         if len(parts) != len(self._columns) - 1:
             raise _bad_cursor(cursor)
+        undated = self.sort == "date" and parts == [""]
+        if undated:
+            parts = []
         try:
             keys = [int(part) if self.sort == "date" else bytes.fromhex(part) for part in parts]
             values = [*keys, int(id)]
@@ -218,6 +247,8 @@ class _Order:
         if any(isinstance(value, int) and abs(value) > LARGEST for value in values):
             raise _bad_cursor(cursor)
         sign = "<" if self.descending else ">"
+        if undated:
+            return f"images.id {sign} ?", values
         if self.sort != "folder":
             return f"({', '.join(self._columns)}) {sign} (?, ?)", values
         # The first term lets SQLite start at the folder; a row value over two tables would not.
@@ -253,6 +284,8 @@ def _conditions(filter: Filter) -> tuple[list[str], list[Any]]:
         add("taken_at >= ?", filter.taken_from)
     if filter.taken_to is not None:
         add("taken_at <= ?", filter.taken_to)
+    if filter.undated:
+        add("taken_at IS NULL")
     return conditions, values
 
 

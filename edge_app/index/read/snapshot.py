@@ -39,7 +39,7 @@ class Snapshot:
     tiles: NDArray[np.float32] | None  # (rows, T, dim) unit rows, mapped; None without tiles
     ids: NDArray[np.int64]  # (rows,) image id; 0 where the row is dead
     live: NDArray[np.bool_]  # (rows,)
-    taken_at: NDArray[np.int64]  # (rows,) seconds
+    taken_at: NDArray[np.int64]  # (rows,) seconds, or UNDATED
     folder: NDArray[np.int32]  # (rows,) index into folders
     folders: tuple[str, ...]
     format: NDArray[np.uint8]  # (rows,) index into formats

@@ -23,12 +23,13 @@ class NewImage:
     width_px: int
     height_px: int
     format: str
-    taken_at: int | None  # None: the file's time stands in
+    taken_at: int | None  # None: undated
     camera: str | None
     thumbnail: bytes
     vector: NDArray[np.float32]  # (dim,) unit
     taken_from: str | None = None  # "exif" unless told, where there is a date
     note: str | None = None  # of records.ImageRecord
+    raws: tuple[str, ...] = ()  # the same
     tiles: NDArray[np.float32] | None = None  # (T, dim) unit rows, where the writer has tiles
     version: str = ""  # see library.scan.FoundFile
     mount: str = ""
@@ -36,7 +37,7 @@ class NewImage:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """An image whose file has another path or time than before, and the same content."""
+    """An image whose file has another path, time or RAW files than before, and the same content."""
 
     id: int
     path: str
@@ -44,15 +45,18 @@ class Moved:
     mtime_ns: int
     version: str = ""
     mount: str = ""
+    raws: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What is new of an image whose file is as it was: what tells its versions apart, its drive."""
+    """What is new of an image whose file is as it was: what tells its versions apart, its drive, its
+    RAW files."""
 
     id: int
     version: str
     mount: str
+    raws: tuple[str, ...]
 
 
 @dataclass(slots=True)

@@ -16,8 +16,8 @@ from edge_app.index.format.records import ImageRecord, RejectedRecord, RowRecord
 from edge_app.index.write import known
 from edge_app.index.write.batch import Batch, Moved, NewImage, Noted
 from edge_app.index.write.session import OpenIndex
+from edge_app.photos.dates import dated
 
-_YEAR_1_S, _YEAR_9999_S = -62_135_596_800, 253_402_300_799  # first and last second
 _CATALOG_BYTES = 4096  # of log and catalogue for one image, generously
 
 
@@ -128,10 +128,11 @@ class _Change:
                 width_px=image.width_px,
                 height_px=image.height_px,
                 format=image.format,
-                taken_at=_seconds(image.mtime_ns) if image.taken_at is None else image.taken_at,
-                taken_from="file" if image.taken_at is None else image.taken_from or "exif",
+                taken_at=image.taken_at,
+                taken_from=None if image.taken_at is None else image.taken_from or "exif",
                 camera=image.camera,
                 note=image.note,
+                raws=image.raws,
                 offline=False,
                 thumb_offset=offset,
                 thumb_bytes=thumb.size_bytes,
@@ -172,14 +173,16 @@ class _Change:
             if overwritten:
                 self.remove(overwritten.id)
             known.drop_rejected(self._catalog, move.path)
-            from_file = image.taken_from == "file"
+            taken_at, taken_from = dated(image.taken_at, image.taken_from, move.path)
             self._catalog.put_image(
                 replace(
                     image,
                     path=move.path,
                     size_bytes=move.size_bytes,
                     mtime_ns=move.mtime_ns,
-                    taken_at=_seconds(move.mtime_ns) if from_file else image.taken_at,
+                    taken_at=taken_at,
+                    taken_from=taken_from,
+                    raws=move.raws,
                     offline=False,
                     version=move.version,
                     mount=move.mount,
@@ -194,7 +197,7 @@ class _Change:
     def note(self, noted: Noted) -> None:
         image = self._catalog.image(noted.id)
         if image:
-            changed = replace(image, version=noted.version, mount=noted.mount)
+            changed = replace(image, version=noted.version, mount=noted.mount, raws=noted.raws)
             known.note(self._catalog, changed)
 
     def settle(self) -> None:
@@ -208,11 +211,6 @@ class _Change:
 
     def _drop_rows(self, id: int, generation: int | None = None) -> None:
         self._live.subtract(known.drop_rows(self._catalog, id, generation))
-
-
-def _seconds(mtime_ns: int) -> int:
-    """A file's time as seconds, kept within the years 1 to 9999 that dates have."""
-    return max(_YEAR_1_S, min(mtime_ns // 10**9, _YEAR_9999_S))
 
 
 def need_bytes(batch: Batch) -> int:

@@ -14,8 +14,10 @@ from edge_app.index.format.records import (
     RejectedRecord,
     RowRecord,
     join_path,
+    joined,
     record_crc,
     rejected_record,
+    split,
     storable,
     stored,
 )
@@ -26,7 +28,7 @@ def known(catalog: Catalog, generation: int) -> dict[str, Known]:
     """Every image by path, as the indexer sees it when writing `generation`."""
     rows = catalog.connection.execute(
         """SELECT folder, name, images.id, size_bytes, mtime_ns, content, offline,
-                  rows.row IS NOT NULL AND thumb_bytes > 0, version, mount
+                  rows.row IS NOT NULL AND thumb_bytes > 0, version, mount, raws
            FROM images JOIN folders ON folders.id = folder_id
            LEFT JOIN rows ON rows.image_id = images.id AND rows.generation = ?""",
         (generation,),
@@ -35,10 +37,10 @@ def known(catalog: Catalog, generation: int) -> dict[str, Known]:
         return {
             join_path(folder, name): Known(
                 id, size_bytes, int(mtime_ns), content, bool(offline), bool(embedded), version,
-                os.fsdecode(mount),
+                os.fsdecode(mount), split(raws),
             )
             for folder, name, id, size_bytes, mtime_ns, content, offline, embedded, version,
-                mount in rows
+                mount, raws in rows
         }  # fmt: skip
 
 
@@ -96,11 +98,14 @@ def drop_rows(catalog: Catalog, image_id: int, generation: int | None = None) ->
 
 
 def note(catalog: Catalog, image: ImageRecord) -> None:
-    """Write an image's version and mount, which no index has: a tenth of what `put_image` does."""
+    """Write what no index of the catalogue has: a tenth of what `put_image` does."""
     catalog.connection.execute(
-        "UPDATE images SET version = ?, mount = ?, crc = ? WHERE id = ?",
-        (image.version, os.fsencode(image.mount), record_crc(stored(image)), image.id),
-    )
+        "UPDATE images SET version = ?, mount = ?, raws = ?, crc = ? WHERE id = ?",
+        (
+            image.version, os.fsencode(image.mount), joined(image.raws),
+            record_crc(stored(image)), image.id,
+        ),
+    )  # fmt: skip
 
 
 def put_rejected(catalog: Catalog, record: RejectedRecord) -> None:

@@ -58,7 +58,7 @@ export class Scrubber {
     const marks = [];
     let free = -Infinity;
     this.groups.forEach((group, index) => {
-      if (group.year === this.groups[index - 1]?.year) return;
+      if (!group.year || group.year === this.groups[index - 1]?.year) return;
       const y = Math.min(1, this.topOf(index) / this.range()) * height;
       if (y < free || y > height - LABEL_PX / 2) return;
       free = y + LABEL_PX;

@@ -75,7 +75,7 @@ export async function fetchFirst(params, signal) {
     total,
     ids: items.map(({ id }) => id),
     ratios: items.map(ratioOf),
-    days: isBy('date', params) && items.map(({ taken_at }) => [taken_at.slice(0, 10), 1]),
+    days: isBy('date', params) && items.map(({ taken_at }) => [taken_at?.slice(0, 10) ?? null, 1]),
     folders: isByFolder(params) && items.map(({ folder }) => [folder, 1]),
   });
   if (total === items.length) keep(params, listing);
@@ -125,12 +125,14 @@ const listingOf = ({ total, ids, ratios, ...runsOf }) => ({
 /** 100 · width / height, as listings have it. */
 export const ratioOf = ({ width, height }) => Math.round((width * 100) / height);
 
-/** Runs of days become months, or years where a month holds few photos; folders stay as they are. */
+/** Runs of days become months, or years where a month holds few photos; photos without a date, the last
+ * run, and folders stay as they are. */
 function groupsOf(total, { days, folders }) {
   if (folders?.length) return runs(folders, (folder) => folder, (folder) => folder || t('filter.folder.top'));
   if (!days?.length) return total ? [{ start: 0, count: total, label: '' }] : [];
-  const months = runs(days, (day) => day.slice(0, 7), monthOf);
-  return total < SMALL && total / months.length < FEW ? runs(days, yearOf, yearOf) : months;
+  const named = (nameOf) => (day) => (day ? nameOf(day) : t('gallery.undated'));
+  const months = runs(days, (day) => day?.slice(0, 7), named(monthOf));
+  return total < SMALL && total / months.length < FEW ? runs(days, yearOf, named(yearOf)) : months;
 }
 
 /** Neighbouring [value, count] pairs of one key, as groups. */
@@ -146,4 +148,4 @@ function runs(pairs, keyOfValue, labelOf) {
   return groups;
 }
 
-const yearOf = (day) => day.slice(0, 4);
+const yearOf = (day) => day?.slice(0, 4);

@@ -9,6 +9,7 @@ import { bytes, date, percent, score, t } from '../lib/text.js';
 
 const LOWEST = 0.9; // on the slider; the device accepts less
 const PAGE = 20;
+const NEVER = '9'; // after every date
 const PENDING_MS = 2000;
 
 /** What the device takes for near-duplicates unless it is told otherwise. */
@@ -117,7 +118,7 @@ export default function duplicates(first, { restored } = {}) {
     } });
     return h(`li${isBest ? '.best' : ''}`, {},
       h('a', { href: href({ view: 'similar', id: image.id }), 'aria-label': image.name, title: image.name }, h('img', { src: image.thumb, alt: '', loading: 'lazy', draggable: 'false' })),
-      h('div.about', {}, named(image.name), h('small', {}, h('bdi', {}, image.folder || t('filter.folder.top')), ` · ${date(image.taken_at)}`),
+      h('div.about', {}, named(image.name), h('small', {}, h('bdi', {}, image.folder || t('filter.folder.top')), ` · ${image.taken_at ? date(image.taken_at) : t('meta.undated')}`),
         h('span', {}, `${image.width} × ${image.height} · ${bytes(image.bytes)}`),
         h('span.difference', {}, isBest ? t('duplicates.best') : difference(image, group)),
         h('label.option', {}, box, h('span', {}, t('duplicates.list')))));
@@ -154,7 +155,7 @@ export default function duplicates(first, { restored } = {}) {
 
 /** The one to keep: most pixels, then the largest file, then the oldest. */
 const best = (images) =>
-  [...images].sort((a, b) => b.width * b.height - a.width * a.height || b.bytes - a.bytes || a.taken_at.localeCompare(b.taken_at) || a.id - b.id)[0];
+  [...images].sort((a, b) => b.width * b.height - a.width * a.height || b.bytes - a.bytes || (a.taken_at ?? NEVER).localeCompare(b.taken_at ?? NEVER) || a.id - b.id)[0];
 
 /** How a photo falls short of the best of its group, in words. */
 function difference(image, { best: top, exact }) {

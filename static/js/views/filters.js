@@ -18,6 +18,7 @@ export async function openFilters(current, apply) {
   const formats = h('div.options', {}, h('p.quiet', {}, t('app.loading')));
   const day = (key) => h('label.field', {}, h('span', {}, t(`filter.${key}`)),
     h('input', { type: 'date', value: current()[key]?.slice(0, 10), oninput: debounce(() => set({ [key]: dialog.querySelector(`[data-day=${key}]`).value }), TYPING_MS), 'data-day': key }));
+  const undated = h('div.options');
   const orientations = h('div.options', {}, ['any', 'landscape', 'portrait', 'square'].map((each) =>
     h('label.option', {}, h('input', {
       type: 'radio', name: 'orientation', checked: (current().orientation || 'any') === each,
@@ -30,7 +31,7 @@ export async function openFilters(current, apply) {
   };
   const dialog = openDialog('sheet', t('filter.title'),
     h('div.body', {},
-      h('fieldset', {}, h('legend', {}, t('filter.dates')), h('div.days', {}, day('from'), day('to'))),
+      h('fieldset', {}, h('legend', {}, t('filter.dates')), h('div.days', {}, day('from'), day('to')), undated),
       h('fieldset', {}, h('legend', {}, t('filter.format')), formats),
       h('fieldset', {}, h('legend', {}, t('filter.orientation')), orientations)),
     h('div.foot', {}, h('button', { type: 'button', onclick: clear }, t('filter.clear')), done));
@@ -55,6 +56,12 @@ export async function openFilters(current, apply) {
           set({ format: [...formatsOn].join(',') });
         },
       }), h('span', {}, format, ' ', h('small', {}, number(count))))));
+    if (facets.undated) {
+      undated.append(h('label.option', {}, h('input', {
+        type: 'checkbox', checked: Boolean(current().undated),
+        onchange: (event) => set({ undated: event.target.checked ? 1 : '' }),
+      }), h('span', {}, t('gallery.undated'), ' ', h('small', {}, number(facets.undated)))));
+    }
     if (facets.from) {
       for (const input of dialog.querySelectorAll('input[type=date]')) {
         input.min = facets.from.slice(0, 10);

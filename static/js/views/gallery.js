@@ -208,6 +208,7 @@ function chips(params) {
   return [
     params.from && chip(t('filter.chip.from', { date: date(params.from) }), { from: '' }),
     params.to && chip(t('filter.chip.to', { date: date(params.to) }), { to: '' }),
+    params.undated && chip(t('gallery.undated'), { undated: '' }),
     ...(params.format?.split(',') ?? []).map((format, _, all) =>
       chip(format, { format: all.filter((each) => each !== format).join(',') })),
     params.orientation && chip(t(`orientation.${params.orientation}`), { orientation: '' }),

@@ -30,6 +30,7 @@ IMAGE = ImageRecord(
     taken_from="exif",
     camera="Ünïcode 7",
     note=None,
+    raws=("IMG_1.CR2", "IMG_1.dng"),
     offline=False,
     thumb_offset=12,
     thumb_bytes=34,

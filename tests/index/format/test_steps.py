@@ -101,13 +101,10 @@ def test_an_upgrade_that_is_cut_short_leaves_the_version_before(
     if before == SCHEMA_VERSION:
         pytest.skip("this is today's version")
     rebuild = steps._rebuild
-    done: list[int] = []
 
     def cut(*arguments: object) -> None:
-        if done:
-            raise KeyboardInterrupt
         rebuild(*arguments)  # type: ignore[arg-type]
-        done.append(1)
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(steps, "_rebuild", cut)
@@ -161,6 +158,9 @@ def test_a_kill_in_the_middle_leaves_the_version_before(old: Path, tables: int) 
     before = version(old / "index")
     if before == SCHEMA_VERSION:
         pytest.skip("this is today's version")
+    most = len({table for n in range(before, SCHEMA_VERSION) for table in steps.STEPS[n]})
+    if tables > most:
+        pytest.skip(f"this version has {most} tables to rebuild")
     script = f"""
 import os, signal, sys
 from pathlib import Path
@@ -172,7 +172,7 @@ def killed(*arguments):
         os.kill(os.getpid(), signal.SIGKILL)
     rebuild(*arguments)
     done.append(1)
-    if len(done) == {tables} == 2:
+    if len(done) == {tables} == {most}:
         os.kill(os.getpid(), signal.SIGKILL)
 steps._rebuild = killed
 bring_up_to_date(Path(sys.argv[1]))

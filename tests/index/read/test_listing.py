@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 
 from edge_app.errors import UsageError
-from edge_app.index.format.records import ORIENTATIONS, ImageRecord, RejectedRecord, name_key
+from edge_app.index.format.records import (
+    ORIENTATIONS,
+    UNDATED,
+    ImageRecord,
+    RejectedRecord,
+    name_key,
+)
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.batch import Batch
@@ -26,7 +32,8 @@ IMAGES = [
         format=("JPEG", "JPEG", "PNG", "GIF")[number % 4],
         width_px=SHAPES[number % 4][0],
         height_px=SHAPES[number % 4][1],
-        taken_at=1_500_000_000 + number % 6 * 86_400,  # many share a time
+        # Many share a time, and some have none.
+        taken_at=None if number % 7 == 5 else 1_500_000_000 + number % 6 * 86_400,
     )
     for number, folder in enumerate(FOLDERS * 9)
 ]
@@ -41,10 +48,13 @@ FILTERS = [
     Filter(formats=frozenset()),
     Filter(orientation="portrait"),
     Filter(taken_from=1_500_000_000 + 86_400, taken_to=1_500_000_000 + 3 * 86_400),
+    Filter(taken_from=-(2**62)),
+    Filter(taken_to=2**62),
+    Filter(undated=True),
     Filter(folder="2019", formats=frozenset(["JPEG"]), orientation="landscape"),
 ]
 KEYS: dict[str, Any] = {
-    "date": lambda image: (image.taken_at, image.id),
+    "date": lambda image: (image.taken_at or 0, image.id),
     "name": lambda image: (name_key(image.name), image.id),
     "folder": lambda image: (os.fsencode(image.folder), name_key(image.name), image.id),
 }
@@ -67,14 +77,22 @@ def passes(image: ImageRecord, filter: Filter) -> bool:
         (not filter.folder or below)
         and (filter.formats is None or image.format in filter.formats)
         and (filter.orientation is None or ORIENTATIONS[image.orientation] == filter.orientation)
-        and (filter.taken_from is None or image.taken_at >= filter.taken_from)
-        and (filter.taken_to is None or image.taken_at <= filter.taken_to)
+        and (filter.taken_from is None or filter.taken_from <= dated(image, never=-(2**63)))
+        and (filter.taken_to is None or dated(image, never=2**63) <= filter.taken_to)
+        and (not filter.undated or image.taken_at is None)
     )
+
+
+def dated(image: ImageRecord, never: int) -> int:
+    return never if image.taken_at is None else image.taken_at
 
 
 def expected(reader: Reader, sort: str, filter: Filter) -> list[ImageRecord]:
     images = [image for image in reader.images(range(100)) if passes(image, filter)]
-    return sorted(images, key=KEYS[sort.lstrip("-")], reverse=sort.startswith("-"))
+    images.sort(key=KEYS[sort.lstrip("-")], reverse=sort.startswith("-"))
+    if "date" in sort:
+        images.sort(key=lambda image: image.taken_at is None)  # the last group, either way
+    return images
 
 
 ORDERS = [sign + sort for sign, sort in product(["", "-"], KEYS)]
@@ -107,7 +125,7 @@ def test_a_layout_places_every_image_of_the_listing(
     wanted = expected(reader, sort, filter)
     layout = reader.layout(sort, filter)
     assert layout.ids.tolist() == [image.id for image in wanted]
-    assert layout.taken_at.tolist() == [image.taken_at for image in wanted]
+    assert layout.taken_at.tolist() == [dated(image, never=UNDATED) for image in wanted]
     ratios = [round(image.width_px * 100 / image.height_px) for image in wanted]
     assert layout.ratios.tolist() == ratios
 
@@ -188,8 +206,9 @@ def test_facets_count_what_there_is_to_filter_by(reader: Reader) -> None:
     assert facets.formats[0][0] == "JPEG", "commonest first"
     counts = Counter(ORIENTATIONS[image.orientation] for image in images)
     assert dict(facets.orientations) == counts
-    assert facets.taken_from == images[0].taken_at
-    assert facets.taken_to == images[-1].taken_at
+    times = [image.taken_at for image in images if image.taken_at is not None]
+    assert (facets.taken_from, facets.taken_to) == (times[0], times[-1])
+    assert facets.undated == len(images) - len(times) > 0
 
 
 def test_rejected_files_come_in_pages(reader: Reader) -> None:

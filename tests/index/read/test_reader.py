@@ -13,6 +13,7 @@ import pytest
 
 from edge_app.errors import NotFoundError, StoreError
 from edge_app.index.format.appendfile import HEADER_BYTES
+from edge_app.index.format.records import UNDATED
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.batch import Batch
@@ -70,7 +71,13 @@ def test_a_snapshot_is_the_same_object_until_something_changes(tmp_path: Path) -
 def test_columns_say_what_the_catalogue_says(tmp_path: Path) -> None:
     shapes = {"a/x.jpg": (4, 3), "b/y.png": (3, 4), "z.jpg": (5, 5)}
     images = [
-        new_image(path, width_px=width, height_px=height, format="PNG" if "png" in path else "JPEG")
+        new_image(
+            path,
+            width_px=width,
+            height_px=height,
+            format="PNG" if "png" in path else "JPEG",
+            taken_at=None if "z" in path else 1_500_000_000,
+        )
         for path, (width, height) in shapes.items()
     ]
     with writer_of(tmp_path) as writer, Reader(tmp_path / "index") as reader:
@@ -81,7 +88,7 @@ def test_columns_say_what_the_catalogue_says(tmp_path: Path) -> None:
         assert [snapshot.folders[place] for place in snapshot.folder] == ["a", "b", ""]
         assert [snapshot.formats[place] for place in snapshot.format] == ["JPEG", "PNG", "JPEG"]
         assert snapshot.orientation.tolist() == [0, 1, 2]
-        assert snapshot.taken_at.tolist() == [image.mtime_ns // 10**9 for image in images]
+        assert snapshot.taken_at.tolist() == [1_500_000_000, 1_500_000_000, UNDATED]
         twins = [int.from_bytes(image.content[:8], "little") for image in images]
         assert snapshot.twin.tolist() == twins
         assert snapshot.vectors.dtype == np.float32

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -67,14 +66,17 @@ def test_a_committed_batch_is_there_with_all_its_facts(tmp_path: Path) -> None:
         assert np.array_equal(snapshot.vectors[snapshot.row_of(1)], image.vector)
 
 
-def test_without_a_date_the_file_time_stands_in(tmp_path: Path) -> None:
+def test_a_file_time_is_no_date_of_a_photo_and_another_name_may_be(tmp_path: Path) -> None:
     with writer_of(tmp_path) as writer:
         writer.commit(Batch(images=[new_image("a.jpg", mtime_ns=1_234_567_890_999_999_999)]))
         with Reader(tmp_path / "index") as reader:
             record = reader.image(1)
-            assert (record.taken_at, record.taken_from) == (1_234_567_890, "file")
-            writer.commit(Batch(moved=[Moved(1, "a.jpg", 5, 7_000_000_000)]))
-            assert reader.image(1).taken_at == 7
+            assert (record.taken_at, record.taken_from) == (None, None)
+            writer.commit(Batch(moved=[Moved(1, "IMG_20240110_000001.jpg", 5, 7_000_000_000)]))
+            record = reader.image(1)
+            assert (record.taken_at, record.taken_from) == (1_704_844_801, "name")
+            writer.commit(Batch(moved=[Moved(1, "b.jpg", 5, 7_000_000_000)]))
+            assert reader.image(1).taken_at is None
 
 
 def test_the_log_of_a_catalogue_that_is_gone_is_not_believed(tmp_path: Path) -> None:
@@ -171,7 +173,6 @@ def test_a_file_may_have_any_time(tmp_path: Path, seconds: int) -> None:
         writer.commit(Batch(moved=[Moved(1, "c.jpg", 1, mtime_ns + 1)]))
     with Reader(tmp_path / "index") as reader:
         assert reader.image(1).mtime_ns == mtime_ns + 1
-        datetime.fromtimestamp(reader.image(1).taken_at, UTC)  # a date that can be shown
         assert reader.rejected().items == [broken]
     assert check(tmp_path / "index").problems == []
 
