@@ -13,7 +13,8 @@ from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.indexing.plan import IndexReport
 from edge_app.photos.pool import DecodePool
-from tests.fakes import SIZE_PX, FakeEmbedder, picture
+from tests.fakes import SIZE_PX, FakeEmbedder
+from tools.testing.pictures import picture
 
 Run = Callable[..., IndexReport]
 
