@@ -131,6 +131,22 @@ def test_dates_and_format_filter_too(page: Page) -> None:
     expect(sheet.get_by_role("button", name="Show 3", exact=True)).to_be_visible()
 
 
+def test_photos_without_a_date_are_a_group_at_the_end(page: Page) -> None:
+    undated = photos.IMAGES - photos.PLAIN - 1  # a copy has the date of what it is a copy of
+    for order in ("", "?sort=date"):
+        page.goto(order)
+        expect_thumbnails(page)
+        page.mouse.wheel(0, 100_000)
+        expect(page.locator(".group").last).to_have_text("Without a date")
+    page.get_by_role("button", name="Filter").click()
+    sheet = page.get_by_role("dialog", name="Filter")
+    sheet.get_by_label("Without a date").check()
+    sheet.get_by_role("button", name=f"Show {undated}", exact=True).click()
+    expect(page.locator(".tile")).to_have_count(undated)
+    page.get_by_role("link", name="Remove filter: Without a date").click()
+    expect(page).not_to_have_url(re.compile("undated"))
+
+
 def test_filters_that_leave_nothing_say_so_and_can_be_cleared(page: Page) -> None:
     page.goto("?from=1990-01-01&to=1990-12-31")
     expect(page.get_by_role("heading", name="No photo matches these filters")).to_be_visible()
@@ -164,7 +180,7 @@ def test_a_date_can_be_jumped_to(phone: Page) -> None:
     scrubber = phone.get_by_role("slider", name="Jump to date")
     scrubber.focus()
     phone.keyboard.press("End")
-    expect(scrubber).to_have_attribute("aria-valuetext", "2019")
+    expect(scrubber).to_have_attribute("aria-valuetext", "Without a date")
     assert phone.evaluate("scrollY") > 800
 
 
