@@ -131,7 +131,7 @@ function groupsOf(total, { days, folders }) {
   if (folders?.length) return runs(folders, (folder) => folder, (folder) => folder || t('filter.folder.top'));
   if (!days?.length) return total ? [{ start: 0, count: total, label: '' }] : [];
   const named = (nameOf) => (day) => (day ? nameOf(day) : t('gallery.undated'));
-  const months = runs(days, (day) => day?.slice(0, 7), named(monthOf));
+  const months = runs(days, (day) => day?.slice(0, 7) ?? '', named(monthOf));
   return total < SMALL && total / months.length < FEW ? runs(days, yearOf, named(yearOf)) : months;
 }
 
@@ -148,4 +148,4 @@ function runs(pairs, keyOfValue, labelOf) {
   return groups;
 }
 
-const yearOf = (day) => day?.slice(0, 4);
+const yearOf = (day) => day?.slice(0, 4) ?? '';
