@@ -31,7 +31,7 @@ def run(tmp_path: Path, root: Path) -> Run:
         embedder = FakeEmbedder()
         with (
             Writer(tmp_path / "index", root, embedder.identity) as writer,
-            DecodePool(root, SIZE_PX, Limits(), workers=1, nice=0) as pool,
+            DecodePool(SIZE_PX, Limits(), workers=1, nice=0) as pool,
         ):
             return indexer.index(root, writer, pool, embedder, Limits())
 
