@@ -17,7 +17,7 @@ from edge_app.config import Config
 from edge_app.errors import DecodeError, EdgeAppError, LibraryError
 from edge_app.index.write.batch import Batch
 from edge_app.index.write.writer import Writer
-from edge_app.indexing.indexer import new_image, pixels_of
+from edge_app.indexing.images import new_image, pixels_of
 from edge_app.indexing.process import start_index
 from edge_app.library.scan import FoundFile, scan
 from edge_app.memory import default_threads, default_workers

@@ -21,11 +21,11 @@ from edge_app.index.format.records import Known, RejectedRecord
 from edge_app.index.write.batch import BATCH_IMAGES, Batch, Moved, NewImage
 from edge_app.index.write.writer import Writer
 from edge_app.indexing.bounded import Ahead
+from edge_app.indexing.images import new_image, pixels_of
 from edge_app.indexing.plan import IndexReport, Plan, Progress, plan
 from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.library.source import Source
-from edge_app.photos.dates import dated
 from edge_app.photos.decode import Decoded
 from edge_app.photos.lacks import is_worth_a_try, lacks_version
 from edge_app.photos.pool import DecodePool, Job, Outcome, Same
@@ -106,35 +106,6 @@ def _content(old: Known | None) -> bytes | None:
     """What the file held when its row was made: with the same bytes it keeps the row, whatever its
     time says; copies, and file systems that round times, change those."""
     return old.content if old and old.embedded else None
-
-
-def pixels_of(decoded: Decoded, size_px: int) -> npt.NDArray[np.uint8]:
-    """(views, size_px, size_px, 3) uint8 RGB."""
-    return np.frombuffer(decoded.views, np.uint8).reshape(-1, size_px, size_px, 3)
-
-
-def new_image(file: FoundFile, decoded: Decoded, vectors: npt.NDArray[np.float32]) -> NewImage:
-    """What the index keeps of a file; (views, dim) float32, unit rows, the whole image first."""
-    taken_at, taken_from = dated(decoded.taken_at, decoded.taken_from, file.path)
-    return NewImage(
-        path=file.path,
-        size_bytes=file.size_bytes,
-        mtime_ns=file.mtime_ns,
-        content=decoded.content,
-        width_px=decoded.width_px,
-        height_px=decoded.height_px,
-        format=decoded.format,
-        taken_at=taken_at,
-        taken_from=taken_from,
-        camera=decoded.camera,
-        note=decoded.note,
-        raws=file.raw_names,
-        thumbnail=decoded.thumbnail,
-        vector=vectors[0],
-        tiles=vectors[1:] if len(vectors) > 1 else None,
-        version=file.version,
-        mount=file.mount,
-    )
 
 
 class _Run:

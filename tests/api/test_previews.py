@@ -23,7 +23,7 @@ from tools.testing.pictures import picture
 
 
 def record(path: str, number: int) -> ImageRecord:
-    facts = "JPEG", None, None, None, None, (), False, 0, 1, 1
+    facts = "JPEG", None, None, None, None, False, 0, 1, 1
     return ImageRecord(number, path, 1, 1, bytes([number]) * 16, 1, 1, *facts)
 
 

@@ -50,8 +50,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What is new of an image whose file is as it was: what tells its versions apart, its drive, its
-    RAW files."""
+    """What is new of an image whose file is as it was: its version, its drive, its RAW files."""
 
     id: int
     version: str
