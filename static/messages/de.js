@@ -138,6 +138,11 @@ export default {
   'band.score': '{band} ({score})',
 
   'slides.start': 'Diaschau',
+  'slides.pause': 'Anhalten',
+  'slides.play': 'Abspielen',
+  'slides.drift': 'Treiben lassen: jedes Foto ähnelt dem vorigen',
+  'slides.full': 'Ganzer Bildschirm',
+  'slides.none': 'Hier gibt es keine Fotos zu zeigen.',
 
   'set.label': 'Nach diesen Fotos suchen',
   'set.more': 'Mehr wie',

@@ -141,6 +141,11 @@ export default {
   'band.score': '{band} ({score})',
 
   'slides.start': 'Slideshow',
+  'slides.pause': 'Pause',
+  'slides.play': 'Play',
+  'slides.drift': 'Drift: each photo is similar to the last',
+  'slides.full': 'Full screen',
+  'slides.none': 'There are no photos to show here.',
 
   'set.label': 'Search by these photos',
   'set.more': 'More like',

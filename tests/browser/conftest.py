@@ -94,10 +94,17 @@ def console() -> Iterator[Console]:
     assert console.unexpected() == []
 
 
-def open_page(browser: Browser, base_url: str, console: Console, **options: Any) -> BrowserContext:
+def open_page(
+    browser: Browser,
+    base_url: str,
+    console: Console,
+    first_visit: bool = False,
+    **options: Any,
+) -> BrowserContext:
     context = browser.new_context(base_url=base_url, reduced_motion="reduce", **options)
     context.set_default_timeout(PATIENCE_MS)
-    context.add_init_script(RETURNING)
+    if not first_visit:
+        context.add_init_script(RETURNING)
     context.on("page", console.watch)
     return context
 

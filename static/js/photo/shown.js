@@ -11,6 +11,7 @@ import { get, lastStatus } from '../lib/server.js';
 import { createRegionButton, createStage } from './stage.js';
 import { number, t } from '../lib/text.js';
 
+const TWICE = 2.5; // how far a double tap zooms
 const ADJUST_MS = 150; // a region still being dragged with the keys is not searched yet
 
 export function showImage(image, params, restored) {
@@ -63,7 +64,9 @@ export function showImage(image, params, restored) {
   // --- the photo ------------------------------------------------------------------------------
   let zoomAt; // where fingers asked for it
   const setZoom = (on, at) => {
-    zoomAt = at;
+    // The second of two quick taps may come before the first has opened anything.
+    zoomAt = at && zoomAt ? { ...at, factor: TWICE } : at;
+    if (route().zoom === '1') return;
     go({ ...route(), zoom: on ? '1' : '' });
   };
   const offline = image.offline || lastStatus()?.library.online === false;

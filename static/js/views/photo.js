@@ -36,6 +36,7 @@ export default function photo(first, { restored } = {}) {
       shown?.destroy();
       shown = showImage(known, params, back);
       document.title = `${known.name} · ${t('app.name')}`;
+      element.dataset.id = id;
       element.replaceChildren(...shown.children);
       shown.start();
     } catch (error) {

@@ -1,0 +1,99 @@
+"""Through the matches that a photo was opened from, and back to them."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser import fingers
+from tools.testing.looks import expect_thumbnails, names, tile, wait_until
+from tools.testing.site import Site
+
+
+def shown(page: Page, name: str) -> None:
+    expect(page.get_by_role("img", name=name, exact=True)).to_be_visible()
+
+
+def test_next_goes_through_the_matches_and_closing_returns_to_them(page: Page, site: Site) -> None:
+    page.goto("?sort=name")
+    tile(page, "photo-05.jpg").click()
+    expect_thumbnails(page)
+    first, second, third = names(page)[:3]
+    tile(page, second).click()
+    shown(page, second)
+    expect(page.get_by_text(re.compile("^Match 2 of"))).to_be_visible()
+    page.get_by_role("link", name="Next photo").click()
+    shown(page, third)
+    page.keyboard.press("ArrowLeft")
+    shown(page, second)
+    page.keyboard.press("ArrowLeft")
+    shown(page, first)
+    page.get_by_role("link", name="Back to the gallery").click()
+    shown(page, "photo-05.jpg")
+    expect(page.get_by_text(re.compile("^Match"))).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="All photos")).to_be_visible()
+
+
+def test_the_walk_survives_a_reload_and_a_zoom(page: Page, site: Site) -> None:
+    page.goto(f"?view=similar&id={site.id_of('photo-05.jpg')}")
+    expect_thumbnails(page)
+    second, third = names(page)[1:3]
+    tile(page, second).click()
+    shown(page, second)
+    page.reload()
+    expect(page.get_by_text(re.compile("^Match 2 of"))).to_be_visible()
+    page.keyboard.press("z")
+    zoom = page.get_by_role("dialog")
+    expect(zoom.get_by_role("img", name=second)).to_be_visible()
+    page.keyboard.press("ArrowRight")  # at the fitted size it turns
+    expect(zoom.get_by_role("img", name=third)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(zoom).to_have_count(0)
+    shown(page, third)  # the one that was seen last, not the one that was zoomed first
+    page.keyboard.press("Escape")
+    shown(page, "photo-05.jpg")
+
+
+def test_the_details_tell_how_similar_the_match_is(page: Page, site: Site) -> None:
+    page.goto(f"?view=similar&id={site.id_of('photo-05.jpg')}")
+    expect_thumbnails(page)
+    page.locator(".tile a").first.click()
+    details = page.locator("details")
+    expect(page.get_by_text(re.compile("^Match 1 of"))).to_be_visible()
+    details.locator("summary").click()
+    row = details.locator("dt", has_text="Similarity").locator("+ dd")
+    expect(row).to_have_text(re.compile(r"(^|· )0\.9\d$"))
+
+
+def test_closing_returns_to_the_place_among_the_matches(phone: Page, site: Site) -> None:
+    phone.goto(f"?view=similar&id={site.id_of('photo-05.jpg')}")
+    expect_thumbnails(phone)
+    phone.evaluate("scrollTo(0, 600)")
+    wait_until(phone, "scrollY === 600")
+    phone.locator(".tile a").nth(9).dispatch_event("click")
+    wait_until(phone, "scrollY === 0")
+    phone.get_by_role("link", name="Back to the gallery").tap()
+    wait_until(phone, "scrollY === 600")
+
+
+def test_a_swipe_goes_to_the_next_match(phone: Page, site: Site) -> None:
+    phone.goto(f"?view=similar&id={site.id_of('photo-05.jpg')}")
+    expect_thumbnails(phone)
+    first, second = names(phone)[:2]
+    tile(phone, first).tap()
+    expect(phone.get_by_text(re.compile("^Match 1 of"))).to_be_visible()
+    fingers.drag(phone, ((300, 200), (100, 210)))
+    shown(phone, second)
+
+
+def test_unfolded_near_duplicates_have_scores_and_fold_again(page: Page, site: Site) -> None:
+    page.goto(f"?view=similar&id={site.id_of('photo-25.jpg')}")
+    expect_thumbnails(page)
+    shut = page.locator(".tile").count()
+    page.get_by_role("button", name="1 near-duplicate: show").first.click()
+    expect(page.locator(".tile")).to_have_count(shut + 1)
+    expect(page.locator(".tile .score")).to_have_count(shut + 1)
+    page.get_by_role("button", name="Fold 1 near-duplicate").first.click()
+    expect(page.locator(".tile")).to_have_count(shut)
