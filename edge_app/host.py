@@ -1,0 +1,70 @@
+"""Whether the packages that this program needs can run on this machine; standard library only.
+
+Where they can't, importing them ends in a traceback or in "illegal instruction".
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import struct
+from importlib import util
+from pathlib import Path
+
+CPUINFO = Path("/proc/cpuinfo")
+
+# What the commands import at once, by the name pip knows. A runtime may be either of two.
+PACKAGES = {
+    "numpy": "numpy",
+    "PIL": "pillow",
+    "bottle": "bottle",
+    "msgspec": "msgspec",
+    "tqdm": "tqdm",
+    "waitress": "waitress",
+    "watchdog": "watchdog",
+}
+
+
+def fault() -> str | None:
+    """One line that says why the program can't run here and what to do, None if it can."""
+    machine, bits = platform.machine(), 8 * struct.calcsize("P")
+    if bits == 32:
+        kernel = " on a 64-bit kernel" if machine in ("aarch64", "x86_64") else ""
+        return (
+            f"this is a 32-bit Python{kernel}, and the packages it needs are made for 64 bits; "
+            "install a 64-bit system (docs/arm64.md has notes on 32-bit ARM)"
+        )
+    if machine == "x86_64" and not _has_avx():
+        return (
+            "this processor has no AVX, and the packages of the TFLite runtime are built for it; "
+            "use another machine, or build the runtime from its source"
+        )
+    if libc() == "musl":
+        return (
+            "this system has musl in the place of glibc, and the TFLite runtime has no packages "
+            "for it; use a system with glibc, such as Debian, or a container of one"
+        )
+    missing = [name for module, name in PACKAGES.items() if util.find_spec(module) is None]
+    if missing:
+        return (
+            f"missing packages: {', '.join(missing)}; install them with: "
+            "pip install -r requirements-edge.txt, or install lookalike with pipx"
+        )
+    return None
+
+
+def libc() -> str:
+    """glibc, musl, or "" where it can't be told."""
+    name, _ = platform.libc_ver()
+    if name:
+        return name
+    return "musl" if any(Path("/lib").glob("ld-musl-*")) else ""
+
+
+def _has_avx() -> bool:
+    try:
+        text = CPUINFO.read_text(errors="replace")
+    except OSError:
+        return True  # nothing to tell it by
+    flags = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
+    return flags is None or "avx" in flags[1].split()

@@ -1,0 +1,82 @@
+"""host: a machine that the packages can't run on is told so, in one line, before any is loaded."""
+
+from __future__ import annotations
+
+import platform
+import struct
+import subprocess
+import sys
+from importlib import util
+from pathlib import Path
+
+import pytest
+
+from edge_app import host
+from edge_app.__main__ import run
+from tests.conftest import ROOT
+
+
+@pytest.fixture(autouse=True)
+def good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without a fault; its /proc/cpuinfo."""
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("model name\t: any\nflags\t\t: fpu sse4_2 avx avx2\n")
+    monkeypatch.setattr(host, "CPUINFO", cpuinfo)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
+    return cpuinfo
+
+
+def test_here_it_can_run() -> None:
+    assert host.fault() is None
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [("aarch64", "32-bit Python on a 64-bit kernel, "), ("armv7l", "32-bit Python, ")],
+)
+def test_a_32_bit_python(monkeypatch: pytest.MonkeyPatch, machine: str, said: str) -> None:
+    monkeypatch.setattr(struct, "calcsize", lambda _: 4)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert said in (host.fault() or "")
+
+
+def test_a_processor_without_avx(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good.write_text("flags\t\t: fpu sse4_2 avxless\n")
+    assert "no AVX" in (host.fault() or "")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert host.fault() is None
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    good.unlink()
+    assert host.fault() is None
+
+
+def test_a_system_with_musl(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "libc", lambda: "musl")
+    assert "musl" in (host.fault() or "")
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = util.find_spec
+    monkeypatch.setattr(util, "find_spec", lambda name: None if name == "PIL" else real(name))
+    assert "missing packages: pillow;" in (host.fault() or "")
+
+
+def test_the_command_says_it_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(struct, "calcsize", lambda _: 4)
+    assert run() == 1
+    assert capsys.readouterr().err.startswith("error: this is a 32-bit Python")
+
+
+def test_it_is_asked_before_anything_is_loaded(tmp_path: Path) -> None:
+    """In a bare interpreter, which has no package at all."""
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    done = subprocess.run(
+        [venv / "bin/python", "-m", "edge_app", "info"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "missing packages: numpy, pillow, bottle," in done.stderr
+    assert done.stderr.count("\n") == 1
