@@ -59,7 +59,10 @@ def decode(data: bytes, size_px: int, limits: Limits, boxes: Sequence[Box]) -> D
         format=word.decode(),
         taken_at=None,
         taken_from=None,
+        taken_ms=None,
+        located=False,
         note=None,
         camera=f"{os.getpid()} {os.nice(0)}",
         content=bytes(16),
+        pattern=0,
     )

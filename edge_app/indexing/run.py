@@ -10,6 +10,7 @@ from edge_app.errors import UsageError
 from edge_app.index.write.batch import BATCH_IMAGES
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
+from edge_app.indexing.patterns import fill_patterns
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.indexing.takeover import take_over
 from edge_app.library.sources import library_of
@@ -51,6 +52,7 @@ def run_index(
             prune=prune, retry=retry, on_progress=on_progress,
         )  # fmt: skip
         report.imported = imported
+        fill_patterns(writer, pool, on_progress)
     return report
 
 

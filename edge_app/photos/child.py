@@ -136,9 +136,12 @@ def _pack(decoded: Decoded) -> list[bytes | memoryview]:
         "format": decoded.format,
         "taken_at": decoded.taken_at,
         "taken_from": decoded.taken_from,
+        "taken_ms": decoded.taken_ms,
+        "located": decoded.located,
         "camera": decoded.camera,
         "note": decoded.note,
         "content": decoded.content.hex(),
+        "pattern": decoded.pattern,
         "thumbnail_bytes": len(decoded.thumbnail),
     }
     return message(facts, decoded.thumbnail + decoded.views)

@@ -23,6 +23,7 @@ from edge_app.photos.colour import Colours
 from edge_app.photos.cost import check_cost
 from edge_app.photos.dates import moment_in_xmp
 from edge_app.photos.opening import format_of, opened, reasons
+from edge_app.photos.pattern import pattern_of
 from edge_app.photos.regions import WHOLE, Box
 
 THUMB_PX = 320  # longer side of a thumbnail
@@ -54,9 +55,12 @@ class Decoded:
     format: str  # Pillow's name: "JPEG", "PNG", …
     taken_at: int | None  # the camera's wall clock read as if UTC, seconds since 1970
     taken_from: str | None  # what that is from: "exif" or "xmp"
+    taken_ms: int | None  # milliseconds within the second, where the camera says
+    located: bool  # whether it says where it was taken
     camera: str | None  # make and model
     note: str | None  # INCOMPLETE, or None
     content: bytes  # BLAKE2b-128 of the file's bytes: twins have the same
+    pattern: int  # of photos.pattern
 
 
 def decode(
@@ -132,9 +136,12 @@ def _decode(
         format=name,
         taken_at=taken_at,
         taken_from=None if taken_at is None else taken_from,
+        taken_ms=exif.taken_ms(tags),
+        located=exif.is_located(tags),
         camera=exif.camera(tags),
         note=note,
         content=fingerprint(data),
+        pattern=pattern_of(whole),
     )
 
 

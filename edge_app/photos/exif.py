@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping
 
 from PIL import Image
-from PIL.ExifTags import IFD, Base
+from PIL.ExifTags import GPS, IFD, Base
 
 from edge_app.photos.dates import moment_in
 
@@ -17,10 +17,11 @@ Tags = Mapping[int, object]
 
 
 def read_tags(image: Image.Image) -> Tags:
-    """The tags of the first and of the Exif directory; unreadable metadata is no metadata."""
+    """The tags of the first and of the Exif directory, and under GPSInfo those of that directory;
+    unreadable metadata is no metadata."""
     try:
         exif = image.getexif()
-        return {**exif, **exif.get_ifd(IFD.Exif)}
+        return {**exif, **exif.get_ifd(IFD.Exif), Base.GPSInfo: exif.get_ifd(IFD.GPSInfo)}
     except Exception:  # Pillow's parser raises almost anything on hostile bytes
         return {}
 
@@ -66,6 +67,24 @@ def taken_at(tags: Tags) -> int | None:
         if (moment := moment_in(str(tags.get(tag)))) is not None:
             return moment
     return None
+
+
+def taken_ms(tags: Tags) -> int | None:
+    """Milliseconds within the second of `taken_at`, which tell the photos of a burst apart."""
+    dates = Base.DateTimeOriginal, Base.DateTimeDigitized, Base.DateTime
+    fractions = Base.SubsecTimeOriginal, Base.SubsecTimeDigitized, Base.SubsecTime
+    for date, fraction in zip(dates, fractions, strict=True):
+        if moment_in(str(tags.get(date))) is not None:
+            digits = _line(tags.get(fraction))
+            is_number = digits.isascii() and digits.isdigit()
+            return int(digits[:3].ljust(3, "0")) if is_number else None
+    return None
+
+
+def is_located(tags: Tags) -> bool:
+    """Whether the photo says where it was taken."""
+    place = tags.get(Base.GPSInfo)
+    return isinstance(place, Mapping) and GPS.GPSLatitude in place and GPS.GPSLongitude in place
 
 
 def camera(tags: Tags) -> str | None:

@@ -64,6 +64,32 @@ def test_when_it_was_taken_counts_more_than_when_it_was_digitised_or_changed() -
 
 
 @pytest.mark.parametrize(
+    ("fraction", "ms"),
+    [("123", 123), ("4", 400), ("05", 50), ("123456", 123), ("", None), ("-1", None), (7, None)],
+)
+def test_the_millisecond_is_that_of_the_date_that_counts(fraction: object, ms: int | None) -> None:
+    tags: exif.Tags = {
+        Base.DateTimeOriginal: "2019:05:04 12:00:00",
+        Base.SubsecTimeOriginal: fraction,
+        Base.DateTime: "2021:01:01 00:00:00",
+        Base.SubsecTime: "999",
+    }
+    assert exif.taken_ms(tags) == ms
+    assert exif.taken_ms({Base.SubsecTimeOriginal: "5"}) is None
+
+
+def test_a_photo_with_latitude_and_longitude_is_located() -> None:
+    written = Image.Exif()
+    written[IFD.GPSInfo] = {1: "N", 2: (48.0, 8.0, 0.0), 3: "E", 4: (11.0, 34.0, 0.0)}
+    file = BytesIO()
+    Image.new("RGB", (9, 9)).save(file, "JPEG", exif=written)
+    assert exif.is_located(exif.read_tags(Image.open(file)))
+    assert not exif.is_located({Base.GPSInfo: {2: (48.0, 8.0, 0.0)}})
+    assert not exif.is_located({Base.GPSInfo: 26})
+    assert not exif.is_located({})
+
+
+@pytest.mark.parametrize(
     ("make", "model", "camera"),
     [
         ("Canon", "Canon EOS 5D", "Canon EOS 5D"),

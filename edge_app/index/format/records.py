@@ -22,6 +22,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "str | None": (str, type(None)),
     "int | None": (int, type(None)),
     "tuple[str, ...]": (tuple,),
+    "bool | None": (bool, type(None)),
 }
 _MAY_BE_NEGATIVE = {"mtime_ns", "taken_at"}
 UNDATED = -(2**63)  # in place of `taken_at` in arrays, which have no None; no date is that early
@@ -52,6 +53,9 @@ class ImageRecord:
     version: str = ""  # see library.scan.FoundFile
     mount: str = ""
     raws: tuple[str, ...] = ()  # names of its RAW files, in the same folder
+    pattern: int | None = None  # of photos.pattern, below 2**64; None where nobody has made one
+    located: bool | None = None  # whether the file says where it was taken; None: nobody looked
+    taken_ms: int | None = None  # milliseconds within the second of taken_at, where it says
 
     @property
     def folder(self) -> str:
@@ -207,7 +211,15 @@ def stored(image: ImageRecord) -> tuple[Any, ...]:
         image.version,
         os.fsencode(image.mount),
         joined(image.raws),
+        None if image.pattern is None else _signed(image.pattern),
+        None if image.located is None else int(image.located),
+        image.taken_ms,
     )
+
+
+def _signed(number: int) -> int:
+    """64 bits as SQLite keeps them; `% 2**64` is the inverse."""
+    return number - 2**64 if number >= 2**63 else number
 
 
 def join_path(folder: bytes, name: bytes) -> str:
@@ -226,8 +238,14 @@ def split(names: bytes) -> tuple[str, ...]:
 def image_record(columns: tuple[Any, ...]) -> ImageRecord:
     """An ImageRecord from a selection of IMAGE_COLUMNS."""
     id, folder, name, *others = columns
+    mount, raws, pattern, located = others[-5:-1]
     try:
-        others[-2:] = os.fsdecode(others[-2]), split(others[-1])
+        others[-5:-1] = (
+            os.fsdecode(mount),
+            split(raws),
+            None if pattern is None else pattern % 2**64,
+            None if located is None else bool(located),
+        )
         record = ImageRecord(id, join_path(folder, name), *others)
         record = replace(
             record,

@@ -6,7 +6,7 @@ from edge_app.config import MiB
 
 CATALOG = "catalog.db"  # its name in the index folder
 
-SCHEMA_VERSION = 4  # each has a step from the one before: steps.py
+SCHEMA_VERSION = 5  # each has a step from the one before: steps.py
 
 LARGEST = 2**63 - 1  # integer that SQLite can hold, or be asked for
 
@@ -63,6 +63,9 @@ CREATE TABLE images (
     version TEXT NOT NULL,         -- what its source tells versions apart by; '': not known
     mount BLOB NOT NULL,           -- folder below the root where another drive begins, or ''
     raws BLOB NOT NULL,            -- names of its RAW files in the same folder, "/" between
+    pattern INTEGER,               -- 64 bits of photos/pattern.py as a signed integer; 0: none
+    located INTEGER,               -- 1: the file says where it was taken
+    taken_ms INTEGER,              -- milliseconds within the second of taken_at
     crc INTEGER NOT NULL,
     UNIQUE (folder_id, name)
 );
@@ -99,13 +102,13 @@ CREATE TABLE rejected (
 STORED_COLUMNS = """
     images.id, folder, format, name, name_key, size_bytes, mtime_ns, content, twin, width_px,
     height_px, orientation, ratio, taken_at, taken_from, camera, note, offline, thumb_offset,
-    thumb_bytes, thumb_crc, version, mount, raws
+    thumb_bytes, thumb_crc, version, mount, raws, pattern, located, taken_ms
 """
 
 IMAGE_COLUMNS = """
     images.id, folder, name, size_bytes, mtime_ns, content, width_px, height_px, format,
     taken_at, taken_from, camera, note, offline, thumb_offset, thumb_bytes, thumb_crc, version,
-    mount, raws
+    mount, raws, pattern, located, taken_ms
 """
 
 IMAGE_TABLES = """

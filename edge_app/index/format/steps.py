@@ -54,10 +54,17 @@ def _with_undated(image: Record) -> Record:
     return (*image[:13], *date, *image[15:], b"")
 
 
+def _with_pattern(image: Record) -> Record:
+    """Version 5 knows an image's pattern, whether it is located, and the millisecond. The next run
+    makes the patterns of older ones from their thumbnails; the rest stays unknown."""
+    return (*image, None, None, None)
+
+
 STEPS: dict[int, dict[str, Step]] = {
     1: {"images": _with_note, "rejected": _with_lacks},
     2: {"images": _with_version_and_mount, "rejected": _with_version},
     3: {"images": _with_undated},
+    4: {"images": _with_pattern},
 }
 
 

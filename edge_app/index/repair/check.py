@@ -175,7 +175,7 @@ class _Contents:
         for *values, crc in self._select(
             f"SELECT {STORED_COLUMNS}, images.crc FROM {IMAGE_TABLES}"
         ):
-            id, folder, _, name, *_, offset, size_bytes, thumb_crc, _, _, _ = values
+            id, folder, _, name, *_, offset, size_bytes, thumb_crc, _, _, _, _, _, _ = values
             self._report.images += 1
             if record_crc(values) != crc:
                 yield Problem(

@@ -28,8 +28,11 @@ class NewImage:
     thumbnail: bytes
     vector: NDArray[np.float32]  # (dim,) unit
     taken_from: str | None = None  # "exif" unless told, where there is a date
-    note: str | None = None  # of records.ImageRecord
-    raws: tuple[str, ...] = ()  # the same
+    note: str | None = None  # these five as in records.ImageRecord
+    raws: tuple[str, ...] = ()
+    pattern: int | None = None
+    located: bool | None = None
+    taken_ms: int | None = None
     tiles: NDArray[np.float32] | None = None  # (T, dim) unit rows, where the writer has tiles
     version: str = ""  # see library.scan.FoundFile
     mount: str = ""
@@ -58,6 +61,14 @@ class Noted:
     raws: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Patterned:
+    """An image of an earlier version's index, whose pattern is known now."""
+
+    id: int
+    pattern: int
+
+
 @dataclass(slots=True)
 class Batch:
     """What one commit does, all or nothing. A rejected path's image is removed by that alone."""
@@ -70,6 +81,7 @@ class Batch:
     offline: list[int] = field(default_factory=list)  # image ids out of reach at present
     online: list[int] = field(default_factory=list)
     noted: list[Noted] = field(default_factory=list)
+    patterned: list[Patterned] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""

@@ -14,7 +14,7 @@ from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import columns, row_crcs
 from edge_app.index.format.records import ImageRecord, RejectedRecord, RowRecord
 from edge_app.index.write import known
-from edge_app.index.write.batch import Batch, Moved, NewImage, Noted
+from edge_app.index.write.batch import Batch, Moved, NewImage, Noted, Patterned
 from edge_app.index.write.session import OpenIndex
 from edge_app.photos.dates import dated
 
@@ -45,6 +45,8 @@ def commit(index: OpenIndex, batch: Batch) -> list[int]:
             change.set_offline(id, False)
         for noted in batch.noted:
             change.note(noted)
+        for patterned in batch.patterned:
+            change.set_pattern(patterned)
         ids = [
             change.put(
                 image,
@@ -133,6 +135,9 @@ class _Change:
                 camera=image.camera,
                 note=image.note,
                 raws=image.raws,
+                pattern=image.pattern,
+                located=image.located,
+                taken_ms=image.taken_ms,
                 offline=False,
                 thumb_offset=offset,
                 thumb_bytes=thumb.size_bytes,
@@ -200,6 +205,11 @@ class _Change:
             changed = replace(image, version=noted.version, mount=noted.mount, raws=noted.raws)
             known.note(self._catalog, changed)
 
+    def set_pattern(self, patterned: Patterned) -> None:
+        image = self._catalog.image(patterned.id)
+        if image:
+            known.note(self._catalog, replace(image, pattern=patterned.pattern))
+
     def settle(self) -> None:
         """Write down the new lengths and counts."""
         generations = self._catalog.generations()
@@ -215,10 +225,8 @@ class _Change:
 
 def need_bytes(batch: Batch) -> int:
     """About what a commit of the batch takes on the disk."""
-    changes = sum(
-        len(part)
-        for part in (batch.rejected, batch.moved, batch.removed, batch.offline, batch.noted)
-    )
+    changes = len(batch.rejected) + len(batch.moved) + len(batch.removed) + len(batch.offline)
+    changes += len(batch.noted) + len(batch.patterned)
     images = sum(
         len(image.thumbnail)
         + image.vector.nbytes * 5 // 4

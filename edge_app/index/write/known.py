@@ -14,7 +14,6 @@ from edge_app.index.format.records import (
     RejectedRecord,
     RowRecord,
     join_path,
-    joined,
     record_crc,
     rejected_record,
     split,
@@ -87,6 +86,21 @@ def live_thumb_bytes(catalog: Catalog) -> int:
     return int(catalog.value("SELECT coalesce(sum(thumb_bytes), 0) FROM images"))
 
 
+def count_without_pattern(catalog: Catalog) -> int:
+    return int(
+        catalog.value("SELECT count(*) FROM images WHERE pattern IS NULL AND thumb_bytes > 0")
+    )
+
+
+def thumbs_without_pattern(catalog: Catalog, after: int, count: int) -> list[tuple[int, int, int]]:
+    """(id, offset, bytes) of up to `count` thumbnails by id, from above `after`."""
+    return catalog.connection.execute(
+        """SELECT id, thumb_offset, thumb_bytes FROM images
+           WHERE pattern IS NULL AND thumb_bytes > 0 AND id > ? ORDER BY id LIMIT ?""",
+        (after, count),
+    ).fetchall()
+
+
 def drop_rows(catalog: Catalog, image_id: int, generation: int | None = None) -> list[int]:
     """Make an image's rows dead, in all generations or one; the generations that held one."""
     rows = catalog.connection.execute(
@@ -99,13 +113,11 @@ def drop_rows(catalog: Catalog, image_id: int, generation: int | None = None) ->
 
 def note(catalog: Catalog, image: ImageRecord) -> None:
     """Write what no index of the catalogue has: a tenth of what `put_image` does."""
+    *_, version, mount, raws, pattern, _, _ = values = stored(image)
     catalog.connection.execute(
-        "UPDATE images SET version = ?, mount = ?, raws = ?, crc = ? WHERE id = ?",
-        (
-            image.version, os.fsencode(image.mount), joined(image.raws),
-            record_crc(stored(image)), image.id,
-        ),
-    )  # fmt: skip
+        "UPDATE images SET version = ?, mount = ?, raws = ?, pattern = ?, crc = ? WHERE id = ?",
+        (version, mount, raws, pattern, record_crc(values), image.id),
+    )
 
 
 def put_rejected(catalog: Catalog, record: RejectedRecord) -> None:

@@ -91,6 +91,18 @@ class Writer:
         with self._using() as index:
             return known.rejected(index.catalog)
 
+    def count_without_pattern(self) -> int:
+        """How many images have a thumbnail and no pattern: those of an earlier version's index."""
+        with self._using() as index:
+            return known.count_without_pattern(index.catalog)
+
+    def thumbnails_without_pattern(self, after: int, count: int) -> dict[int, bytes]:
+        """The thumbnails of the next `count` of these, by id above `after`."""
+        with self._using() as index:
+            places = known.thumbs_without_pattern(index.catalog, after, count)
+            thumbs = index.files["thumbs"]
+            return {id: thumbs.read(offset, size_bytes) for id, offset, size_bytes in places}
+
     def commit(self, batch: Batch) -> list[int]:
         """Make a batch part of the index, durably; the ids of `batch.images` in their order.
 

@@ -35,6 +35,9 @@ IMAGE = ImageRecord(
     thumb_offset=12,
     thumb_bytes=34,
     thumb_crc=2**32 - 1,
+    pattern=2**64 - 2,
+    located=True,
+    taken_ms=999,
 )
 # Any name a Linux file system can hold: bytes without "/" and NUL.
 NAMES = st.binary(min_size=1, max_size=30).map(

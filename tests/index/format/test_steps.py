@@ -27,6 +27,8 @@ from edge_app.index.repair.check import check
 from edge_app.index.write.upgrade import bring_up_to_date
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
+from edge_app.indexing.patterns import fill_patterns
+from edge_app.photos.decode import decode
 from edge_app.photos.pool import DecodePool
 from edge_app.search.gallery import Gallery
 from tests.conftest import ROOT
@@ -92,6 +94,24 @@ def test_the_next_run_embeds_nothing_again(old: Path) -> None:
         report = indexer.index(library, writer, pool, embedder, limits)
     assert embedder.calls == 0
     assert (report.unchanged, report.rejected, report.removed, report.offline) == (6, 2, 0, 0)
+
+
+def test_the_next_run_makes_the_patterns_that_are_missing(old: Path) -> None:
+    library = old / "library"
+    with (
+        Writer(old / "index", library, FakeEmbedder().identity) as writer,
+        DecodePool(SIZE_PX, Limits(), workers=1, nice=0) as pool,
+    ):
+        missing = writer.count_without_pattern()
+        assert missing == 6
+        assert fill_patterns(writer, pool) == missing
+        assert (writer.count_without_pattern(), fill_patterns(writer, pool)) == (0, 0)
+    with Reader(old / "index") as reader:
+        for image in reader.page(limit=100).items:
+            decoded = decode((library / image.path).read_bytes(), SIZE_PX, Limits())
+            assert image.pattern is not None
+            assert (image.pattern ^ decoded.pattern).bit_count() <= 6
+    assert check(old / "index").problems == []
 
 
 def test_an_upgrade_that_is_cut_short_leaves_the_version_before(
