@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edge_app.face import Hit as Hit
     from edge_app.face import Index as Index
     from edge_app.index.format.records import ImageRecord as ImageRecord
-    from edge_app.index.repair.check import CheckReport as CheckReport
+    from edge_app.index.repair.report import CheckReport as CheckReport
     from edge_app.indexing.plan import IndexReport as IndexReport
     from edge_app.indexing.plan import Progress as Progress
     from edge_app.search.scale import Scale as Scale
@@ -36,7 +36,7 @@ VERSION = "1.0.0"
 _HOMES = {
     "edge_app.face": ("DuplicateGroup", "Hit", "Index"),
     "edge_app.index.format.records": ("ImageRecord",),
-    "edge_app.index.repair.check": ("CheckReport",),
+    "edge_app.index.repair.report": ("CheckReport",),
     "edge_app.indexing.plan": ("IndexReport", "Progress"),
     "edge_app.search.scale": ("Scale",),
     "edge_app.config": ("Limits",),

@@ -20,7 +20,7 @@ from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.index.repair import check as checking
-from edge_app.index.repair.check import CheckReport
+from edge_app.index.repair.report import CheckReport
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.indexing.run import run_index
 from edge_app.model.runtime import RUNTIMES

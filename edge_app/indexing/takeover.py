@@ -14,9 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_app.errors import EdgeAppError, StoreError, UsageError
+from edge_app.index.format import codes
 from edge_app.index.format.appendfile import AppendFile
 from edge_app.index.format.generation import columns, identity_of, thumbs_header, thumbs_name
 from edge_app.index.format.readonly import open_for_reading
@@ -31,8 +31,6 @@ from edge_app.library.scan import FoundFile
 from edge_app.library.source import Source, fingerprint_at
 from edge_app.model.card import ModelIdentity, comparable
 from edge_app.photos.dates import dated
-
-_LENGTH_ERROR = 1e-3  # far above what float32 rounds, 1e-7 for each number
 
 
 def take_over(
@@ -146,7 +144,7 @@ class _Donor:
             if zlib.crc32(data) != crcs[header.kind]:
                 return None
             vectors = np.frombuffer(data, "<f4").reshape(column.row_shape)
-            if not _are_unit(vectors):
+            if not codes.are_unit(vectors).all():  # a CRC can be made for any vector
                 return None
             arrays[header.kind] = vectors
         taken_at, taken_from = dated(image.taken_at, image.taken_from, file.path)
@@ -175,13 +173,6 @@ class _Donor:
             version=file.version,
             mount=file.mount,
         )
-
-
-def _are_unit(vectors: NDArray[np.float32]) -> bool:
-    """Whether all are finite and of length 1: a longer one would rank first in every search. A CRC
-    can be made for any vector, so it does not tell."""
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=-1)
-    return bool(np.all(np.abs(lengths - 1) < _LENGTH_ERROR))  # NaN fails too
 
 
 def _refuse_another_model(index: Path, theirs: ModelIdentity, ours: ModelIdentity) -> None:

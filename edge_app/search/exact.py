@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from edge_app.config import MiB
-from edge_app.errors import UsageError
+from edge_app.errors import StoreError, UsageError
 from edge_app.index.format import codes
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.snapshot import Snapshot
@@ -30,6 +30,7 @@ K = 20  # matches, unless asked otherwise
 K_MAX = 1000
 RANKING_MAX = 10_000  # how deep offset + k may go, and a collapsed answer looks
 _PASS_BYTES = 64 * MiB  # what the products of all queries of one pass may take
+_EQUAL = 1 - 3 * codes.UNIT_ERROR  # below what a vector equal to the query has as its product
 _RESCORE_BYTES = MiB  # of rows as float64 at a time: they stay in the cache
 
 
@@ -167,7 +168,7 @@ class _Search:
         scores = self.scores(rows)
         if len(rows) == depth:
             floor = max(floor, float(scores.min()))
-        others = self.bounds.reaching(floor)
+        others = self.bounds.reaching(min(floor, _EQUAL))
         others.sort()
         others = others[rows.take(rows.searchsorted(others), mode="clip") != others]
         if len(others):
@@ -179,7 +180,10 @@ class _Search:
 
     def scores(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """(n,) float64 scores. Not a matrix product: BLAS may sum the same vector differently in
-        another place, and equal vectors must score the same to the last bit."""
+        another place, and equal vectors must score the same to the last bit.
+
+        A vector equal to the query scores 1, not what its rounded length makes of it: who asks for
+        1 wants all copies."""
         query = self.query.astype(np.float64)
         scores = np.empty(len(rows))
         step = max(1, _RESCORE_BYTES // (8 * len(query)))
@@ -187,11 +191,26 @@ class _Search:
             part = slice(start, start + step)
             vectors = self.bounds.read(rows[part]).astype(np.float64)
             np.einsum("ij,j->i", vectors, query, out=scores[part])
+            near = np.flatnonzero(scores[part] > _EQUAL)
+            if len(near):
+                scores[start + near[(vectors[near] == query).all(axis=1)]] = 1
             if self.tiles:
                 assert self.snapshot.tiles is not None
                 best = (self.snapshot.tiles[rows[part]] * query).sum(axis=2).max(axis=1)
                 np.maximum(scores[part], best, out=scores[part])
+        refuse_longer(scores, self.snapshot.ids[rows])
         return scores
+
+
+def refuse_longer(scores: ArrayLike, ids: Sequence[int] | NDArray[np.int64]) -> None:
+    """StoreError if a score can't be one of two vectors of length 1: that image's vector is longer,
+    or no number. Its CRC need not tell, which can be made for any vector."""
+    fitting = np.abs(np.asarray(scores)) <= codes.SCORE_MAX
+    if not fitting.all():
+        raise StoreError(
+            f"the vector of image {ids[int(fitting.argmin())]} is damaged: its length is not 1; "
+            "repair the index with: lookalike check --repair"
+        )
 
 
 def _check(

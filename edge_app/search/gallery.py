@@ -164,6 +164,7 @@ class Gallery:
         """An indexed image, or a region of it, which is embedded from the original."""
         if box == WHOLE:
             vector = snapshot.read_rows(np.array([snapshot.row_of(id)]))[0]
+            search.refuse_longer(np.array([vector @ vector]), [id])
         else:
             file = self.library.to_decode(self.reader.image(id).path)
             vector, _ = self.embed(snapshot, file, box)

@@ -16,8 +16,9 @@ from edge_app.errors import StoreError, UsageError
 from edge_app.index.format.linkfile import KeptLinks, load_links, save_links
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.dismissed import add_dismissed, read_dismissed, undo_dismissed
+from edge_app.index.write.dismissed import add_dismissed, read_dismissed, undo_dismissed
 from edge_app.search.duplicates import Group, Links, groups, link
+from edge_app.search.exact import refuse_longer
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +52,11 @@ class Review:
         self._reader = reader
         self._turn = threading.Lock()  # held by whoever compares, never by a request
         self._links: Links | None = None
-        self._state = threading.Condition()  # of the four below, held for moments
+        self._state = threading.Condition()  # of the five below, held for moments
         self._answers: dict[float, _Answer] = {}  # the one used last is last
         self._wanted: dict[float, None] = {}  # scores in the order they were asked for
         self._waiting = False  # a request waits for the comparison: no other one may
+        self._failure: StoreError | None = None  # why the last comparison found nothing
         self._work: threading.Thread | None = None
         self._stop = threading.Event()
         self.progress = 0.0  # of the comparison under way
@@ -96,6 +98,8 @@ class Review:
                 self._state.wait_for(lambda: not answer()[1], WAIT_S)
             finally:
                 self._waiting = False
+            if self._failure:
+                raise self._failure
             return answer()
 
     def all_groups(
@@ -145,17 +149,20 @@ class Review:
                     return
                 score = next(iter(self._wanted))
             self.progress = 0.0
-            found = None
+            found = failure = None
             try:
                 snapshot, dismissed = self._reader.snapshot(), self._dismissed()
                 groups = self._find(snapshot, score, dismissed, note)
                 found = _Answer(weakref.ref(snapshot), dismissed, groups)
             except InterruptedError:
                 log.debug("comparing was stopped")
+            except StoreError as error:
+                failure = error
             except Exception:  # the next request tries again; this thread must not end by it
                 log.exception("near-duplicates of score %s could not be found", score)
             with self._state:
                 del self._wanted[score]
+                self._failure = failure
                 if found is not None:
                     self._answers.pop(score, None)
                     self._answers[score] = found
@@ -174,7 +181,11 @@ class Review:
             known = self._known(snapshot)
             if known is None or not _cover(known, snapshot, min_score):
                 known = self._link(snapshot, min_score, on_progress)
-            return groups(snapshot, known, min_score, dismissed)
+            found = groups(snapshot, known, min_score, dismissed)
+        for group in found:
+            members = group.members
+            refuse_longer([member.score for member in members], [member.id for member in members])
+        return found
 
     def _known(self, snapshot: Snapshot) -> Links | None:
         """The known links, if they are of this index and generation."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_app.errors import UsageError
+from edge_app.errors import StoreError, UsageError
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search import bounds, exact, products
@@ -65,7 +66,15 @@ def score(vector: Floats, query: Floats) -> float:
 def brute_force(columns: Columns, query: Floats, allowed: Any = None) -> list[tuple[int, float]]:
     """Every (id, score) an unlimited search must find, in order."""
     rows = np.flatnonzero(columns.live if allowed is None else columns.live & allowed)
-    found = [(int(columns.ids[row]), score(columns.vectors[row], query)) for row in rows]
+    found = [
+        (
+            int(columns.ids[row]),
+            1.0
+            if np.array_equal(columns.vectors[row], query)
+            else score(columns.vectors[row], query),
+        )
+        for row in rows
+    ]
     return sorted(found, key=lambda match: (-match[1], match[0]))
 
 
@@ -345,3 +354,33 @@ def test_k_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_filter_that_makes_no_sense_is_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Filter(**arguments)
+
+
+def test_a_vector_equal_to_the_query_scores_1_and_is_found_at_1() -> None:
+    """Its length is 1 within rounding only: who asked for a score of 1 lost copies of .9999999."""
+    for seed in range(50):
+        vectors = random_units(seed, 300, 24)
+        vectors[[70, 100]] = vectors[7]
+        columns = Columns(vectors)
+        matches = similar(snapshot_of(columns), vectors[7], 5, filter=Filter(min_score=1))
+        expected = [(int(columns.ids[row]), 1.0) for row in (7, 70, 100)]
+        assert [(match.id, match.score) for match in matches] == expected
+
+
+@pytest.mark.parametrize("factor", [1000, float("inf"), 1.01])
+def test_a_vector_that_is_longer_is_refused_not_ranked_first(factor: float) -> None:
+    columns = Columns(random_units(1, 300, 24))
+    query = columns.vectors[7].copy()
+    columns.vectors[7] *= np.float32(factor)
+    with pytest.raises(StoreError, match=r"image 8 is damaged.*check --repair"):
+        similar(snapshot_of(columns), query, 5)
+
+
+def test_a_vector_of_no_numbers_is_never_an_answer() -> None:
+    columns = Columns(random_units(1, 300, 24))
+    query = columns.vectors[7].copy()
+    columns.vectors[7] = np.nan
+    with suppress(StoreError):  # where it is looked at
+        matches = similar(snapshot_of(columns), query, 300)
+        assert len(matches) == 299
+        assert 8 not in [match.id for match in matches]

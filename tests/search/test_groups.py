@@ -19,9 +19,9 @@ from edge_app.index.format.linkfile import FILE, load_links
 from edge_app.index.read.reader import Reader
 from edge_app.index.repair.check import check, repair
 from edge_app.index.write.batch import Batch
+from edge_app.index.write.dismissed import FILE as DISMISSED
+from edge_app.index.write.dismissed import add_dismissed, read_dismissed
 from edge_app.search import duplicates
-from edge_app.search.dismissed import FILE as DISMISSED
-from edge_app.search.dismissed import add_dismissed, read_dismissed
 from edge_app.search.groups import Review
 from tests.indexes import DIM, new_image, writer_of
 from tools.testing.waiting import PATIENCE_S, until
@@ -222,7 +222,7 @@ def test_dismissing_is_all_or_nothing(tmp_path: Path) -> None:
 import itertools, resource, sys
 from pathlib import Path
 from edge_app.errors import DiskFullError
-from edge_app.search.dismissed import add_dismissed, read_dismissed
+from edge_app.index.write.dismissed import add_dismissed, read_dismissed
 folder = Path(sys.argv[1])
 contents = [bytes([number]) * 16 for number in range(100)]
 add_dismissed(folder, [(contents[0], contents[1])])
@@ -311,3 +311,43 @@ def test_a_torn_line_loses_only_itself(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes() + b"0101")  # the plug was pulled
     assert add_dismissed(tmp_path, [(one, three)]) == 1
     assert read_dismissed(tmp_path) == {(one, two), (one, three)}
+
+
+def test_a_damaged_line_is_found_and_blanked_and_a_copy_is_kept(tmp_path: Path) -> None:
+    """What can't be made again is not thrown away; who adds pairs meanwhile loses none."""
+    with writer_of(tmp_path) as writer:
+        writer.commit(Batch(images=[new_image("a.jpg")]))
+    index = tmp_path / "index"
+    pairs = [(bytes([number]) * 16, bytes([number + 1]) * 16) for number in range(0, 12, 2)]
+    add_dismissed(index, pairs)
+    file = index / DISMISSED
+    content = bytearray(file.read_bytes())
+    content[content.index(b"0202")] = ord("f")
+    content += b"06060606"  # the plug was pulled
+    file.write_bytes(content)
+    (problem,) = check(index).problems
+    assert "dismissed.txt: 2 lines are damaged" in str(problem)
+    repair(index)
+    assert not check(index).problems
+    assert (index / "dismissed.txt.broken-1").read_bytes() == content
+    assert read_dismissed(index) == set(pairs) - {pairs[1]}
+    assert add_dismissed(index, pairs) == 1
+    assert read_dismissed(index) == set(pairs)
+
+
+def test_groups_of_a_damaged_vector_are_an_error_and_not_awaited_for_ever(tmp_path: Path) -> None:
+    vector = np.zeros(DIM, np.float32)
+    vector[0] = 1
+    with writer_of(tmp_path) as writer:
+        longer = [
+            new_image(f"{n}.jpg", vector=vector * factor) for n, factor in enumerate([1, 900])
+        ]
+        writer.commit(Batch(images=longer))
+    with Reader(tmp_path / "index") as reader:
+        groups = Review(reader)
+        for _ in range(2):
+            with pytest.raises(StoreError, match="image 2 is damaged"):
+                until(lambda: not groups.groups(0.95)[1])
+        with pytest.raises(StoreError, match="image 2 is damaged"):
+            groups.all_groups(0.95)
+        groups.close()

@@ -22,6 +22,7 @@ Floats = NDArray[np.float32]
 Codes = NDArray[np.int8]
 
 UNIT_ERROR = 1e-5  # how far from 1 the length of a "unit" vector may be
+SCORE_MAX = (1 + UNIT_ERROR) ** 2  # of two of them
 _EPS = 2.0**-24  # relative rounding error of one float32 operation
 _ALIGNED_BYTES = 64
 
@@ -36,6 +37,14 @@ class Encoded(NamedTuple):
 def width(dim: int) -> int:
     """Bytes of one row's code."""
     return -(-dim // _ALIGNED_BYTES) * _ALIGNED_BYTES
+
+
+def are_unit(vectors: Floats) -> NDArray[np.bool_]:
+    """(…, dim) float32 -> (…): whether each is finite and of length 1. A longer one would rank
+    first in every search."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=-1)
+    unit: NDArray[np.bool_] = np.abs(lengths - 1) < UNIT_ERROR  # NaN fails too
+    return unit
 
 
 def encode(vectors: Floats) -> Encoded:

@@ -15,6 +15,15 @@ from edge_app.errors import DiskFullError, EdgeAppError, LockedError, StoreError
 from edge_app.index.format.regular import open_regular
 
 _LOCK = "lock"
+_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_OBSTACLES = {
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -50,10 +59,21 @@ def errors_translated(index: Path, need_bytes: int = MiB) -> Iterator[None]:
         io_error_when_full = code == sqlite3.SQLITE_IOERR and _free_bytes(index) < need_bytes
         if code == sqlite3.SQLITE_FULL or io_error_when_full:
             raise _disk_full(index, need_bytes) from error
+        if code in _LOCKED:
+            reason = obstacle_of(error)
+            raise StoreError(f"the catalogue of {index} can't be written: {reason}") from error
         hint = "choose another folder with --index"
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             hint = "repair it with: lookalike check --repair"
         raise StoreError(f"the catalogue of {index} can't be written: {error}; {hint}") from error
+
+
+def obstacle_of(error: sqlite3.Error) -> str | None:
+    """What keeps SQLite from reading a catalogue that may be sound; None if it is damaged."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _LOCKED:
+        return "another program has it open and locks it; close that program"
+    return str(error) if code in _OBSTACLES else None
 
 
 def _disk_full(index: Path, need_bytes: int) -> DiskFullError:

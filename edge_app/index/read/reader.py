@@ -17,6 +17,7 @@ from edge_app.errors import NotFoundError, StoreError
 from edge_app.index.format.appendfile import AppendFile
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import identity_of, thumbs_header, thumbs_name
+from edge_app.index.format.locking import obstacle_of
 from edge_app.index.format.readonly import open_for_reading, signature
 from edge_app.index.format.recognise import recognise
 from edge_app.index.format.records import ImageRecord, RejectedRecord
@@ -209,9 +210,9 @@ class Reader:
                 yield self._catalog
             except sqlite3.Error as error:
                 self._disconnect()
+                reason = obstacle_of(error) or f"{error}; for details: lookalike check"
                 raise StoreError(
-                    f"the catalogue of {self.index} can't be read: {error}; for details: "
-                    "lookalike check"
+                    f"the catalogue of {self.index} can't be read: {reason}"
                 ) from error
             except OSError as error:
                 raise self._unreadable(error) from error

@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge_app.errors import NoIndexError, StoreError
-from edge_app.index.format import linkfile, scalefile
+from edge_app.index.format import codes
 from edge_app.index.format.appendfile import AppendFile, Header
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import (
@@ -29,35 +30,14 @@ from edge_app.index.format.generation import (
     thumbs_header,
     thumbs_name,
 )
-from edge_app.index.format.locking import errors_translated, lock
+from edge_app.index.format.locking import errors_translated, lock, obstacle_of
 from edge_app.index.format.readonly import open_for_reading
 from edge_app.index.format.records import GenerationRecord, join_path, record_crc
 from edge_app.index.format.schema import CATALOG, IMAGE_TABLES, SCHEMA_VERSION, STORED_COLUMNS
+from edge_app.index.repair import beside
 from edge_app.index.repair import clear as cures
+from edge_app.index.repair.report import CheckReport, Problem
 from edge_app.index.write.session import open_catalog
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One damaged thing in one line, and what clears it away; None: only a new catalogue does."""
-
-    message: str
-    cure: cures.Cure | None
-
-    def __str__(self) -> str:
-        return self.message
-
-
-@dataclass(slots=True)
-class CheckReport:
-    """What was looked at, and everything that is wrong with it."""
-
-    images: int = 0
-    rows: int = 0  # live ones, of all generations
-    thumbnails: int = 0
-    rejected: int = 0
-    problems: list[Problem] = field(default_factory=list)
-    set_aside: Path | None = None  # where `repair` has put a catalogue past mending
 
 
 def check(index: Path) -> CheckReport:
@@ -70,8 +50,10 @@ def check(index: Path) -> CheckReport:
             report.problems.extend(_structure(catalog))
             if not report.problems:
                 report.problems.extend(_Contents(index, catalog, report).problems())
-                report.problems.extend(_remade(index))
+                report.problems.extend(beside.problems(index))
     except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, sqlite3.Error) and (obstacle := obstacle_of(error)):
+            raise StoreError(f"the catalogue of {index} can't be checked: {obstacle}") from error
         report.problems.append(_catalog_problem(str(error)))
     return report
 
@@ -109,24 +91,6 @@ def _structure(catalog: Catalog) -> Iterator[Problem]:
         for *values, crc in catalog.connection.execute(f"SELECT * FROM {table}"):
             if record_crc(values) != crc:
                 yield _catalog_problem(f"a record of {table} differs from its CRC")
-
-
-def _remade(index: Path) -> Iterator[Problem]:
-    """Files that are made again from the vectors when they are missed."""
-    loaders: dict[str, Callable[[Path], object]] = {
-        linkfile.FILE: linkfile.load_links,
-        scalefile.FILE: scalefile.load_scale,
-    }
-    for name, load in loaders.items():
-        try:
-            load(index)
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError, StoreError) as error:
-            yield Problem(
-                f"{name} is damaged ({error}); it will be made again",
-                partial(cures.forget_file, path=index / name),
-            )
 
 
 class _Contents:
@@ -209,14 +173,19 @@ class _Contents:
                 yield Problem(f"{CATALOG}: the record of row {row} differs from its CRC", forget)
                 continue
             expected = dict(zip(("vector_crc", "code_crc", "tiles_crc"), crcs, strict=True))
-            for kind, data_crc in row_crcs(found, [file.row(row) for file in files]).items():
+            data = [file.row(row) for file in files]
+            sound = True
+            for kind, data_crc in row_crcs(found, data).items():
                 if data_crc != expected[kind]:
+                    sound = False
                     name = " or ".join(column.name for column in found if column.crc == kind)
                     yield Problem(
                         f"{name}: row {row}, image {id} ({os.fsdecode(path or b'?')}), "
                         "differs from its CRC",
                         forget,
                     )
+            for name in _not_unit(found, data) if sound else ():
+                yield Problem(f"{name}: row {row}, image {id}, is no vector of length 1", forget)
         self._report.rows += count
         if count != record.live:
             yield Problem(
@@ -285,6 +254,16 @@ class _File:
             return self._file.read(offset, size_bytes)
         except OSError:  # a sector the medium has given up
             return b""
+
+
+def _not_unit(found: list[Column], data: list[bytes]) -> Iterator[str]:
+    """The files whose vectors in these rows are not what searches take them for: a CRC can be made
+    for any. One of zeros is of a picture without a direction; it matches nothing."""
+    for column, row in zip(found, data, strict=True):
+        if column.header.kind in ("vectors", "tiles"):
+            vectors = np.frombuffer(row, "<f4").reshape(-1, column.row_shape[-1])
+            if not (codes.are_unit(vectors) | ~vectors.any(axis=1)).all():
+                yield column.name
 
 
 def _catalog_problem(message: str) -> Problem:

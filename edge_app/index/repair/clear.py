@@ -53,7 +53,8 @@ def forget_rejected(catalog: Catalog, path: object) -> None:
 
 def forget_file(_: Catalog, path: Path) -> None:
     """Whoever needs the file makes it again."""
-    path.unlink(missing_ok=True)
+    with suppress(FileNotFoundError, IsADirectoryError):  # a folder is not ours to delete
+        path.unlink()
 
 
 def restore(_: Catalog, path: Path, header: Header, length: int) -> None:

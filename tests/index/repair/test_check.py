@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_app.errors import LockedError, StoreError
@@ -218,3 +221,69 @@ def test_every_catalogue_set_aside_is_kept(folder: Path) -> None:
         assert report.set_aside == folder / "index" / f"catalog.db.broken-{number}"
         embed_again(folder)
     assert len(list((folder / "index").glob("catalog.db.broken-?"))) == 2
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("factor", [1000, 1.001, float("nan"), float("inf")])
+@pytest.mark.parametrize("tiles", [0, 2])
+def test_a_vector_that_is_not_of_length_1_is_found_though_its_crc_is_right(
+    tmp_path: Path, factor: float, tiles: int
+) -> None:
+    """Whoever makes an index makes its CRCs too."""
+    images = [new_image(path, tiles=tiles) for path in PATHS]
+    damaged = images[1].tiles if tiles else images[1].vector
+    assert damaged is not None
+    damaged *= np.float32(factor)
+    with writer_of(tmp_path, tiles=tiles) as writer:
+        writer.commit(Batch(images=images))
+    name = "tiles-1.f32" if tiles else "vectors-1.f32"
+    assert messages(tmp_path) == [f"{name}: row 1, image 2, is no vector of length 1"]
+    repair(tmp_path / "index")
+    assert messages(tmp_path) == []
+    with Reader(tmp_path / "index") as reader:
+        assert reader.snapshot().live.tolist() == [True, False, True]
+
+
+def test_a_picture_without_a_direction_is_no_damage(tmp_path: Path) -> None:
+    with writer_of(tmp_path) as writer:
+        writer.commit(Batch(images=[new_image("a.jpg", vector=np.zeros(DIM, np.float32))]))
+    assert messages(tmp_path) == []
+
+
+def test_previews_that_are_no_whole_jpegs_are_found_and_made_again(folder: Path) -> None:
+    previews = folder / "index/previews"
+    previews.mkdir()
+    whole = b"\xff\xd8...\xff\xd9"
+    (previews / "sound.jpg").write_bytes(whole)
+    (previews / "cut.jpg").write_bytes(whole[:-1])
+    (previews / "empty.jpg").write_bytes(b"")
+    (previews / "link.jpg").symlink_to(previews / "sound.jpg")
+    (previews / "new.jpg.part").write_bytes(whole[:3])  # being written
+    assert [message.split(" ", 1)[0] for message in messages(folder)] == [
+        "previews/cut.jpg", "previews/empty.jpg", "previews/link.jpg",
+    ]  # fmt: skip
+    repair(folder / "index")
+    assert messages(folder) == []
+    assert sorted(os.listdir(previews)) == ["new.jpg.part", "sound.jpg"]
+
+
+def test_a_catalogue_that_another_program_locks_is_neither_damaged_nor_set_aside(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *of, **how: connect(*of, **(how | {"timeout": 0}))
+    )
+    index = folder / "index"
+    with closing(connect(index / CATALOG, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("SELECT count(*) FROM images").fetchall()
+        said = "another program has it open and locks it; close that program"
+        for use in (check, repair, lambda index: Reader(index).counts()):
+            with pytest.raises(StoreError, match=said):
+                use(index)
+        with pytest.raises(StoreError, match=said), writer_of(folder):
+            pass
+    assert messages(folder) == []
+    assert not list(index.glob("*.broken*"))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edge_app.errors import DiskFullError, StoreError
 from edge_app.index.format.appendfile import sync_folder
-from edge_app.index.format.regular import open_regular
+from edge_app.index.format.regular import open_regular, replace_regular
 
 Pair = tuple[bytes, bytes]  # content hashes, the lesser one first
 
@@ -27,21 +27,52 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 def read_dismissed(index: Path) -> set[Pair]:
     """All pairs; a line that was torn by a power cut, or damaged, is passed over."""
-    path = index / FILE
-    try:
-        with open(open_regular(path, os.O_RDONLY), "rb") as file:
-            lines = file.read().splitlines()
-    except FileNotFoundError:
-        return set()
-    except OSError as error:
-        raise StoreError(f"{path} can't be read: {error.strerror}") from None
     pairs: set[Pair] = set()
-    for line in lines:
+    for line in _lines(index):
         change = _unpack(line)
         if change is not None:
             pair, undo = change
             (pairs.discard if undo else pairs.add)(pair)
     return pairs
+
+
+def damaged_lines(index: Path) -> int:
+    """How many lines are passed over."""
+    return sum(_is_damaged(line) for line in _lines(index))
+
+
+def blank_damaged(index: Path) -> None:
+    """Put spaces in the place of the lines that are passed over; a copy of the file as it was is
+    kept. In place: whoever adds pairs meanwhile has the same file open."""
+    path = index / FILE
+    with open(open_regular(path, os.O_RDWR), "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        content = file.read()
+        number = 1
+        while (aside := index / f"{FILE}.broken-{number}").exists():
+            number += 1
+        replace_regular(aside, content)
+        lines = content.split(b"\n")
+        blank = (b" " * len(line) if _is_damaged(line) else line for line in lines)
+        file.seek(0)
+        file.write(b"\n".join(blank))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _lines(index: Path) -> list[bytes]:
+    path = index / FILE
+    try:
+        with open(open_regular(path, os.O_RDONLY), "rb") as file:
+            return file.read().split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StoreError(f"{path} can't be read: {error.strerror}") from None
+
+
+def _is_damaged(line: bytes) -> bool:
+    return bool(line.strip()) and _unpack(line) is None
 
 
 def add_dismissed(index: Path, pairs: Iterable[Pair]) -> int:

@@ -1,0 +1,92 @@
+"""Finds damage in the files beside the catalogue that no record of it tells of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from edge_app.errors import StoreError
+from edge_app.index.format import linkfile, scalefile
+from edge_app.index.format.regular import open_regular
+from edge_app.index.repair import clear as cures
+from edge_app.index.repair.report import Problem
+from edge_app.index.write import dismissed
+
+PREVIEWS = "previews"
+_JPEG = (b"\xff\xd8", b"\xff\xd9")  # the first and last bytes
+
+
+def problems(index: Path) -> Iterator[Problem]:
+    """What is wrong with them."""
+    yield from _remade(index)
+    yield from _previews(index / PREVIEWS)
+    yield from _dismissed(index)
+
+
+def _remade(index: Path) -> Iterator[Problem]:
+    """Files that are made again from the vectors when they are missed."""
+    loaders: dict[str, Callable[[Path], object]] = {
+        linkfile.FILE: linkfile.load_links,
+        scalefile.FILE: scalefile.load_scale,
+    }
+    for name, load in loaders.items():
+        try:
+            load(index)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, StoreError) as error:
+            yield _to_be_made_again(name, str(error), index / name)
+
+
+def _previews(folder: Path) -> Iterator[Problem]:
+    """Each begins and ends as a JPEG does; the bytes between have no checksum."""
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield _to_be_made_again(PREVIEWS, error.strerror or str(error), folder)
+        return
+    for name in names:
+        reason = _fault_of_preview(folder / name)
+        if reason:
+            yield _to_be_made_again(f"{PREVIEWS}/{name}", reason, folder / name)
+
+
+def _fault_of_preview(path: Path) -> str | None:
+    try:
+        with open(open_regular(path, os.O_RDONLY), "rb") as file:
+            start = file.read(2)
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 2))
+            end = file.read(2)
+    except FileNotFoundError:
+        return None  # the server has just dropped it
+    except (OSError, StoreError) as error:
+        return str(error)
+    if (start, end) != _JPEG and path.suffix != ".part":  # which is being written
+        return "it is not a whole JPEG"
+    return None
+
+
+def _to_be_made_again(name: str, reason: str, path: Path) -> Problem:
+    return Problem(
+        f"{name} is damaged ({reason}); it will be made again",
+        partial(cures.forget_file, path=path),
+    )
+
+
+def _dismissed(index: Path) -> Iterator[Problem]:
+    """Pairs that the user has dismissed: the one thing here that can't be made again."""
+    try:
+        lost = dismissed.damaged_lines(index)
+    except StoreError as error:
+        yield Problem(str(error), partial(cures.forget_file, path=index / dismissed.FILE))
+        return
+    if lost:
+        yield Problem(
+            f"{dismissed.FILE}: {lost} {'lines are' if lost > 1 else 'line is'} damaged; the pairs "
+            "on them count as near-duplicates again",
+            lambda catalog: dismissed.blank_damaged(index),
+        )
