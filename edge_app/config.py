@@ -67,6 +67,8 @@ class Config:
     delegate_optional: bool = False  # where that can't be loaded, the processor will do
     nice: int = 19  # of indexing: at 10 the slowest thumbnails took 4 times as long, at 19 twice
     tiles: bool = False  # also embed tiles of each image, for small objects
+    exclude: tuple[str, ...] = ()  # globs of files and folders that are no photos: library.rules
+    follow_links: bool = False  # to folders
     host: str = "127.0.0.1"
     port: int = 5000  # 0: any free one
     lan: bool = False  # listen on every address of this device, and announce it

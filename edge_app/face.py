@@ -60,7 +60,9 @@ class Index:
     index: its folder, made by the first `update`. library: the photo folder, needed for `update`;
     else the one the index was made from. model: the .tflite file, its card next to it. workers:
     decoding processes. threads, runtime, delegate: of inference, as the options of the command
-    line. limits: of decoding. Errors are those of `edge_app.errors`, all below EdgeAppError.
+    line. exclude: globs of files and folders that `update` skips. follow_links: also read folders
+    that symbolic links lead to. limits: of decoding. Errors are those of `edge_app.errors`, all
+    below EdgeAppError.
     """
 
     def __init__(
@@ -74,6 +76,8 @@ class Index:
         runtime: str | None = None,
         delegate: str | None = None,
         tiles: bool = False,
+        exclude: str | Iterable[str] = (),
+        follow_links: bool = False,
         limits: Limits | None = None,
     ) -> None:
         if runtime is not None and runtime not in RUNTIMES:
@@ -92,6 +96,8 @@ class Index:
             runtime=runtime,
             delegate=delegate,
             tiles=tiles,
+            exclude=(exclude,) if isinstance(exclude, str) else tuple(exclude),
+            follow_links=follow_links,
             limits=limits or default.limits,
         )
         self._gallery: Gallery | None = Gallery(self._config)

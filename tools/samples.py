@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge_app.config import Config
 from edge_app.errors import EdgeAppError
-from edge_app.library.scan import is_image_name
+from edge_app.library.rules import is_image_name
 
 VERSION = "0.26.0"
 # One wheel for everybody: nothing in it is executed, so interpreter and platform don't matter.

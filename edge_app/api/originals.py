@@ -17,6 +17,7 @@ from edge_app.api.views import text_of
 from edge_app.config import MiB
 from edge_app.errors import BusyError, LimitError
 from edge_app.index.format.records import ImageRecord
+from edge_app.library.originals import fingerprint
 from edge_app.library.source import Original
 from edge_app.photos.pieces import Spliced, Version
 from edge_app.photos.strip import parts_without_location
@@ -101,8 +102,12 @@ def send_original(
     a client that reads slowly.
     """
     file: BinaryIO | Spliced = original.file
-    size, mtime_s = original.size_bytes, original.mtime_ns / 1e9
-    tag = f'"{sent.content}-{size:x}-{original.mtime_ns:x}"'
+    size = original.size_bytes
+    # Of the bytes that are sent: what the catalogue knows may be older, and a program that edits
+    # may leave size and time as they were.
+    changed_s = max(original.mtime_ns, original.changed_ns) / 1e9
+    facts = f"{size:x}-{original.mtime_ns:x}-{original.version}"
+    tag = f'"{sent.content}-{fingerprint(facts.encode()).hex()}"'
     if stripper:
         tag = f'"{tag[1:-1]}-stripped"'
     headers = {
@@ -110,10 +115,10 @@ def send_original(
         "Content-Disposition": _disposition(sent.name, download),
         "Accept-Ranges": "bytes",
         "ETag": tag,
-        "Last-Modified": formatdate(mtime_s, usegmt=True),
+        "Last-Modified": formatdate(changed_s, usegmt=True),
         "Cache-Control": "private, no-cache",
     }
-    if is_known(tag, request.environ) or _is_unmodified(mtime_s, request.environ):
+    if is_known(tag, request.environ) or _is_unmodified(changed_s, request.environ):
         file.close()
         return HTTPResponse(status=304, headers=headers)
     if stripper:
@@ -154,13 +159,13 @@ def is_known(tag: str, environ: Mapping[str, Any]) -> bool:
     return any(part.strip().removeprefix("W/") in (tag, "*") for part in known.split(","))
 
 
-def _is_unmodified(mtime_s: float, environ: Mapping[str, Any]) -> bool:
+def _is_unmodified(changed_s: float, environ: Mapping[str, Any]) -> bool:
     """Whether the client has what is as old as this; a tag, which tells more, goes before."""
     since = environ.get("HTTP_IF_MODIFIED_SINCE")
     if since is None or "HTTP_IF_NONE_MATCH" in environ:
         return False
     try:
-        return int(mtime_s) <= parsedate_to_datetime(since).timestamp()
+        return int(changed_s) <= parsedate_to_datetime(since).timestamp()
     except (ValueError, OverflowError):  # no date: ignored (RFC 9110, 13.1.3)
         return False
 

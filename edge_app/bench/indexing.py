@@ -20,6 +20,7 @@ from edge_app.index.write.writer import Writer
 from edge_app.indexing.images import new_image, pixels_of
 from edge_app.indexing.process import start_index
 from edge_app.library.scan import FoundFile, scan
+from edge_app.library.sources import rules_of
 from edge_app.memory import default_threads, default_workers
 from edge_app.model.embed import Embedder
 from edge_app.model.runtime import installed_runtime
@@ -119,7 +120,7 @@ def _stages(config: Config) -> tuple[list[FoundFile], dict[str, Stage]]:
     embedder = Embedder.of(replace(config, threads=1))
     identity = embedder.identity
     with _clock() as scanning:
-        files = scan(root).files
+        files = scan(root, rules_of(config)).files
     sample = [files[place] for place in _spread(len(files), _SAMPLE)]
     decoded = []
     with _clock() as decoding:

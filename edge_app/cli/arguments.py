@@ -83,15 +83,18 @@ def make_parser() -> Parser:
 
     command(
         commands.index, "index the photo folder: add new and changed photos, remove deleted ones",
-        _index_folder, _library, _json, _workers, _index, limit_options(*INDEXING_LIMITS),
+        _index_folder, _library, _exclude, _links, _json, _workers, _index,
+        limit_options(*INDEXING_LIMITS),
     )  # fmt: skip
     command(
         commands.serve, "show the gallery in browsers, and index in the background",
-        _index_folder, _library, _workers, _serve, _network, limit_options(*LIMITS),
+        _index_folder, _library, _exclude, _links, _workers, _serve, _network,
+        limit_options(*LIMITS),
     )  # fmt: skip
     command(
         commands.search, "find the images that are most similar to given images",
-        _index_folder, _library, _json, _search, _filters, limit_options(*DECODING_LIMITS),
+        _index_folder, _library, _links, _json, _search, _filters,
+        limit_options(*DECODING_LIMITS),
     )  # fmt: skip
     command(
         commands.duplicates, "list groups of duplicates and near-duplicates",
@@ -104,7 +107,8 @@ def make_parser() -> Parser:
     )  # fmt: skip
     command(
         commands.bench, "measure how fast this device indexes, searches or serves",
-        _bench, _index_folder, _model, _json, _workers, limit_options(*DECODING_LIMITS),
+        _bench, _index_folder, _model, _exclude, _links, _json, _workers,
+        limit_options(*DECODING_LIMITS),
     )  # fmt: skip
     command(commands.passcode, "create the passcode file for serve --passcode-file", _passcode)
     command(
@@ -124,6 +128,17 @@ def _library(parser: Parser) -> None:
     add("--gallery", type=Path, default=DEFAULTS.gallery, metavar="DIR",
         help="the photo folder; never written to (default: %(default)s)")  # fmt: skip
     _model(parser)
+
+
+def _exclude(parser: Parser) -> None:
+    parser.add_argument("--exclude", action="append", default=[], metavar="GLOB",
+        help="skip files and folders with this name, such as '*.png', or with this path below the"
+        " photo folder, such as 'scans/old'; may be given several times")  # fmt: skip
+
+
+def _links(parser: Parser) -> None:
+    parser.add_argument("--follow-links", action="store_true",
+        help="also read folders that symbolic links lead to")  # fmt: skip
 
 
 def _model(parser: Parser) -> None:

@@ -20,7 +20,14 @@ from edge_app.api.views import as_json, group_of, rejections_of
 from edge_app.bench.subjects import SUBJECTS
 from edge_app.cli import logs
 from edge_app.cli.info import describe
-from edge_app.cli.printing import ProgressLine, print_answer, print_rejections, shown, summary
+from edge_app.cli.printing import (
+    ProgressLine,
+    notes,
+    print_answer,
+    print_rejections,
+    shown,
+    summary,
+)
 from edge_app.config import Config
 from edge_app.errors import LibraryError, NoIndexError, StoreError, UsageError
 from edge_app.guard import serve as guard
@@ -253,6 +260,8 @@ def _say_what_is_missing(config: Config, options: Namespace, report: IndexReport
         print(
             f"note: {kept}to remove them from the index: lookalike index --prune", file=sys.stderr
         )
+    for note in notes(report):
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _exit(*_: object) -> None:

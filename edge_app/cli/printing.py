@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Self, get_args
 
@@ -42,6 +42,26 @@ def summary(report: IndexReport) -> str:
     )
     rate = f", {report.images_per_s:.1f} images/s" if report.images_per_s else ""
     return f"{counts or 'nothing to do'} in {report.seconds:.1f} s{rate}"
+
+
+SKIPPED = {
+    "links": "symbolic links to folders are skipped; to read these folders: --follow-links",
+    "marked": "folders are skipped because a .nomedia or .noindex is in them",
+    "excluded": "files and folders are skipped because of --exclude",
+}
+
+
+def notes(report: IndexReport) -> Iterator[str]:
+    """What a run did not look at, and why."""
+    for drive in report.away:
+        yield f"{drive.images} of them are on a drive that is not mounted: {_named(drive.folder)}"
+    for skipped in report.skipped:
+        example = f" (such as {_named(skipped.example)})" if skipped.example else ""
+        yield f"{skipped.count} {SKIPPED[skipped.reason]}{example}"
+
+
+def _named(path: str) -> str:
+    return shown(text_of(path))
 
 
 def print_rejections(groups: Iterable[Rejections]) -> None:

@@ -22,7 +22,8 @@ from edge_app.index.write.batch import BATCH_IMAGES, Batch, Moved, NewImage
 from edge_app.index.write.writer import Writer
 from edge_app.indexing.bounded import Ahead
 from edge_app.indexing.images import new_image, pixels_of
-from edge_app.indexing.plan import IndexReport, Plan, Progress, plan
+from edge_app.indexing.lost import Lost
+from edge_app.indexing.plan import IndexReport, Plan, Progress, Skipped, plan
 from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.library.source import Source
@@ -58,9 +59,9 @@ def index(
 ) -> IndexReport:
     """Index what is new or changed in `library`, mark or drop what is gone, commit in batches.
 
-    Files that vanish are dropped, unless the library is empty or more than half of it is gone: then
-    it may just be unmounted, and they are kept as offline until `prune` is given. A rejected file
-    is tried again when it or what it lacked has changed; with `retry` every one is.
+    Files that vanish are dropped, unless their drive is not there or more than half of it is gone:
+    then they are kept as offline until `prune` is given (indexing.lost). A rejected file is tried
+    again when it or what it lacked has changed; with `retry` every one is.
     Raises LibraryError for a library out of reach, StoreError where the index can't be written;
     whatever was committed before stays.
     """
@@ -73,7 +74,12 @@ def index(
     worth = {lacks: is_worth_a_try(lacks, limits) for lacks in {f.lacks for f in rejected.values()}}
     again = {path for path, file in rejected.items() if retry or worth[file.lacks]}
     todo = plan(found, known, rejected, again)
-    report = IndexReport(unchanged=todo.unchanged, rejected=todo.still_rejected)
+    lost = Lost(found, known, todo.missing)
+    report = IndexReport(
+        unchanged=todo.unchanged,
+        rejected=todo.still_rejected,
+        skipped=[Skipped(reason, t.count, t.example) for reason, t in found.left_out().items()],
+    )
     boxes = (WHOLE, *TILES) if writer.tiles else (WHOLE,)
     with (
         # As many images wait as are being embedded, so that no thread has to.
@@ -81,8 +87,9 @@ def index(
         Ahead[int](threads=1, most=1) as commits,
     ):
         run = _Run(
-            library, writer, embedder, limits, todo, known, report, images, commits, on_progress
-        )
+            library, writer, embedder, limits, todo, known, lost, report, images, commits,
+            on_progress,
+        )  # fmt: skip
 
         def jobs(files: Iterable[FoundFile]) -> Iterator[Job]:
             return (
@@ -95,7 +102,7 @@ def index(
             rest = plan(Scan(run.alone), known, rejected, again | {f.path for f in run.alone})
             run.add(rest)
             run.read(pool.run(jobs(rest.to_read)))
-        run.settle(found, prune)
+        run.settle(prune)
     report.seconds = time.monotonic() - start
     read = report.added + report.updated + report.moved
     report.images_per_s = read / report.seconds if read else 0.0
@@ -119,6 +126,7 @@ class _Run:
         limits: Limits,
         todo: Plan,
         known: dict[str, Known],
+        lost: Lost,
         report: IndexReport,
         images: Ahead[NewImage],  # being embedded
         commits: Ahead[int],  # of batches; each gives the count of its files
@@ -126,10 +134,13 @@ class _Run:
     ) -> None:
         self.library, self.writer = library, writer
         self.embedder, self.limits = embedder, limits
-        self.todo, self.known, self.report, self.on_progress = todo, known, report, on_progress
+        self.todo, self.known, self.lost = todo, known, lost
+        self.report, self.on_progress = report, on_progress
         self.images, self.commits = images, commits
         self.missing_paths = {
-            old.content: path for path, old in todo.missing.items() if old.embedded
+            old.content: path
+            for path, old in todo.missing.items()
+            if old.embedded and not lost.is_away(path)
         }
         self.alone: list[FoundFile] = []  # RAW files whose picture can't be used
         self.batch = Batch(
@@ -167,15 +178,13 @@ class _Run:
         for file in self.alone:
             self.todo.absorbed.pop(file.path, None)
 
-    def settle(self, found: Scan, prune: bool) -> None:
+    def settle(self, prune: bool) -> None:
         """Drop or mark the files that are gone, now that the moved ones are known."""
         self.batch.removed += [old.id for old in self.todo.absorbed.values()]
-        missing = self.todo.missing
-        doubtful = len(missing) > len(self.known) / 2
-        for path, old in missing.items():
-            # What is offline already was spared in an earlier run: only --prune drops it.
-            spared = doubtful or old.offline
-            if not found.hides(path) and (prune or not spared):
+        self.lost.settle()
+        self.report.away = self.lost.away()
+        for path, old in self.todo.missing.items():
+            if self.lost.is_gone(path, old, prune):
                 self.batch.removed.append(old.id)
                 self.report.removed += 1
             else:
@@ -183,7 +192,7 @@ class _Run:
         self._commit(0)
         self._note(self.commits.rest())
         # A new generation made from half a library would take away what still can be searched.
-        if prune or not (doubtful and self.writer.building):
+        if prune or not (self.lost.doubtful and self.writer.building):
             self.writer.finish()
 
     def _take(self, file: FoundFile, result: Outcome) -> None:

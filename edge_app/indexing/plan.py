@@ -8,8 +8,18 @@ from typing import Any
 
 from edge_app.index.format.records import Known, RejectedRecord
 from edge_app.index.write.batch import Noted
+from edge_app.indexing.lost import Away
 from edge_app.library.pairs import paired
 from edge_app.library.scan import FoundFile, Scan
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What a run passed over though it may be photos."""
+
+    reason: str  # "links" to folders, folders "marked" with .nomedia or .noindex, "excluded"
+    count: int  # of links, folders, or files and folders
+    example: str | None  # a path
 
 
 @dataclass(slots=True)
@@ -26,15 +36,20 @@ class IndexReport:
     imported: int = 0  # of the unchanged: their rows were taken over from another index before
     seconds: float = 0.0
     images_per_s: float = 0.0
+    skipped: list[Skipped] = field(default_factory=list)
+    away: list[Away] = field(default_factory=list)  # drives that are not there
 
     @property
     def found(self) -> int:
         """Image files seen below the library root."""
         return self.added + self.updated + self.moved + self.rejected + self.unchanged
 
-    def as_json(self) -> dict[str, float]:
+    def as_json(self) -> dict[str, Any]:
         """The object `index --json` ends with."""
-        return {key: round(value, 3) for key, value in asdict(self).items()}
+        return {
+            key: round(value, 3) if isinstance(value, float) else value
+            for key, value in asdict(self).items()
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Pop
         value = getattr(config, name)
         if value is not None:
             command += [f"--{name}", str(value)]
+    command += [f"--exclude={glob}" for glob in config.exclude]
+    command += ["--follow-links"] * config.follow_links
     command += ["--tiles"] * config.tiles + ["--delegate-optional"] * config.delegate_optional
     command += options_of(config.limits, INDEXING_LIMITS)
     return subprocess.Popen(

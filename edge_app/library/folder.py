@@ -7,15 +7,16 @@ from pathlib import Path
 
 from edge_app.library import scan
 from edge_app.library.originals import open_original
-from edge_app.library.scan import FoundFile, Scan
+from edge_app.library.rules import Rules, folders_of
+from edge_app.library.scan import FoundFile, Scan, version_of
 from edge_app.library.source import InFolder, Original, Source
 
 
 class Folder:
     """A `source.Source`: a folder and all that is below it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, rules: Rules = Rules()) -> None:  # noqa: B008 - immutable
+        self.path, self.rules = path, rules
         self._absolute = path.absolute()
 
     @property
@@ -36,22 +37,43 @@ class Folder:
         return folder.resolve().is_relative_to(self.path.resolve())
 
     def scan(self) -> Scan:
-        return scan.scan(self.path)
+        return scan.scan(self.path, self.rules)
 
     def open(self, path: str) -> Original:
-        file = open_original(self._absolute, path)
+        place = self._place(path)
+        file = open_original(Path(place.root), place.path)
         stat = os.fstat(file.fileno())
-        return Original(file, stat.st_size, stat.st_mtime_ns)
+        changed_ns = max(stat.st_mtime_ns, stat.st_ctime_ns)
+        version = version_of(stat, inode=False)
+        return Original(file, stat.st_size, stat.st_mtime_ns, version, changed_ns)
 
     def to_decode(self, path: str) -> InFolder:
-        return InFolder(os.fspath(self._absolute), path)
+        return self._place(path)
 
     def unchanged(self, file: FoundFile) -> bool:
+        place = self._place(file.path)
         try:
-            stat = os.lstat(self._absolute / file.path)
+            stat = os.lstat(Path(place.root, place.path))
         except OSError:
             return False
-        return (stat.st_size, stat.st_mtime_ns) == (file.size_bytes, file.mtime_ns)
+        version = version_of(stat, inode="-" in file.version)
+        return (stat.st_size, stat.st_mtime_ns, version) == (
+            file.size_bytes,
+            file.mtime_ns,
+            file.version,
+        )
+
+    def _place(self, path: str) -> InFolder:
+        """Where an original really is: behind the last link on its way, if links are followed."""
+        root = os.fspath(self._absolute)
+        # A path that leads upward is for `open_original` to refuse.
+        if self.rules.follow_links and {"", ".", ".."}.isdisjoint(path.split("/")):
+            for folder in folders_of(path):
+                place = os.path.join(self._absolute, folder)
+                if os.path.islink(place):
+                    root, rest = os.path.realpath(place), path[len(folder) + 1 :]
+                    return Folder(Path(root), self.rules)._place(rest)
+        return InFolder(root, path)
 
 
 def source_of(place: Source | Path) -> Source:

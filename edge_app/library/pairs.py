@@ -8,7 +8,8 @@ from dataclasses import replace
 from itertools import chain
 from os.path import splitext
 
-from edge_app.library.scan import RAW_SUFFIXES, FoundFile
+from edge_app.library.rules import RAW_SUFFIXES
+from edge_app.library.scan import FoundFile
 
 # A camera's own pictures, the commonest first: with both of them the RAW belongs to the JPEG.
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".heic", ".heif", ".hif")

@@ -1,26 +1,17 @@
-"""Finds every image file below a library root, and nothing else; follows no links."""
+"""Finds every image file below a library root, and nothing else."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_app.errors import LibraryError
-
-# Read through LibRaw where that is installed (photos/raw.py). NRW, PEF and SRW are untried.
-RAW_SUFFIXES = frozenset(".nef .nrw .cr2 .cr3 .arw .dng .raf .orf .rw2 .pef .srw".split())
-# Chosen by name so that videos, sidecars and documents in a photo folder are not reported as
-# broken images; what a file really holds is decided by `decode`, from its bytes.
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .webp .gif .bmp .dib .tif .tiff .heic .heif .hif .avif .jxl"
-    "".split()
-)
-SUFFIXES |= RAW_SUFFIXES
-
-# Folders in which other programs keep their own thumbnails and deleted files.
-SKIPPED_FOLDERS = frozenset({"@eaDir", "#recycle", "$RECYCLE.BIN", "lost+found"})
+from edge_app.library.mounts import Mount, mount_of, mounts, mounts_below
+from edge_app.library.rules import MARKERS, Rules, folders_of, is_image_name, is_others_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +33,65 @@ class FoundFile:
 
 
 @dataclass(slots=True)
+class Tally:
+    """How many there are of something, and one of them."""
+
+    count: int = 0
+    example: str | None = None
+
+    def add(self, path: str) -> None:
+        self.count += 1
+        self.example = self.example or path
+
+
+@dataclass(slots=True)
 class Scan:
-    """What one walk over a library root found."""
+    """What one walk over a library root found; folders are relative to the root."""
 
     files: list[FoundFile] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)  # folders, relative to the root
+    unreadable: set[str] = field(default_factory=set)  # folders, and files
+    linked: set[str] = field(default_factory=set)  # links to folders, passed over
+    marked: set[str] = field(default_factory=set)  # passed over for a .nomedia or .noindex
+    excluded: Tally = field(default_factory=Tally)  # by a glob: folders, and files
+    mounted: set[str] = field(default_factory=set)  # where other drives begin at present
+    rules: Rules = field(default_factory=Rules)
 
     def hides(self, path: str) -> bool:
-        """Whether `path` lies in a folder that could not be read: its absence says nothing."""
-        return any(path.startswith(folder + "/") for folder in self.unreadable)
+        """Whether `path` or a folder on it could not be read: its absence says nothing."""
+        return path in self.unreadable or not self.unreadable.isdisjoint(folders_of(path))
+
+    def leaves_out(self, path: str) -> bool:
+        """Whether a file at `path` is passed over, there or not."""
+        return any(
+            folder in self.linked or folder in self.marked for folder in folders_of(path)
+        ) or self.rules.leaves_out(path)
+
+    def mount_at(self, path: str) -> str:
+        """Where the drive begins that `path` is on at present, as `FoundFile.mount`."""
+        return max((f for f in folders_of(path) if f in self.mounted), key=len, default="")
+
+    def left_out(self) -> dict[str, Tally]:
+        """What was passed over and may be photos, by the reason."""
+        tallies = {"links": _tally(self.linked), "marked": _tally(self.marked)}
+        tallies["excluded"] = self.excluded
+        return {reason: tally for reason, tally in tallies.items() if tally.count}
 
 
-def is_image_name(name: str) -> bool:
-    """Whether a file of this name is taken for an image: a known suffix, and not hidden."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+def scan(root: Path, rules: Rules = Rules()) -> Scan:  # noqa: B008 - immutable
+    """Walk the library root, in order of names; what is behind links comes last.
 
-
-def is_skipped_folder(name: str) -> bool:
-    """Whether folders of this name are passed over: hidden ones and other programs' stores."""
-    return name.startswith(".") or name in SKIPPED_FOLDERS
-
-
-def scan(root: Path) -> Scan:
-    """Walk the library root, in order of names.
-
-    Links, FIFOs, devices and hidden names are passed over; a folder that can't be read is noted.
-    Raises LibraryError if the root itself is missing, not a folder, or unreadable.
+    Links to files, FIFOs, devices and what `rules` names are passed over; a folder that can't be
+    read is noted. Raises LibraryError if the root is missing, not a folder, or unreadable.
     """
-    found = Scan()
-    found.files.extend(_walk(check_root(root), "", found.unreadable))
-    return found
+    walk = Walk(root, rules)
+    walk.found.files.extend(walk.files())
+    return walk.found
+
+
+def version_of(stat: os.stat_result, *, inode: bool) -> str:
+    """What tells versions of a file with the same size and time apart: the time of its last change,
+    which no program can set, and where it lasts its inode."""
+    return f"{stat.st_ctime_ns:x}" + (f"-{stat.st_ino:x}" if inode else "")
 
 
 def check_root(root: Path) -> list[os.DirEntry[str]]:
@@ -90,22 +110,109 @@ def check_root(root: Path) -> list[os.DirEntry[str]]:
         raise LibraryError(f"{root} can't be read: {error.strerror}") from None
 
 
-def _walk(
-    entries: list[os.DirEntry[str]], prefix: str, unreadable: list[str]
-) -> Iterator[FoundFile]:
-    for entry in entries:
-        path = prefix + entry.name
+def _tally(paths: set[str]) -> Tally:
+    return Tally(len(paths), min(paths, default=None))
+
+
+class Walk:
+    """One walk over a library root.
+
+    enter: called with the path and the real place of each folder before it is listed.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        rules: Rules,
+        enter: Callable[[str, str], object] = lambda path, place: None,
+    ) -> None:
+        self.found = Scan(rules=rules)
+        self._root, self._rules, self._enter = root, rules, enter
+        self._links: deque[tuple[str, str]] = deque()  # path and place
+        self._seen: set[tuple[int, int]] = set()  # device and inode of folders, if links count
+        self._known = mounts()
+        self._below: dict[str, Mount] = {}
+
+    def files(self) -> Iterator[FoundFile]:
+        """Each image file; LibraryError as `check_root` raises it."""
+        real = os.path.realpath(self._root)
+        self._below = mounts_below(real, self._known)
+        self.found.mounted = set(self._below)
+        self._enter("", real)
+        entries = check_root(self._root)
+        if self._rules.follow_links:
+            self._is_new(os.stat(real))
+        yield from self._list(entries, "", "", self._keeps_inodes(real))
+        while self._links:  # behind what is there without them, which so keeps its own paths
+            path, place = self._links.popleft()
+            with suppress(FileNotFoundError):
+                real = os.path.realpath(place)
+                if self._is_new(os.stat(real)):
+                    self.found.mounted.add(path)
+                    yield from self._folder(path, real, path, self._keeps_inodes(real))
+
+    def _folder(self, path: str, place: str, mount: str, inodes: bool) -> Iterator[FoundFile]:
+        self._enter(path, place)
         try:
-            if entry.is_dir(follow_symlinks=False):
-                if not is_skipped_folder(entry.name):
-                    yield from _walk(_entries(entry.path), path + "/", unreadable)
-            elif is_image_name(entry.name) and entry.is_file(follow_symlinks=False):
-                stat = entry.stat(follow_symlinks=False)
-                yield FoundFile(path, stat.st_size, stat.st_mtime_ns)
+            entries = _entries(place)
         except FileNotFoundError:
-            continue  # gone between listing and looking
+            return  # gone between listing and looking
         except OSError:
-            unreadable.append(path)
+            self.found.unreadable.add(path)
+            return
+        if any(entry.name in MARKERS for entry in entries):
+            self.found.marked.add(path)
+        else:
+            yield from self._list(entries, path + "/", mount, inodes)
+
+    def _list(
+        self, entries: list[os.DirEntry[str]], prefix: str, mount: str, inodes: bool
+    ) -> Iterator[FoundFile]:
+        for entry in entries:
+            path = prefix + entry.name
+            try:
+                if entry.is_dir():
+                    yield from self._subfolder(entry, path, mount, inodes)
+                elif is_image_name(entry.name) and entry.is_file(follow_symlinks=False):
+                    if self._rules.excludes(path, is_folder=False):
+                        self.found.excluded.add(path)
+                        continue
+                    stat = entry.stat(follow_symlinks=False)
+                    version = version_of(stat, inode=inodes)
+                    yield FoundFile(path, stat.st_size, stat.st_mtime_ns, version, mount)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                self.found.unreadable.add(path)
+
+    def _subfolder(
+        self, entry: os.DirEntry[str], path: str, mount: str, inodes: bool
+    ) -> Iterator[FoundFile]:
+        if is_others_folder(path):
+            return
+        if self._rules.excludes(path, is_folder=True):
+            self.found.excluded.add(path)
+        elif entry.is_symlink():
+            if self._rules.follow_links:
+                self._links.append((path, entry.path))
+            else:
+                self.found.linked.add(path)
+        elif not self._rules.follow_links or self._is_new(entry.stat(follow_symlinks=False)):
+            if path in self._below:
+                mount, inodes = path, self._below[path].keeps_inodes
+            yield from self._folder(path, entry.path, mount, inodes)
+
+    def _is_new(self, stat: os.stat_result) -> bool:
+        """Whether this folder was not entered before: links may lead in circles."""
+        place = stat.st_dev, stat.st_ino
+        if place in self._seen:
+            return False
+        self._seen.add(place)
+        return True
+
+    def _keeps_inodes(self, place: str) -> bool:
+        mount = mount_of(place, self._known)
+        return mount is not None and mount.keeps_inodes
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

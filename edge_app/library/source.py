@@ -28,6 +28,8 @@ class Original:
     file: BinaryIO  # can seek; with `fileno` if it is on this machine
     size_bytes: int
     mtime_ns: int
+    version: str = ""  # of FoundFile, or more
+    changed_ns: int = 0  # when its bytes, its name or its time was last changed, if known
 
     def __enter__(self) -> Self:
         return self

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -24,6 +26,7 @@ from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
 from tests.serving import Answer, Site, serving
 from tools.testing.pictures import picture, save
+from tools.testing.waiting import until
 
 pytestmark = pytest.mark.model
 
@@ -368,6 +371,31 @@ def test_a_raw_file_beside_its_picture_is_a_second_file_of_one_photo(
     missing = site.ask(f"/originals/{id}?raw=2")
     assert (missing.status, missing.error) == (404, "not_found")
     assert site.ask(f"/originals/{id}?raw=-1").status == 400
+
+
+def test_an_edit_that_keeps_size_and_time_is_sent_again(
+    site: Site, library: Path, ids: dict[str, int]
+) -> None:
+    path, file = f"/originals/{ids['2019/img_1.png']}", library / "2019/img_1.png"
+    before, stat, kept = site.ask(path), file.stat(), file.read_bytes()
+    edited = kept[:-1] + bytes([kept[-1] ^ 1])
+    until(lambda: time.time() >= int(stat.st_ctime) + 1)  # If-Modified-Since has whole seconds
+    try:
+        new = library / ".new"
+        new.write_bytes(edited)
+        os.utime(new, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        new.rename(file)
+        for condition in (
+            {"If-None-Match": before.headers["etag"]},
+            {"If-Modified-Since": before.headers["last-modified"]},
+        ):
+            answer = site.ask(path, headers=condition)
+            assert (answer.status, answer.body) == (200, edited), condition
+        resumed = {"Range": "bytes=1-", "If-Range": before.headers["etag"]}
+        assert site.ask(path, headers=resumed).status == 200
+    finally:
+        file.write_bytes(kept)
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def test_originals_leave_without_their_location_when_asked_for(

@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from edge_app.cli.printing import cell, shown
+from edge_app.cli.printing import cell, notes, shown
+from edge_app.indexing.lost import Away
+from edge_app.indexing.plan import IndexReport, Skipped
 from tests.conftest import ROOT
 
 
@@ -35,3 +37,17 @@ def test_a_latin_1_terminal_shows_other_names_without_a_traceback() -> None:
     )
     assert "Traceback" not in run.stderr
     assert "\\u6771" in run.stderr
+
+
+def test_what_a_run_did_not_look_at_is_said_with_what_to_do() -> None:
+    skipped = [
+        Skipped("links", 2, "a\x1b/b"),
+        Skipped("marked", 1, "c"),
+        Skipped("excluded", 3, "d"),
+    ]
+    told = list(notes(IndexReport(skipped=skipped, away=[Away("usb", 6)])))
+    assert told[0] == "6 of them are on a drive that is not mounted: usb"
+    assert told[1].startswith("2 symbolic links to folders are skipped")
+    assert told[1].endswith("--follow-links (such as a\\x1b/b)")
+    assert ".nomedia" in told[2] and "--exclude (such as d)" in told[3]
+    assert list(notes(IndexReport())) == []

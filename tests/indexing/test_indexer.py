@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -16,6 +17,8 @@ from edge_app.index.read.reader import Reader
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.indexing.plan import IndexReport, Progress
+from edge_app.library.folder import Folder
+from edge_app.library.rules import Rules
 from edge_app.photos import lacks
 from edge_app.photos.pool import DecodePool, Job, Outcome
 from edge_app.photos.regions import TILES
@@ -212,7 +215,8 @@ def test_more_than_half_gone_is_taken_for_an_unmounted_library(
     assert reader.counts().offline == 3
     files[0].with_suffix(".away").rename(files[0])
     report = run()
-    assert (report.unchanged, report.offline) == (3, 2)
+    # A file that was renamed is read again: its content says that it is the one it was.
+    assert (report.moved, report.unchanged, report.offline) == (1, 2, 2)
     assert reader.counts().offline == 2
     report = run(prune=True)
     assert (report.removed, report.offline) == (2, 0)
@@ -377,3 +381,74 @@ def test_a_damaged_file_is_tried_again_by_other_decoders_only(
     monkeypatch.setattr(lacks, "lacks_version", lambda: "version 99")
     run(on_progress=told.append)
     assert told[-1].total == 1
+
+
+def test_an_edit_that_keeps_size_and_time_is_seen(
+    root: Path, run: Run, reader: Reader, embedder: FakeEmbedder
+) -> None:
+    """As `exiftool -P` edits: into a new file, renamed over the old one, with the old time."""
+    file = save(root / "a.bmp", 1)
+    run()
+    before, stat = reader.page().items[0], file.stat()
+    edited = save(tmp := root / ".a.bmp_exiftool_tmp.bmp", 2)
+    assert edited.stat().st_size == stat.st_size
+    os.utime(tmp, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    tmp.rename(file)
+    assert run().updated == 1
+    after = reader.page().items[0]
+    assert after.content != before.content
+    assert (after.id, after.size_bytes, after.mtime_ns) == (
+        before.id,
+        before.size_bytes,
+        before.mtime_ns,
+    )
+    assert run().unchanged == 1
+
+
+def test_a_rejected_file_that_was_repaired_in_place_is_tried_again(root: Path, run: Run) -> None:
+    file = save(root / "a.bmp", 1)
+    sound, stat = file.read_bytes(), file.stat()
+    file.write_bytes(b"\0" * len(sound))
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert run().rejected == 1
+    file.write_bytes(sound)
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert run().added == 1
+
+
+def test_a_copy_of_the_library_in_its_place_is_hashed_and_not_decoded_or_embedded(
+    root: Path, run: Run, embedder: FakeEmbedder, reader: Reader
+) -> None:
+    """As `cp -a` copies: other inodes and change times, everything else the same."""
+    for number in range(6):
+        save(root / f"{number}.png", number)
+    run()
+    ids = {image.path: image.id for image in reader.page().items}
+    calls = embedder.calls
+    copy = root.with_name("copy")
+    shutil.copytree(root, copy, copy_function=shutil.copy2)
+    shutil.rmtree(root)
+    copy.rename(root)
+    report = run()
+    assert (report.moved, report.added, report.updated) == (6, 0, 0)
+    assert embedder.calls == calls
+    assert {image.path: image.id for image in reader.page().items} == ids
+    assert run().unchanged == 6
+
+
+def test_what_is_excluded_leaves_the_index_even_if_it_is_most_of_it(
+    root: Path, tmp_path: Path, embedder: FakeEmbedder, run: Run, reader: Reader
+) -> None:
+    for number in range(5):
+        save(root / f"scans/{number}.png", number)
+    save(root / "a.png", 9)
+    run()
+    with (
+        Writer(tmp_path / "index", root, embedder.identity) as writer,
+        DecodePool(SIZE_PX, LIMITS, workers=1, nice=0) as pool,
+    ):
+        library = Folder(root, Rules(("scans",)))
+        report = indexer.index(library, writer, pool, embedder, LIMITS)
+    assert (report.removed, report.offline, report.unchanged) == (5, 0, 1)
+    assert report.as_json()["skipped"] == [{"reason": "excluded", "count": 1, "example": "scans"}]
+    assert paths(reader) == ["a.png"]

@@ -10,6 +10,7 @@ import pytest
 from edge_app.errors import LibraryError, NotFoundError
 from edge_app.library.folder import Folder
 from edge_app.library.originals import fingerprint, open_original
+from edge_app.library.rules import Rules
 from edge_app.library.source import fingerprint_at
 
 
@@ -66,3 +67,40 @@ def test_without_its_root_it_is_offline(folder: Folder, tmp_path: Path) -> None:
     for use in (folder.check, folder.scan, lambda: folder.open("2019/a.jpg")):
         with pytest.raises(LibraryError, match="photos"):
             use()
+
+
+def test_what_a_link_leads_to_is_opened_only_when_links_are_followed(
+    folder: Folder, tmp_path: Path
+) -> None:
+    (tmp_path / "other/deep").mkdir(parents=True)
+    (tmp_path / "other/deep/b.jpg").write_bytes(b"behind")
+    (tmp_path / "photos/link").symlink_to("../other")
+    (tmp_path / "other/twice").symlink_to("deep")
+    following = Folder(tmp_path / "photos", Rules(follow_links=True))
+    for path in ("link/deep/b.jpg", "link/twice/b.jpg"):
+        with following.open(path) as original:
+            assert original.file.read() == b"behind"
+        place = following.to_decode(path)
+        assert open_original(Path(place.root), place.path).read() == b"behind"
+        with pytest.raises(NotFoundError):
+            folder.open(path)
+    found = {file.path: file for file in following.scan().files}
+    assert following.unchanged(found["link/deep/b.jpg"])
+    with pytest.raises(NotFoundError):  # what an index from elsewhere may say
+        following.open("../photos/link/deep/b.jpg")
+
+
+def test_an_edit_that_keeps_size_and_time_is_another_version(
+    folder: Folder, tmp_path: Path
+) -> None:
+    (found,) = folder.scan().files
+    with folder.open(found.path) as before:
+        pass
+    file = tmp_path / "photos/2019/a.jpg"
+    (tmp_path / "new").write_bytes(b"other")
+    os.utime(tmp_path / "new", ns=(0, found.mtime_ns))
+    (tmp_path / "new").rename(file)
+    assert not folder.unchanged(found)
+    with folder.open(found.path) as after:
+        assert (after.size_bytes, after.mtime_ns) == (before.size_bytes, before.mtime_ns)
+        assert after.version != before.version

@@ -83,7 +83,7 @@ def test_an_unreadable_folder_is_noted_and_hides_what_was_in_it(
     monkeypatch.setattr(os, "scandir", refuse)
     found = scan(tmp_path)
     assert [file.path for file in found.files] == ["open.jpg"]
-    assert found.unreadable == ["locked"]
+    assert found.unreadable == {"locked"}
     assert found.hides("locked/a.jpg")
     assert not found.hides("locked.jpg")
 

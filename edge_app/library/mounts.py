@@ -1,0 +1,124 @@
+"""What is mounted where on this machine, and what to expect of it (/proc/self/mountinfo)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+MOUNTINFO = Path("/proc/self/mountinfo")
+_DEVICES = Path("/sys/dev/block")
+
+# File systems whose changes made elsewhere cause no events here (statfs(2), fstypes of mount(8)):
+# network, cluster and virtual machine shares, and all of FUSE but fuseblk, which is a local disk.
+EVENTLESS = frozenset(
+    {
+        "9p", "afs", "autofs", "beegfs", "ceph", "cifs", "coda", "fuse", "gfs2", "glusterfs",
+        "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "prl_fs", "smb3", "smbfs",
+        "vboxsf", "virtiofs", "vmhgfs",
+    }
+)  # fmt: skip
+
+# File systems on which a file keeps its inode number as long as it exists. FAT, exFAT, FUSE and
+# shares without inode numbers of their own make them up, and make up others after a while.
+LASTING_INODES = frozenset(
+    {
+        "apfs", "bcachefs", "btrfs", "ceph", "erofs", "ext2", "ext3", "ext4", "f2fs", "hfsplus",
+        "jfs", "nfs", "nfs4", "nilfs2", "ntfs3", "reiserfs", "squashfs", "tmpfs", "ubifs", "xfs",
+        "zfs",
+    }
+)  # fmt: skip
+
+
+class Mount(NamedTuple):
+    """One line of mountinfo."""
+
+    id: int
+    device: str  # "major:minor"
+    point: str  # absolute
+    kind: str  # of file system, such as "ext4" or "fuse.rclone"
+
+    @property
+    def has_events(self) -> bool:
+        """Whether whatever changes on it causes events here."""
+        return self.kind not in EVENTLESS and not self.kind.startswith("fuse.")
+
+    @property
+    def keeps_inodes(self) -> bool:
+        """Whether a file's inode number tells it from others, today and tomorrow."""
+        return self.kind in LASTING_INODES
+
+    @property
+    def device_is_gone(self) -> bool:
+        """Whether the disk was pulled out while it was mounted: what is cached still answers."""
+        has_device = not self.device.startswith("0:")
+        return has_device and _DEVICES.is_dir() and not (_DEVICES / self.device).exists()
+
+
+def mounts() -> list[Mount]:
+    """All mounts that this process sees; none where that can't be told."""
+    try:
+        return parse(MOUNTINFO.read_bytes())
+    except OSError:
+        return []
+
+
+def parse(mountinfo: bytes) -> list[Mount]:
+    """The mounts in a text as of proc_pid_mountinfo(5)."""
+    found = []
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(b" - ")
+        fields, rest = before.split(b" "), after.split(b" ")
+        with suppress(IndexError, ValueError):
+            point, kind = (os.fsdecode(_unescaped(field)) for field in (fields[4], rest[0]))
+            found.append(Mount(int(fields[0]), fields[2].decode(), point, kind))
+    return found
+
+
+def mount_of(path: str, known: Iterable[Mount]) -> Mount | None:
+    """The mount on which a file or folder is; None where that can't be told."""
+    id = mount_id(path)
+    return next((mount for mount in known if mount.id == id), None)
+
+
+def mounts_below(root: str, known: Iterable[Mount]) -> dict[str, Mount]:
+    """Those below a folder (a real path), by their path relative to it; hidden ones left out."""
+    prefix = root.rstrip("/") + "/"
+    return {
+        mount.point.removeprefix(prefix): mount
+        for mount in known
+        if mount.point.startswith(prefix) and mount_id(mount.point) == mount.id
+    }
+
+
+def mount_id(path: str) -> int | None:
+    """The id of the mount on which a path is; an automount is not set off by the question."""
+    try:
+        file = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return mount_id_of(file)
+    finally:
+        os.close(file)
+
+
+def mount_id_of(file: int) -> int | None:
+    """The same of an open file."""
+    try:
+        found = re.search(rb"^mnt_id:\s*([0-9]+)", _read(f"/proc/self/fdinfo/{file}"), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1]) if found else None
+
+
+def _unescaped(field: bytes) -> bytes:
+    """Blanks, tabs, line ends, "\\" and "#" are written as three octal digits."""
+    return re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8) & 255]), field)
+
+
+def _read(path: str) -> bytes:
+    return Path(path).read_bytes()
