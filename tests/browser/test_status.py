@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from edge_app.cli.arguments import main
 from edge_app.index.format.locking import lock
 from tests.browser import photos
+from tests.browser.conftest import Console, open_page
+from tools.testing.browsers import PHONE
 from tools.testing.pictures import save
 from tools.testing.site import Site
 from tools.testing.waiting import until
@@ -61,7 +63,9 @@ def test_an_empty_library_says_what_to_do(serve: Serve, page: Page, tmp_path: Pa
     library.mkdir()
     page.goto(serve(library).url)
     expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
-    expect(page.get_by_text("Empty; add photos or mount the folder")).to_be_visible()
+    expect(page.get_by_text("Put photos into the library folder “Empty”")).to_be_visible()
+    expect(page.get_by_role("main")).not_to_contain_text(str(tmp_path))  # no path of the server
+    expect(page.get_by_role("main")).not_to_contain_text("--")  # and none of its options
 
 
 def test_photos_appear_while_they_are_indexed(serve: Serve, page: Page, tmp_path: Path) -> None:
@@ -177,9 +181,9 @@ def test_progress_shows_rate_and_time_left(page: Page) -> None:
         ),
     )
     page.goto("?view=status")
-    expect(
-        page.get_by_text("480 of 1,000 · 9.6 photos a second · about 54 seconds left")
-    ).to_be_visible()
+    expect(page.get_by_text("Indexing 480 of 1,000, about 54 seconds left")).to_be_visible()
+    expect(page.get_by_text("9.6 photos a second")).to_be_visible()
+    expect(page.get_by_role("main")).not_to_contain_text("Every file that was found")
     expect(page.get_by_role("progressbar", name="Indexing")).to_have_js_property("value", 480)
     expect(page.get_by_role("link", name="Indexing, 48% done")).to_be_visible()
     page.unroute_all(behavior="wait")  # the page asks again and again, at its end too
@@ -202,3 +206,46 @@ def test_an_offline_library_is_still_browsed_and_searched(
     expect(page.locator(".tile.loaded")).to_have_count(3)
     page.locator(".tile a").first.click()
     expect(page.locator(".tile.loaded")).to_have_count(2)
+
+
+def test_problems_come_first_with_what_to_do(page: Page) -> None:
+    page.goto("?view=status")
+    problems = page.get_by_role("list", name="Needs attention").get_by_role("listitem")
+    expect(problems.filter(has_text="not an image")).to_contain_text("1 file: ")
+    first = problems.first.bounding_box()
+    card = page.get_by_role("heading", name="Indexing").bounding_box()
+    assert first and card
+    assert first["y"] < card["y"]
+    expect(page.get_by_text("1,280 dimensions")).to_be_hidden()
+    page.get_by_text("Details", exact=True).click()
+    expect(page.get_by_text("1,280 dimensions")).to_be_visible()
+
+
+def test_a_notice_covers_no_control(
+    serve: Serve, browser: Browser, console: Console, tmp_path: Path
+) -> None:
+    library = tmp_path / "Stick"
+    for number in range(3):
+        save(library / f"{number}.png", number)
+    site = serve(library)
+    site.wait_until_indexed(3)
+    library.rename(tmp_path / "unplugged")
+    context = open_page(browser, site.url, console, **PHONE)
+    page = context.new_page()
+    for url in ("", f"?view=similar&id={site.id_of('1.png')}", "?view=duplicates"):
+        page.goto(url)
+        expect(page.get_by_text("The photo library is offline")).to_be_visible()
+        page.evaluate("scrollTo(0, 1e6)")
+        assert page.evaluate(COVERED) == [], url
+    context.close()
+
+
+COVERED = """() => {
+    const notice = document.querySelector('.notice').getBoundingClientRect();
+    return [...document.querySelectorAll('button, a, select, input, summary')]
+        .filter(each => each.checkVisibility() && !each.closest('.notice, .skip'))
+        .map(each => [each.getBoundingClientRect(), each.outerHTML.slice(0, 80)])
+        .filter(([box]) => box.bottom > notice.top && box.top < notice.bottom
+            && box.right > notice.left && box.left < notice.right)
+        .map(([, html]) => html);
+}"""

@@ -15,7 +15,7 @@ const utc = (iso) => new Date(iso.length > 10 ? `${iso}Z` : iso);
 
 /** The message `key` with its `{values}`; numbers are written the reader's way. */
 export function t(key, values = {}) {
-  let message = messages[key];
+  let message = messages[key] ?? key;
   if (typeof message === 'object') message = message[plural.select(values.n)] ?? message.other;
   return message.replace(/\{(\w+)\}/g, (_, name) =>
     typeof values[name] === 'number' ? integer.format(values[name]) : values[name],

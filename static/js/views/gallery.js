@@ -140,9 +140,11 @@ export default function gallery(first, { restored } = {}) {
     const status = lastStatus();
     const link = h('a.button', { href: href({ view: 'status' }) }, t('status.title'));
     if (!status) return h('p.quiet', {}, t('app.loading'));
-    if (status.model_error) return emptyState(t('gallery.empty.title'), status.model_error, link);
-    if (!status.library.online) return emptyState(t('gallery.empty.title'), status.library.message ?? t('gallery.empty.offline'), link);
-    if (status.indexing.state !== 'idle') return emptyState(t('gallery.empty.title'), status.indexing.message ?? t('gallery.empty.indexing'), link);
+    // Only the Library page tells what the server says, with its paths and options.
+    if (status.model_error) return emptyState(t('gallery.empty.title'), t('gallery.empty.model'), link);
+    if (!status.library.online) return emptyState(t('gallery.empty.title'), t('gallery.empty.offline'), link);
+    if (status.indexing.state === 'failed' && status.rejected) return emptyState(t('gallery.empty.title'), t('gallery.empty.failed'), link);
+    if (['scanning', 'indexing'].includes(status.indexing.state)) return emptyState(t('gallery.empty.title'), t('gallery.empty.indexing'), link);
     return emptyState(t('gallery.empty.title'), t('gallery.empty.text', { name: status.library.name }), link);
   }
 

@@ -1,44 +1,68 @@
-/** The index: progress, library, model, and the files that could not be used, with reasons. */
+/** The library: what needs attention first and what to do about it, then indexing, sources, details and files. */
 import { h, named } from '../lib/dom.js';
+import { icon } from '../lib/icons.js';
 import { get, lastStatus, poll, server } from '../lib/server.js';
 import { bytes, decimal, duration, number, t } from '../lib/text.js';
 
 const PAGE = 50;
 
 export default function status() {
+  const problems = h('ul.problems', { 'aria-label': t('status.problems') });
   const cards = h('div.cards');
+  const about = h('div.cards');
   const list = h('tbody');
   const table = h('div.scroll', {}, h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, t('status.rejected.path')), h('th', { scope: 'col' }, t('status.rejected.reason')))), list));
   const rejectedNote = h('p.quiet');
-  const groups = h('ul.reasons');
   const more = h('button.load-more', { type: 'button', hidden: true, onclick: () => load() }, t('matches.more'));
-  const element = h('div.page', {}, h('h1', {}, t('status.title')), cards,
-    h('section', {}, h('h2', {}, t('status.rejected')), groups, rejectedNote, table, more));
+  const element = h('div.page', {}, h('h1', {}, t('status.title')), problems, cards,
+    h('details.more', {}, h('summary', {}, t('status.details')), about),
+    h('section', {}, h('h2', {}, t('status.rejected')), rejectedNote, table, more));
   let cursor;
-  let rejected = null;
+  let known = null; // the state that the list of files is of
+  let groups = [];
 
   async function load() {
     try {
       const page = await get('api/rejected', { limit: PAGE, cursor });
+      if (!cursor) list.replaceChildren();
       cursor = page.next ?? undefined;
-      list.append(...page.items.map((item) => h('tr', {}, h('td', {}, named(item.path), h('small', {}, bytes(item.bytes))), h('td', {}, item.reason))));
-      groups.replaceChildren(...page.groups.map(({ count, reason, advice }) => h('li', {}, h('b', {}, number(count)), ` ${reason}`, advice && [': ', h('code', {}, advice)])));
+      list.append(...page.items.map((item) => h('tr', {}, h('td', {}, named(item.path), ' ', h('small', {}, bytes(item.bytes))), h('td', {}, item.reason))));
+      groups = page.groups;
       more.hidden = !page.next;
       table.hidden = !page.total;
-      rejectedNote.textContent = page.total ? t('status.rejected.text') : t('status.rejected.none');
+      rejectedNote.textContent = t(page.total ? 'status.rejected.text' : isBusy() ? 'status.rejected.sofar' : 'status.rejected.none');
+      drawProblems();
     } catch (error) {
       rejectedNote.textContent = error.message;
     }
   }
 
+  const isBusy = () => ['scanning', 'indexing'].includes(lastStatus()?.indexing.state);
+
+  function drawProblems() {
+    const now = lastStatus();
+    if (!now) return;
+    problems.replaceChildren(...[
+      ...sourcesOf(now).filter((source) => !source.online).map(({ name, message }) =>
+        problem(t('status.offline.title', { name }), message, t('status.offline.text'))),
+      now.model_error && problem(t('status.model.missing'), now.model_error),
+      now.indexing.state === 'failed' && problem(t('status.state.failed'), now.indexing.message),
+      ...groups.map(({ count, reason, advice, files }) =>
+        problem(t('status.problem.files', { n: count, reason }), advice, files && h('small', {}, files.join(', '), count > files.length && ' …'))),
+    ].filter(Boolean));
+    problems.hidden = !problems.childElementCount;
+  }
+
   function draw() {
     const now = lastStatus();
     if (!now) return;
-    cards.replaceChildren(indexing(now.indexing, now.rejected), library(now), model(now));
-    if (now.rejected === rejected) return;
-    rejected = now.rejected;
+    cards.replaceChildren(indexing(now), ...sourcesOf(now).map((source) => sourceCard(source, now)));
+    about.replaceChildren(model(now));
+    drawProblems();
+    const state = `${now.rejected} ${isBusy()}`;
+    if (state === known) return;
+    known = state;
     cursor = undefined;
-    list.replaceChildren();
     load();
   }
 
@@ -49,37 +73,42 @@ export default function status() {
   return { element, title: t('status.title'), destroy: () => until.abort() };
 }
 
-const card = (title, className, ...content) => h(`section.card${className}`, {}, h('h2', {}, title), ...content);
+/** Where the photos come from: one place, or several. */
+const sourcesOf = ({ sources, library }) => sources ?? [library];
 
-function indexing({ state, done, total, images_per_s: rate, eta_s: eta, message }, rejected) {
+const problem = (title, ...texts) =>
+  h('li.problem', {}, icon('warning'), h('div', {}, h('strong', {}, title), texts.filter(Boolean).map((text) => h('p', {}, text))));
+
+const card = (title, ...content) => h('section.card', {}, h('h2', {}, title), ...content);
+
+function indexing({ indexing: { state, done, total, images_per_s: rate, eta_s: eta, message }, rejected, images }) {
   const busy = state === 'indexing' || (state === 'scanning' && total > 0);
-  const facts = [
-    t('status.progress', { done, total }),
-    rate > 0 && t('status.rate', { rate: decimal(rate) }),
-    eta !== null && eta > 0 && t('status.eta', { time: duration(eta) }),
-  ].filter(Boolean);
-  return card(t('status.indexing'), state === 'failed' ? '.bad' : '',
-    h('p.lead', {}, state === 'idle' && rejected ? t('status.state.rejected', { n: rejected }) : t(`status.state.${state}`)),
+  const left = eta !== null && eta > 0 ? t('status.eta', { time: duration(eta) }) : '';
+  const lead = busy && total ? [t('status.progress', { done, total }), left].filter(Boolean).join(', ')
+    : state === 'idle' && rejected ? t('status.state.rejected', { n: rejected }) : t(`status.state.${state}`);
+  return card(t('status.indexing'),
+    h('p.lead', {}, lead),
     busy && h('progress', { max: Math.max(1, total), value: done, 'aria-label': t('status.indexing') }),
-    busy && h('p.quiet', {}, facts.join(' · ')),
-    message && h('p', {}, message));
+    busy && rate > 0 && h('p.quiet', {}, t('status.rate', { rate: decimal(rate) })),
+    h('p', {}, t('status.images', { n: images })),
+    message && state !== 'failed' && h('p', {}, message));
 }
 
-function library({ library: { name, online, message }, images, offline }) {
-  return card(t('status.library'), online ? '' : '.bad',
+function sourceCard({ name, online, images }, { offline, sources }) {
+  const missing = images ?? (sources ? 0 : offline);
+  return card(t('status.source'),
     h('p.lead', {}, h('bdi', {}, name)),
-    h('p', {}, `${t(online ? 'status.library.online' : 'status.library.offline')} · ${t('status.images', { n: images })}`),
-    offline > 0 && h('p', {}, t('status.offline', { n: offline })),
-    message && h('p', {}, message),
-    !online && h('p.quiet', {}, t('status.offline.text')));
+    h('p', {}, h(`span.dot${online ? '' : '.off'}`), t(online ? 'status.library.online' : 'status.library.offline')),
+    !sources && missing > 0 && h('p', {}, t('status.offline', { n: missing })),
+    sources && images !== undefined && h('p', {}, t('status.images', { n: images })));
 }
 
-function model({ model: card_, next_model: next, model_error: error, search, version }) {
-  return card(t('status.model'), error ? '.bad' : '',
+function model({ model: card_, next_model: next, search, version }) {
+  return card(t('status.model'),
     card_ ? h('p.lead', {}, card_.name) : h('p', {}, t('status.model.missing')),
     card_ && h('p', {}, t('status.model.dim', { dim: number(card_.dim), runtime: card_.runtime })),
+    card_ && h('p', {}, t(card_.words ? 'status.model.words' : 'status.model.wordless')),
     card_?.weights && h('p.quiet', {}, t('status.model.weights', { weights: card_.weights })),
     next && h('p', {}, t('status.model.next', { name: next.name, dim: number(next.dim) })),
-    error && h('p', {}, error),
     search && h('p.quiet', {}, `${t('status.search', search)} · ${t('status.version', { version })}`));
 }
