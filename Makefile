@@ -88,7 +88,8 @@ $(TEST)/ready: requirements-edge.txt tests/requirements.txt
 	$(TEST)/bin/python $(PIP) -r requirements-edge.txt -r tests/requirements.txt
 	touch $@
 
-$(BUILD)/ready: requirements-build.txt
+$(BUILD)/ready: requirements-build.txt requirements-clip.txt
 	$(BUILD_PYTHON) -m venv $(BUILD)
 	$(BUILD)/bin/python $(PIP) -r requirements-build.txt
+	$(BUILD)/bin/python $(PIP) --no-deps -r requirements-clip.txt
 	touch $@

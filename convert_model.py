@@ -15,6 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from conversion.architectures import ARCHITECTURES
+from conversion.clip.convert import DTYPE as CLIP_DTYPE
+from conversion.clip.convert import convert as convert_clip
+from conversion.clip.shapes import NETWORKS
 from conversion.convert import DTYPE, Say, convert
 from conversion.wrap import Range, wrap
 from edge_app.errors import EdgeAppError
@@ -27,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _quiet() as say:
             if options.wrap:
                 wrap(options.wrap, options.output_tensor, options.input_range, say)
+            elif options.arch in NETWORKS:
+                convert_clip(options, say)
             else:
                 convert(options, say)
     except EdgeAppError as error:
@@ -61,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="convert_model.py", description="Create a TFLite image embedding model and its card."
     )
     add = parser.add_argument
-    add("--arch", choices=list(ARCHITECTURES), default="mobilenet_v2")
+    add("--arch", choices=[*ARCHITECTURES, *NETWORKS], default="mobilenet_v2")
     add(
         "--alpha",
         type=_number(float, 0.1, 2.0),
@@ -78,10 +83,12 @@ def make_parser() -> argparse.ArgumentParser:
     add(
         "--weights",
         default="auto",
-        metavar="auto|imagenet|packaged|random|FILE",
-        help="auto: Keras's ImageNet weights; where they can't be downloaded, the packaged ones",
+        metavar="auto|imagenet|packaged|random|NAME|FILE|DIR",
+        help="auto: Keras's ImageNet weights; where they can't be downloaded, the packaged ones. "
+        "Of networks with a text tower NAME is laion2b, datacomp, openai or tinyclip; auto: the "
+        "first that fits",
     )
-    add("--quantize", choices=list(DTYPE), default="none", help="int8 needs --photos")
+    add("--quantize", choices=list(DTYPE | CLIP_DTYPE), default="none", help="int8 needs --photos")
     add("--photos", type=Path, metavar="DIR", help="photos for calibration, --reduce and the check")
     add(
         "--reduce",

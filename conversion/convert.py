@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,14 +16,7 @@ from conversion.export import cosines_to_keras, export
 from conversion.labels import Labels, imagenet_labels
 from conversion.network import Reduction, import_tensorflow, learn_reduction, make_extractor
 from conversion.output import check_output, write
-from conversion.photos import (
-    Photo,
-    Pixels,
-    all_views,
-    generated_pictures,
-    photos,
-    required_photos,
-)
+from conversion.photos import Photo, Pixels, check_pictures, required_photos
 from conversion.weights import Weights, load_weights
 from edge_app.config import Config
 from edge_app.errors import ModelError, UsageError
@@ -34,8 +26,6 @@ from edge_app.photos.regions import PREPROCESS, WHOLE, Box
 # By --quantize: the card's dtype, and the cosine to Keras that every photo of the check must reach.
 DTYPE = {"none": "float32", "fp16": "float16", "int8": "int8"}
 LOWEST_COSINE = {"none": 0.9999, "fp16": 0.999, "int8": 0.97}
-CHECK_PHOTOS = 16
-
 CALIBRATION_PHOTOS = range(20, 100)  # at least, at most; 20 gave the cosines of 100
 
 # Regions are searched too: learned from crops as well, a reduction finds more (docs/models.md).
@@ -58,6 +48,11 @@ class Material(NamedTuple):
 def convert(options: argparse.Namespace, say: Say) -> None:
     """Build, export, check and write one model; what doesn't pass the check is not written."""
     architecture = ARCHITECTURES[options.arch]
+    if options.quantize not in DTYPE:
+        raise UsageError(
+            f"--quantize {options.quantize} is for networks with a text tower; of "
+            f"{architecture.title} use int8"
+        )
     options.input_size = options.input_size or architecture.size_px
     options.output = options.output or Config().model.with_name(f"{options.arch}.tflite")
     check_output(options.output)
@@ -116,7 +111,7 @@ def _read_photos(options: argparse.Namespace) -> Material:
         least = max(REDUCTION_PHOTOS.start, options.reduce * VIEWS_PER_DIM // len(VIEWS))
         count = range(least, max(least, REDUCTION_PHOTOS.stop))
         learned_from = required_photos(folder, size_px, count, "--reduce", VIEWS)
-    return Material(calibration, learned_from, _pictures_to_check(folder, size_px))
+    return Material(calibration, learned_from, check_pictures(folder, size_px))
 
 
 def _record_of_learning(material: Material, reduction: Reduction | None) -> dict[str, Any]:
@@ -142,12 +137,3 @@ def _labels(weights: Weights, reduction: Reduction | None, say: Say) -> Labels |
     except ModelError as error:
         say(f"{error}; the model is written without words")
         return None
-
-
-def _pictures_to_check(folder: Path | None, size_px: int) -> Pixels:
-    """Some of --photos, else of the default gallery, else generated pictures."""
-    if folder:
-        return all_views(required_photos(folder, size_px, range(1, CHECK_PHOTOS), "--photos"))
-    gallery = Config().gallery
-    found = photos(gallery, size_px, CHECK_PHOTOS) if gallery.is_dir() else []
-    return all_views(found) if found else generated_pictures(CHECK_PHOTOS, size_px)

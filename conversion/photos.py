@@ -10,13 +10,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edge_app.config import Limits
+from edge_app.config import Config, Limits
 from edge_app.errors import DecodeError, ModelError, UsageError
 from edge_app.library.scan import scan
 from edge_app.photos.decode import decode
 from edge_app.photos.regions import WHOLE, Box
 
 Pixels = npt.NDArray[np.uint8]  # (n, size, size, 3) RGB
+
+CHECK_PHOTOS = 16
 
 
 class Photo(NamedTuple):
@@ -73,3 +75,12 @@ def generated_pictures(count: int, size_px: int) -> Pixels:
     places = np.linspace(0, 7, size_px).round().astype(int)
     colours = random.uniform(0, 255, (count, 8, 8, 3))[:, places][:, :, places]
     return np.clip(colours + random.normal(0, 20, colours.shape), 0, 255).astype(np.uint8)
+
+
+def check_pictures(folder: Path | None, size_px: int) -> Pixels:
+    """Some of --photos, else of the default gallery, else generated pictures."""
+    if folder:
+        return all_views(required_photos(folder, size_px, range(1, CHECK_PHOTOS), "--photos"))
+    gallery = Config().gallery
+    found = photos(gallery, size_px, CHECK_PHOTOS) if gallery.is_dir() else []
+    return all_views(found) if found else generated_pictures(CHECK_PHOTOS, size_px)

@@ -118,7 +118,7 @@ def _stages(config: Config) -> tuple[list[FoundFile], dict[str, Stage]]:
     root, limits = config.gallery, config.limits
     tiles = TILES if config.tiles else ()
     embedder = Embedder.of(replace(config, threads=1))
-    identity = embedder.identity
+    size_px = embedder.card.input_size_px
     with _clock() as scanning:
         files = scan(root, rules_of(config)).files
     sample = [files[place] for place in _spread(len(files), _SAMPLE)]
@@ -128,18 +128,19 @@ def _stages(config: Config) -> tuple[list[FoundFile], dict[str, Stage]]:
             with suppress(DecodeError, OSError):
                 data = (root / file.path).read_bytes()
                 boxes = (WHOLE, *tiles)
-                decoded.append((file, decode(data, identity.input_size_px, limits, boxes)))
+                image = decode(data, size_px, limits, boxes, preprocess=embedder.card.preprocess)
+                decoded.append((file, image))
     if not decoded:
         raise LibraryError(f"no readable image in {root}; choose another folder with --gallery")
-    embedder.embed(pixels_of(decoded[0][1], identity.input_size_px))  # the first is slower
+    embedder.embed(pixels_of(decoded[0][1], size_px))  # the first is slower
     with _clock() as embedding:
         images = [
-            new_image(file, image, embedder.embed(pixels_of(image, identity.input_size_px)))
+            new_image(file, image, embedder.embed(pixels_of(image, size_px)))
             for file, image in decoded
         ]
     with (
         tempfile.TemporaryDirectory() as folder,
-        Writer(Path(folder) / "index", root, identity, len(tiles)) as writer,
+        Writer(Path(folder) / "index", root, embedder.identity, len(tiles)) as writer,
         _clock() as committing,
     ):
         writer.commit(Batch(images=images))

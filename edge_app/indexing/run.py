@@ -16,7 +16,7 @@ from edge_app.indexing.takeover import take_over
 from edge_app.library.sources import library_of
 from edge_app.memory import default_workers
 from edge_app.model.embed import Embedder
-from edge_app.photos.pool import DecodePool
+from edge_app.photos.pool import DECODERS, DecodePool
 from edge_app.photos.regions import TILES
 
 
@@ -38,11 +38,11 @@ def run_index(
     refuse_index_inside_library(config)
     embedder = Embedder.of(config)
     workers = config.workers or default_workers(limits)
-    size_px = embedder.card.input_size_px
+    size_px, decoder = embedder.card.input_size_px, DECODERS[embedder.card.preprocess]
     tiles = len(TILES) if config.tiles else 0
     with (
         Writer(config.index, library, embedder.identity, tiles) as writer,
-        DecodePool(size_px, limits, workers, nice=0) as pool,  # children inherit ours
+        DecodePool(size_px, limits, workers, nice=0, decoder=decoder) as pool,  # nice as we are
     ):
         imported = 0
         if donor is not None:

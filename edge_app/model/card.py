@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_app.config import Config
 from edge_app.errors import ModelError
-from edge_app.photos.regions import PREPROCESS
+from edge_app.photos.regions import CROP, PREPROCESS
 from edge_app.places import models_folder
 
 Triple = tuple[float, float, float]
@@ -53,6 +53,8 @@ class ModelCard:
     output: str | None = None  # the output tensor's name, where the file has several
 
     labels: dict[str, str] | None = None  # the words it knows: `file` beside the card, `sha256`, …
+    text: dict[str, str | int] | None = None  # its text tower, as `_is_text_tower` wants it
+    needs_runtime: str | None = None  # the only runtime that knows all of its operators
 
     # Where it comes from: shown, never used.
     architecture: str = "unknown"
@@ -112,6 +114,14 @@ class ModelCard:
             runtime if self.dtype == "int8" else "any",
         )
 
+    def check_runtime(self, runtime: str) -> None:
+        """ModelError where another runtime is needed than this one, name and version."""
+        if self.needs_runtime not in (None, runtime.split()[0]):
+            raise ModelError(
+                f"the model {self.name} needs the runtime {self.needs_runtime}, not {runtime}; "
+                "install that, or convert the model with --quantize none"
+            )
+
 
 def _card_of(content: Any) -> ModelCard:
     """The card a JSON file holds; a ValueError says what the card "has" or "says" wrongly."""
@@ -128,7 +138,11 @@ def _card_of(content: Any) -> ModelCard:
         elif field.default is MISSING:
             raise ValueError(f"has no {field.name!r}")
     card = ModelCard(**values)
-    for name, known in (("preprocess", (PREPROCESS,)), ("channels", CHANNELS), ("dtype", DTYPES)):
+    for name, known in (
+        ("preprocess", (PREPROCESS, CROP)),
+        ("channels", CHANNELS),
+        ("dtype", DTYPES),
+    ):
         if getattr(card, name) not in known:
             raise ValueError(
                 f"has {name} {getattr(card, name)!r}; only {' or '.join(known)} is possible"
@@ -167,6 +181,16 @@ def _is_labels(value: Any) -> bool:
     )
 
 
+def _is_text_tower(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, dict)
+        and all(_is_text(value.get(name)) for name in ("file", "sha256", "vocab", "vocab_sha256"))
+        and all(type(value.get(name)) is int for name in ("tokens", "length"))
+        and all(0 < value[name] <= most for name, most in (("tokens", 1 << 20), ("length", 1024)))
+        and all(Path(value[name]).name == value[name] for name in ("file", "vocab"))
+    )
+
+
 # By a field's annotation: whether a value is one, and what to call it.
 KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "str": (_is_text, "a text"),
@@ -174,6 +198,11 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "int": (lambda value: type(value) is int and value > 0, "a whole number above 0"),
     "float | None": (lambda value: value is None or _is_number(value), "a number"),
     "dict[str, str] | None": (_is_labels, "an object with the texts file and sha256"),
+    "dict[str, str | int] | None": (
+        _is_text_tower,
+        "an object with the texts file, sha256, vocab and vocab_sha256 and the numbers tokens and "
+        "length",
+    ),
     "Triple": (_is_triple, "a number or a list of three"),
 }
 

@@ -49,6 +49,7 @@ class Embedder:
             )
         self.threads = threads or default_threads()
         self._runtime = Runtime(runtime, delegate)
+        self.card.check_runtime(self.runtime)
         self._turns = threading.Semaphore(self.threads)
         with failures_named(model, self._runtime):
             first = self._runtime.interpreter(self._content)

@@ -14,9 +14,11 @@ from edge_app.library.source import InFolder
 from edge_app.photos.child import Settings
 from edge_app.photos.decode import Decoded
 from edge_app.photos.process import DecodeProcess, Job, Outcome, Same, ready
-from edge_app.photos.regions import WHOLE, Box
+from edge_app.photos.regions import CROP, PREPROCESS, WHOLE, Box
 
 __all__ = ["DecodePool", "Job", "Outcome", "Same"]
+# The module that decodes for a model, by the preprocess of its card.
+DECODERS = {PREPROCESS: "edge_app.photos.decode", CROP: "edge_app.photos.cropped"}
 AHEAD = 6  # jobs in flight at one decoding child, the one it works on included
 
 
@@ -33,7 +35,7 @@ class DecodePool:
         limits: Limits,
         workers: int,
         nice: int = 19,
-        decoder: str = "edge_app.photos.decode",
+        decoder: str = DECODERS[PREPROCESS],
     ) -> None:
         self._size_px = size_px
         self._limits = limits

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from edge_app.errors import UsageError
 
-# How a region becomes the model's pixels: upright, RGB, stretched to the square. Named in the model
-# card and in the index; another way is another name.
+# How a region becomes the model's pixels: upright, RGB, stretched to the square, or cut to the one
+# in its middle as CLIP was trained. Named in the model card and in the index; another way is
+# another name.
 PREPROCESS = "upright-rgb-stretch-1"
+CROP = "upright-rgb-crop-1"
 
 
 class Box(NamedTuple):

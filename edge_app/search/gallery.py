@@ -34,7 +34,7 @@ from edge_app.model.card import ModelCard, ModelIdentity, comparable
 from edge_app.model.embed import Embedder
 from edge_app.model.words import Words
 from edge_app.photos.decode import Decoded
-from edge_app.photos.pool import DecodePool
+from edge_app.photos.pool import DECODERS, DecodePool
 from edge_app.photos.regions import WHOLE, Box
 from edge_app.search import exact as search
 from edge_app.search.exact import Match
@@ -267,10 +267,9 @@ class Gallery:
 
     @cached_property
     def _pool(self) -> DecodePool:
-        size_px = self._embedder.card.input_size_px
-        limits = self.config.limits
-        workers = memory.default_workers(limits)
-        return DecodePool(size_px, limits, workers, nice=0)
+        card, limits = self._embedder.card, self.config.limits
+        workers, decoder = memory.default_workers(limits), DECODERS[card.preprocess]
+        return DecodePool(card.input_size_px, limits, workers, nice=0, decoder=decoder)
 
 
 def _is_unchanged(file: Path, image: ImageRecord) -> bool:

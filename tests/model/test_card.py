@@ -10,7 +10,7 @@ import pytest
 
 from edge_app.errors import ModelError
 from edge_app.model.card import ModelCard
-from edge_app.photos.regions import PREPROCESS
+from edge_app.photos.regions import CROP, PREPROCESS
 
 NEEDED = {"name": "m", "input_size_px": 96, "dim": 8, "dtype": "float32", "sha256": "a" * 64}
 
@@ -56,7 +56,7 @@ def test_a_missing_field_is_named(tmp_path: Path, missing: str) -> None:
         ({"input_size_px": 0}, "input_size_px 0, which is not a whole number above 0"),
         ({"dtype": "int4"}, "dtype 'int4'; only float32 or float16 or int8 is possible"),
         ({"channels": "GRB"}, "channels 'GRB'; only RGB or BGR is possible"),
-        ({"preprocess": "crop"}, f"preprocess 'crop'; only {PREPROCESS} is possible"),
+        ({"preprocess": "crop"}, f"preprocess 'crop'; only {PREPROCESS} or {CROP} is possible"),
         ({"mean": [1, 2]}, r"mean \[1, 2\], which is not a number or a list of three"),
         ({"mean": 10**400}, "which is not a number or a list of three"),
         ({"std": float("nan")}, "std nan, which is not a number or a list of three"),

@@ -22,7 +22,7 @@ from edge_app.errors import DecodeError
 from edge_app.photos.cost import check_cost
 from edge_app.photos.decode import INCOMPLETE, THUMB_PX, TURNS, Decoded, Enough, _draft_size, decode
 from edge_app.photos.opening import opened
-from edge_app.photos.regions import WHOLE, Box
+from edge_app.photos.regions import CROP, WHOLE, Box
 
 LIMITS = Limits()
 SIZE_PX = 32
@@ -102,6 +102,17 @@ def test_the_whole_image_is_stretched_to_the_square() -> None:
     wide = encoded(quadrants(400, 20), "PNG")
     (view,) = views(decode(wide, SIZE_PX, LIMITS))
     assert np.all(view[2, 2] == RED) and np.all(view[2, -3] == GREEN)
+
+
+def test_a_model_may_want_the_square_in_the_middle() -> None:
+    wide = Image.new("RGB", (120, 40), BLUE)
+    wide.paste(RED, (40, 0, 80, 40))
+    decoded = decode(encoded(wide, "PNG"), SIZE_PX, LIMITS, preprocess=CROP)
+    inside = slice(None), slice(2, -2), slice(2, -2)  # at its edges it blends with what lies beside
+    assert np.all(views(decoded)[inside] == RED)
+    assert Image.open(BytesIO(decoded.thumbnail)).size == (120, 40)
+    tall = decode(encoded(wide.rotate(90, expand=True), "PNG"), SIZE_PX, LIMITS, preprocess=CROP)
+    assert np.all(views(tall)[inside] == RED)
 
 
 def test_one_view_for_each_box_in_their_order() -> None:
