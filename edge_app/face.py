@@ -248,6 +248,14 @@ class Index:
             groups.append(DuplicateGroup(images, scores, group.exact))
         return groups
 
+    def dismiss(self, ids: Iterable[int]) -> int:
+        """Say that these images are not duplicates of one another; how many pairs are new."""
+        return Review(self._open.reader).dismiss([int(id) for id in ids])
+
+    def restore(self, ids: Iterable[int]) -> int:
+        """Take back that they are not duplicates; how many pairs had been dismissed."""
+        return Review(self._open.reader).restore([int(id) for id in ids])
+
     def check(self, *, repair: bool = False) -> CheckReport:
         """Check every byte; with `repair` the next `update` restores what is damaged."""
         self._check_open()

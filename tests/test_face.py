@@ -141,6 +141,18 @@ def test_duplicates_and_a_check(index: edge_app.Index) -> None:
 
 
 @pytest.mark.model
+def test_a_dismissal_can_be_taken_back(index: edge_app.Index) -> None:
+    before = index.duplicates(0.8)
+    ids = [image.id for image in before[0].images[:2]]
+    assert index.dismiss(ids) == 1
+    assert index.dismiss(ids) == 0
+    assert index.restore(ids) == 1
+    assert index.duplicates(0.8) == before
+    with pytest.raises(edge_app.UsageError, match="2 to 100"):
+        index.dismiss(ids[:1])
+
+
+@pytest.mark.model
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

@@ -87,6 +87,7 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
                 box_px=BOX_PX,
                 duplicate_score=DUPLICATE_SCORE,
             ),
+            passcode=gallery.config.passcode_file is not None,
             version=VERSION,
         )
 

@@ -270,6 +270,7 @@ class Status(Shape):
     generation: Count
     revision: str  # another one after every change of the index
     limits: PageLimits
+    passcode: bool  # whether there is one, and so something to sign out of
     version: str
 
 

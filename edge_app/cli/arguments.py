@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge_app import VERSION
 from edge_app.bench.subjects import SUBJECTS
-from edge_app.cli import commands
+from edge_app.cli import commands, hints
 from edge_app.cli.completion import SHELLS, print_completion
 from edge_app.cli.folder import model_for, words_of
 from edge_app.cli.limits import limit_options, limits_of
@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):  # a Latin-1 terminal shows names as it can
             stream.reconfigure(errors="backslashreplace")
     parser = make_parser()
-    options = parser.parse_args(words_of(parser, sys.argv[1:] if arguments is None else arguments))
+    words = words_of(parser, sys.argv[1:] if arguments is None else arguments)
+    options = hints.parse(parser, words)
     # Options and settings have the same names, so that an option is declared in one place only.
     given = {field.name: vars(options).get(field.name) for field in fields(Config)}
     settings = {name: value for name, value in given.items() if value is not None}
@@ -257,6 +258,12 @@ def _duplicates(parser: Parser) -> None:
     parser.add_argument("--min-score", type=float, metavar="S",
         default=DUPLICATE_SCORE,
         help="the lowest similarity in a group (default: %(default)s)")  # fmt: skip
+    for name, about in (
+        ("--dismiss", "do not search, but say that these images are not duplicates of one another"),
+        ("--restore", "do not search, but take that back"),
+    ):
+        parser.add_argument(name, nargs="+", metavar="IMAGE", help=f"{about}: 2 to 100 files or"
+            " paths of the index")  # fmt: skip
 
 
 def _check(parser: Parser) -> None:
@@ -290,6 +297,8 @@ def _passcode(parser: Parser) -> None:
     add("--token", type=_positive, metavar="DAYS",
         help="do not change FILE, but print a token for programs that is valid for DAYS days;"
         " send it as Authorization: Bearer TOKEN")  # fmt: skip
+    add("--sign-out", action="store_true",
+        help="keep the passcode, but sign everybody out: all sessions and tokens end")  # fmt: skip
 
 
 def _completion(parser: Parser) -> None:

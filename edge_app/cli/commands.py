@@ -18,7 +18,7 @@ from edge_app.api.monitor import HEALTH
 from edge_app.api.routes import make_app
 from edge_app.api.views import as_json, group_of, rejections_of
 from edge_app.bench.subjects import SUBJECTS
-from edge_app.cli import logs
+from edge_app.cli import dismissals, hints, logs
 from edge_app.cli.info import describe
 from edge_app.cli.printing import (
     ProgressLine,
@@ -31,7 +31,7 @@ from edge_app.cli.printing import (
 from edge_app.config import Config
 from edge_app.errors import LibraryError, NoIndexError, StoreError, UsageError
 from edge_app.guard import serve as guard
-from edge_app.guard.passcode import make_token, read_hash, write_passcode
+from edge_app.guard.passcode import end_sessions, make_token, read_hash, write_passcode
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.rejections import NAMED, Rejections
 from edge_app.index.repair import check as checking
@@ -118,6 +118,7 @@ def search(config: Config, options: Namespace) -> int:
     gallery = Gallery(config)
     try:
         snapshot = gallery.searchable()
+        hints.check_filters(gallery.reader, wanted)
         queries = [gallery.query_of_name(snapshot, name, box) for name in options.images]
         names = [[name] for name in options.images]
         if options.word is not None:
@@ -151,6 +152,10 @@ def duplicates(config: Config, options: Namespace) -> int:
     with Reader(config.index) as reader, tqdm(total=100, unit="%", disable=None) as bar:
         if reader.snapshot().identity is None:
             raise NoIndexError(config.index)
+        changed = dismissals.change(reader, options)
+        if changed:
+            print(changed)
+            return 0
 
         def show(fraction: float) -> None:
             bar.update(round(100 * fraction) - bar.n)
@@ -226,6 +231,10 @@ def passcode(config: Config, options: Namespace) -> int:
     """Ask for a passcode and keep its hash in a file; or make a token for a program."""
     if options.token is not None:
         print(make_token(read_hash(options.file), int(time.time()) + options.token * DAY_S))
+        return 0
+    if options.sign_out:
+        end_sessions(options.file)
+        print("All sessions and tokens of this passcode file have ended.")
         return 0
     if sys.stdin.isatty():
         text = getpass("Passcode: ")

@@ -1,7 +1,7 @@
 """The file that holds the passcode's hash, and the tokens signed with a key made from it.
 
 A token is `<expiry>.<signature>`: nothing about visitors is stored, it outlives a restart, and
-another passcode makes all of them worthless.
+another passcode, or signing out everywhere, makes all of them worthless.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 CHARS_MIN = 8  # of a passcode
 # From OWASP's password storage cheat sheet, the set with the least memory: 16 MiB, 0.28 s.
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 5
-LINE = re.compile(r"scrypt(\$[0-9]{1,8}){3}\$[A-Za-z0-9+/]{22}==\$[A-Za-z0-9+/]{43}=")
+# The second line, if any, is of the sessions: with another one all that there are end.
+LINE = re.compile(
+    r"scrypt(\$[0-9]{1,8}){3}\$[A-Za-z0-9+/]{22}==\$[A-Za-z0-9+/]{43}=(\nsessions [0-9a-f]{32})?"
+)
 
 
 def hash_passcode(passcode: str, salt: bytes | None = None) -> str:
@@ -39,7 +42,17 @@ def hash_passcode(passcode: str, salt: bytes | None = None) -> str:
 def write_passcode(path: Path, passcode: str) -> None:
     """Make or replace the passcode file, readable by its owner only; all of it or, with a
     ServeError, nothing."""
-    line = hash_passcode(passcode)
+    _write(path, hash_passcode(passcode))
+
+
+def end_sessions(path: Path) -> None:
+    """Make every cookie and token worthless that the passcode file has signed; the passcode stays.
+    ServeError if the file can't be read or written."""
+    passcode_line = read_hash(path).partition("\n")[0]
+    _write(path, f"{passcode_line}\nsessions {os.urandom(16).hex()}")
+
+
+def _write(path: Path, line: str) -> None:
     fresh = path.with_name(path.name + ".new")
     try:
         fresh.unlink(missing_ok=True)  # a link, or what a power cut has left
@@ -93,7 +106,7 @@ class PasscodeFile:
 
 
 def read_hash(path: Path) -> str:
-    """The line of a passcode file; ServeError says what is wrong with it."""
+    """What a passcode file says; ServeError says what is wrong with it."""
     try:
         line = path.read_text("ascii").strip()
         shared = path.stat().st_mode & (0o037 if _is_credential(path) else 0o077)
@@ -120,7 +133,7 @@ def _is_credential(path: Path) -> bool:
 
 def matches(passcode: str, line: str) -> bool:
     """Is this the passcode whose hash the line holds? Takes the same time either way."""
-    _, n, r, p, salt, digest = line.split("$")
+    _, n, r, p, salt, digest = line.partition("\n")[0].split("$")
     ours = _scrypt(passcode, base64.b64decode(salt), int(n), int(r), int(p))
     return hmac.compare_digest(ours, base64.b64decode(digest))
 

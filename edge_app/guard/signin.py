@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import html
+import logging
 import re
 import string
 import threading
@@ -17,11 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from edge_app.guard.passcode import PasscodeFile, make_token, matches
+from edge_app.errors import ServeError
+from edge_app.guard.passcode import PasscodeFile, end_sessions, make_token, matches
+from edge_app.server.clients import network_of
 from edge_app.server.refusal import refuse
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger(__name__)
 
 COOKIE = "lookalike"
 TOKEN = r"(([0-9]{1,12})\.[0-9a-f]{64})"
@@ -31,6 +36,7 @@ IN_COOKIES = re.compile(rf"(?:^|;\s*){COOKIE}={TOKEN}(?=;|$)")
 TOKENS = 8  # that are looked at in one request
 BEARER = re.compile(rf"Bearer {TOKEN}", re.IGNORECASE)  # RFC 6750, 2.1
 LOGIN, LOGOUT, STYLE = "/login", "/logout", "/login.css"
+LOGOUT_EVERYWHERE = "/logout/everywhere"
 QUERY = re.compile(r"\?[!-~]{1,2000}")  # as it came in a request line: printable ASCII, no space
 FORM_BYTES = 4096
 ATTEMPTS = 5  # wrong passcodes from one address in WINDOW_S, then 429
@@ -96,6 +102,8 @@ class Passcode:
         if path in self.open_paths:
             return self.app(environ, start_response)
         if self.is_signed_in(environ):
+            if path == LOGOUT_EVERYWHERE and method == "POST":
+                return self.sign_out_everywhere(environ, start_response)
             return self.app(environ, private(start_response))
         if path == LOGIN or "text/html" in environ.get("HTTP_ACCEPT", ""):
             return self.show(environ, start_response, "401 Unauthorized", "")
@@ -105,7 +113,7 @@ class Passcode:
         form = parse_qs(environ["wsgi.input"].read(FORM_BYTES).decode("ascii", "replace"))
         passcode = form.get("passcode", [""])[0]
         wanted = form.get("next", [""])[0]
-        address = environ.get("REMOTE_ADDR", "")
+        address = network_of(environ.get("REMOTE_ADDR", ""))
         # One at a time: a check takes 16 MiB on purpose, and who waited here would hold a thread.
         if not self.checking.acquire(blocking=False):
             return self.show(
@@ -148,7 +156,7 @@ class Passcode:
         return [b""]
 
     def sign_out(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        """Have this browser forget its session; another passcode ends those of all."""
+        """Have this browser forget its session; a copy of the cookie stays good."""
         path = environ.get("SCRIPT_NAME", "") + "/"
         start_response(
             "204 No Content",
@@ -158,6 +166,20 @@ class Passcode:
             ],
         )
         return [b""]
+
+    def sign_out_everywhere(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> list[bytes]:
+        """End every session and token, this one too."""
+        try:
+            end_sessions(self.file.path)
+        except ServeError as error:
+            message = (
+                f"{error}; to sign out everywhere, run there: lookalike passcode FILE --sign-out"
+            )
+            return refuse(start_response, 500, message)
+        log.info("all sessions were ended by %s", environ.get("REMOTE_ADDR", ""))
+        return self.sign_out(environ, start_response)
 
     def is_signed_in(self, environ: WSGIEnvironment) -> bool:
         found = IN_COOKIES.findall(environ.get("HTTP_COOKIE", ""))[:TOKENS]

@@ -57,6 +57,15 @@ def test_the_right_passcode_shows_the_photos_until_it_runs_out(closed_page: Page
     expect(closed_page.get_by_label("Passcode")).to_be_visible()
 
 
+@pytest.mark.parametrize("button", ["Sign out", "Sign out on all devices"])
+def test_signing_out_asks_for_the_passcode_again(closed_page: Page, button: str) -> None:
+    enter(closed_page, PASSCODE)
+    expect(closed_page.locator(".tile.loaded")).to_have_count(1)
+    closed_page.goto("?view=status")
+    closed_page.get_by_role("button", name=button, exact=True).tap()
+    expect(closed_page.get_by_label("Passcode")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_where_the_passcode_is_asked_for(closed_page: Page, scheme: str) -> None:
     closed_page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

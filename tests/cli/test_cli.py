@@ -128,6 +128,60 @@ def test_duplicates_are_listed_for_people_and_for_programs(index: Path) -> None:
     assert [image["path"] for group in groups for image in group["images"]] == paths
 
 
+def test_a_dismissal_by_names_and_taken_back(library: Path, index: Path) -> None:
+    pair = [library / "2020/a.jpg", "2020/b.jpg"]  # a file, and a path of the index
+    where = ["--index", index, "--min-score", "0.95"]
+    before = run("duplicates", *where)[1]
+    assert "2020/a.jpg" in before
+    code, out, _ = run("duplicates", *where, "--dismiss", *pair)
+    assert (code, out) == (0, "no longer shown as near-duplicates: 1 new pair\n")
+    assert "2020/a.jpg" not in run("duplicates", *where)[1]
+    code, out, _ = run("duplicates", *where, "--json", "--restore", *pair)
+    assert (code, json.loads(out)) == (0, {"restored": 1})
+    assert run("duplicates", *where)[1] == before
+    code, _, errors = run("duplicates", *where, "--dismiss", "2020/a.jpg", "none.jpg")
+    assert (code, errors.strip()) == (
+        2, "error: none.jpg is neither an indexed file nor the path of an image",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--format", "jpg"], "no image has the format JPG; those of the index are PNG, JPEG"),
+        (["--format", "PNG,GIF"], "no image has the format GIF"),
+        (["--folder", "Nope"], "no image is there; folders of the index: 2019, 2020"),
+        (["--folder", "202"], "no image is there; did you mean 2020"),
+    ],
+)
+def test_a_filter_that_nothing_fits_says_what_there_is(
+    library: Path, index: Path, options: list[str], said: str
+) -> None:
+    code, out, errors = run(
+        "search", "2019/0.png", "--gallery", library, "--index", index, *options
+    )
+    assert (code, out) == (2, "")
+    (line,) = errors.splitlines()
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["search", "a.jpg", "--galery", "x"], "--galery x; did you mean --gallery?"),
+        (["serve", "--trustedproxy=1.2.3.4"], "did you mean --trusted-proxy?"),
+        (["index", "--frobnicate"], "unrecognized arguments: --frobnicate\n"),
+        (["check", "one", "two"], "unrecognized arguments: one two\n"),
+    ],
+)
+def test_an_unknown_option_suggests_the_one_that_is_like_it(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert said in capsys.readouterr().err
+
+
 def test_search_takes_a_file_from_anywhere(
     library: Path, index: Path, model: Path, tmp_path: Path
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -196,6 +196,62 @@ def test_signing_out_makes_the_browser_forget(site: Site) -> None:
     assert answer.status == 204
     assert {"lookalike=", "Max-Age=0", "Path=/"} <= set(answer.headers["set-cookie"].split("; "))
     assert site.ask("/logout", "POST", cookie).status == 403, "another site's page may not"
+
+
+def test_signing_out_everywhere_ends_all_sessions_and_tokens_but_not_the_passcode(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "passcode"
+    write_passcode(path, RIGHT)
+    with serving(answering(b"photos"), Config(port=0, passcode_file=path)) as site:
+
+        def cookie() -> dict[str, str]:
+            return {"Cookie": sign_in(site, RIGHT).headers["set-cookie"].split(";")[0]}
+
+        def token() -> dict[str, str]:
+            assert main(["passcode", str(path), "--token", "9"]) == 0
+            return {"Authorization": f"Bearer {capsys.readouterr().out.strip()}"}
+
+        assert site.post("/logout/everywhere").status == 401, "who is not signed in may not"
+        ways: list[Callable[[dict[str, str]], bool]] = [
+            lambda session: site.post("/logout/everywhere", headers=session).status == 204,
+            lambda session: main(["passcode", str(path), "--sign-out"]) == 0,
+        ]
+        for end in ways:
+            sessions = [cookie(), cookie(), token()]
+            assert [site.ask(headers=session).status for session in sessions] == [200] * 3
+            assert site.ask("/logout/everywhere", "POST", sessions[0]).status == 403
+            assert end(sessions[0])
+            capsys.readouterr()
+            assert [site.ask(headers=session).status for session in sessions] == [401] * 3
+        assert site.ask(headers=cookie()).status == 200
+        assert site.ask(headers=token()).status == 200
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_who_can_not_write_the_passcode_file_says_how_to_sign_out_everywhere(
+    site: Site, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cookie = {"Cookie": sign_in(site, RIGHT).headers["set-cookie"].split(";")[0]}
+
+    def refuse(path: Path) -> None:
+        raise ServeError(f"cannot write the passcode file {path}: Read-only file system")
+
+    monkeypatch.setattr(signin, "end_sessions", refuse)
+    answer = site.post("/logout/everywhere", headers=cookie)
+    assert answer.status == 500
+    assert "Read-only file system; to sign out" in answer.json["error"]["message"]
+    assert site.ask(headers=cookie).status == 200
+
+
+def test_guesses_from_one_ipv6_network_count_together(config: Config) -> None:
+    proxied = replace(config, trusted_proxy="127.0.0.1")
+    with serving(answering(b"photos"), proxied) as site:
+        for number in range(signin.ATTEMPTS):
+            told = {"X-Forwarded-For": f"2001:db8::{number}"}
+            assert sign_in(site, "wrong", **told).status == 401
+        assert sign_in(site, "wrong", **{"X-Forwarded-For": "2001:db8::f00"}).status == 429
+        assert sign_in(site, "wrong", **{"X-Forwarded-For": "2001:db8:0:1::1"}).status == 401
 
 
 def test_the_page_asked_for_is_opened_after_signing_in(site: Site) -> None:

@@ -50,7 +50,7 @@ async function request(url, options) {
     throw new ApiError(t('away.error'));
   }
   contact(true);
-  if (response.ok && body) return body;
+  if (response.ok && (body || response.status === 204)) return body;
   throw new ApiError(body?.error?.message ?? t('error.unexpected', { status: response.status }), response.status);
 }
 

@@ -3,6 +3,7 @@ import { h, named } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { get, lastStatus, poll, server } from '../lib/server.js';
 import { bytes, decimal, duration, number, t } from '../lib/text.js';
+import session from './session.js';
 
 const PAGE = 50;
 
@@ -14,9 +15,11 @@ export default function status() {
   const table = h('div.scroll', {}, h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, t('status.rejected.path')), h('th', { scope: 'col' }, t('status.rejected.reason')))), list));
   const rejectedNote = h('p.quiet');
   const more = h('button.load-more', { type: 'button', hidden: true, onclick: () => load() }, t('matches.more'));
+  const leaving = h('div.cards', { hidden: true }, session());
   const element = h('div.page', {}, h('h1', {}, t('status.title')), problems, cards,
     h('details.more', {}, h('summary', {}, t('status.details')), about),
-    h('section', {}, h('h2', {}, t('status.rejected')), rejectedNote, table, more));
+    h('section', {}, h('h2', {}, t('status.rejected')), rejectedNote, table, more),
+    leaving);
   let cursor;
   let known = null; // the state that the list of files is of
   let groups = [];
@@ -58,6 +61,7 @@ export default function status() {
     if (!now) return;
     cards.replaceChildren(indexing(now), ...sourcesOf(now).map((source) => sourceCard(source, now)));
     about.replaceChildren(model(now));
+    leaving.hidden = !now.passcode;
     drawProblems();
     const state = `${now.rejected} ${isBusy()}`;
     if (state === known) return;

@@ -1,0 +1,45 @@
+"""`duplicates --dismiss` and `--restore`: what the user says about groups of near-duplicates."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import Namespace
+from collections.abc import Sequence
+
+from edge_app.errors import NotFoundError
+from edge_app.index.read.reader import Reader
+from edge_app.search.groups import Review
+
+
+def change(reader: Reader, options: Namespace) -> str | None:
+    """Do what the options say, and tell of it in one line; None if they say nothing."""
+    review = Review(reader)
+    if options.dismiss:
+        count = review.dismiss(ids_of(reader, options.dismiss))
+        told = {"dismissed": count}
+        text = f"no longer shown as near-duplicates: {count} new {_pairs(count)}"
+    elif options.restore:
+        count = review.restore(ids_of(reader, options.restore))
+        told = {"restored": count}
+        text = f"shown as near-duplicates again: {count} {_pairs(count)}"
+    else:
+        return None
+    return json.dumps(told) if options.json else text
+
+
+def _pairs(count: int) -> str:
+    return "pair" if count == 1 else "pairs"
+
+
+def ids_of(reader: Reader, names: Sequence[str]) -> list[int]:
+    """The images of files, or of paths of the index; NotFoundError names the first that is none."""
+    root = reader.root()
+    ids = []
+    for name in names:
+        inside = root and os.path.relpath(os.path.abspath(name), root)
+        image = (inside and reader.image_at(inside)) or reader.image_at(name)
+        if not image:
+            raise NotFoundError(f"{name} is neither an indexed file nor the path of an image")
+        ids.append(image.id)
+    return list(dict.fromkeys(ids))

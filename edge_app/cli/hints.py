@@ -1,0 +1,61 @@
+"""What was probably meant, where a name is none."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import NoReturn
+
+from edge_app.api.requests import Filters
+from edge_app.cli.folder import commands_of
+from edge_app.errors import UsageError
+from edge_app.index.read.reader import Reader
+
+NAMED = 10  # folders or formats in one message
+
+
+def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """The options; the program ends where one is unknown, with the options that are like it."""
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        _refuse(parser, words, unknown)
+    return options
+
+
+def _refuse(parser: argparse.ArgumentParser, words: Sequence[str], unknown: list[str]) -> NoReturn:
+    command = commands_of(parser)[words[0]]
+    said = f"unrecognized arguments: {' '.join(unknown)}"
+    known = [name for action in command._actions for name in action.option_strings]
+    wrong = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
+    meant = get_close_matches(wrong, known, n=1)
+    command.error(said + (f"; did you mean {meant[0]}?" if meant else ""))
+
+
+def check_filters(reader: Reader, wanted: Filters) -> None:
+    """UsageError where no image is in the folder, or of the format, that is asked for."""
+    if wanted.folder:
+        asked = wanted.folder.rstrip("/")
+        folders = [folder for folder, _ in reader.folders()]
+        if not any(f"{folder}/".startswith(f"{asked}/") for folder in folders):
+            raise UsageError(
+                f"--folder {wanted.folder}: no image is there; {_like(asked, folders)}"
+            )
+    if wanted.format:
+        formats = [name for name, _ in reader.facets().formats]
+        for name in wanted.format.upper().split(","):
+            if name not in formats:
+                raise UsageError(
+                    f"--format {wanted.format}: no image has the format {name}; "
+                    f"those of the index are {', '.join(formats)}"
+                )
+
+
+def _like(name: str, names: Iterable[str]) -> str:
+    """What there is: those that are like the name, or the first few."""
+    found = list(names)
+    meant = get_close_matches(name, found, n=3)
+    if meant:
+        return f"did you mean {' or '.join(meant)}?"
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return f"folders of the index: {', '.join(filter(None, found[:NAMED]))}{more}"
