@@ -64,7 +64,7 @@ ROUTES = (
         requests.Listing,
     ),
     Route(
-        "GET", "/api/layout", "Ids and aspect ratios of the whole gallery", shapes.Layout,
+        "GET", "/api/layout", "Ids and aspect ratios of up to a million images", shapes.Layout,
         requests.Order, also=(304,),
     ),
     Route("GET", "/api/folders", "Every folder with images", shapes.Folders),

@@ -14,7 +14,9 @@ from msgspec import Meta, Struct, inspect
 
 from edge_app.api.shapes import Id
 from edge_app.errors import UsageError
-from edge_app.index.read.listing import SORTS
+from edge_app.index.format.schema import LARGEST
+from edge_app.index.read.listing import LAYOUT_MAX
+from edge_app.index.read.order import SORTS
 from edge_app.search.exact import K_MAX, RANKING_MAX, K
 from edge_app.search.gallery import QUERY_IMAGES, UNLIKE_WEIGHT
 from edge_app.search.groups import DISMISS_IMAGES, DUPLICATE_SCORE, DUPLICATE_SCORE_MIN
@@ -62,9 +64,11 @@ class Listing(Filters):
 
 
 class Order(Filters):
-    """The order of a listing."""
+    """The order of a listing, and which part of it."""
 
     sort: Sort = "-date"
+    offset: Annotated[int, Meta(ge=0, le=LARGEST)] = 0
+    limit: Annotated[int, Meta(ge=1, le=LAYOUT_MAX)] = LAYOUT_MAX
 
 
 class Paging(Request):

@@ -113,8 +113,8 @@ def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
     @app.get("/api/layout")
     def layout() -> HTTPResponse:
         order = asked(requests.Order)
-        found = reader.layout(order.sort, filter_of(order))
-        return tagged(layout_of(found, by_date=order.sort in ("date", "-date")))
+        found, total = reader.layout(order.sort, filter_of(order), order.offset, order.limit)
+        return tagged(layout_of(found, total, by_date=order.sort in ("date", "-date")))
 
     @app.get("/api/folders")
     def folders() -> shapes.Folders:

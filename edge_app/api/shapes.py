@@ -80,9 +80,9 @@ class Page(Shape):
 
 
 class Layout(Shape):
-    """Every image of a listing, as far as it takes to place it."""
+    """Images of a listing in its order, as far as it takes to place them."""
 
-    total: Count
+    total: Count  # of the whole listing
     ids: list[Id]
     ratios: list[Count]  # width * 100 / height
     days: list[Day]  # in an order by date: a day and its images, for each that has any

@@ -91,9 +91,9 @@ def rejections_of(group: Rejections) -> shapes.Rejections:
     )
 
 
-def layout_of(layout: Layout, *, by_date: bool) -> shapes.Layout:
-    """Ids and proportions of a whole listing and, in an order by date, how many images each run
-    of one day has; photos without a date are the last run, whose day is None."""
+def layout_of(layout: Layout, total: int, *, by_date: bool) -> shapes.Layout:
+    """Ids and proportions of images of a listing of `total` and, in an order by date, how many each
+    run of one day has; photos without a date are the last run, whose day is None."""
     days: list[list[str | int | None]] = []
     if by_date and len(layout.ids):
         dated = int(np.count_nonzero(layout.taken_at != UNDATED))
@@ -107,7 +107,7 @@ def layout_of(layout: Layout, *, by_date: bool) -> shapes.Layout:
         if dated < len(layout.ids):
             days.append([None, len(layout.ids) - dated])
     return shapes.Layout(
-        total=len(layout.ids), ids=layout.ids.tolist(), ratios=layout.ratios.tolist(), days=days
+        total=total, ids=layout.ids.tolist(), ratios=layout.ratios.tolist(), days=days
     )
 
 

@@ -192,6 +192,18 @@ def test_layout_places_every_image(site: Site, ids: dict[str, int]) -> None:
     assert get(site, "/api/layout", sort="name")["days"] == []
 
 
+def test_a_part_of_a_layout_says_how_much_there_is(site: Site) -> None:
+    whole = get(site, "/api/layout")
+    part = get(site, "/api/layout", offset=2, limit=3)
+    assert part["ids"] == whole["ids"][2:5]
+    assert part["ratios"] == whole["ratios"][2:5]
+    assert part["total"] == 9
+    assert sum(count for _, count in part["days"]) == 3
+    assert get(site, "/api/layout", offset=9)["ids"] == []
+    for wrong in ({"offset": -1}, {"limit": 0}, {"limit": 1_000_001}):
+        assert site.ask("/api/layout?" + urlencode(wrong)).status == 400
+
+
 def test_layout_is_not_sent_twice(site: Site) -> None:
     tag = site.ask("/api/layout").headers["etag"]
     assert site.ask("/api/layout", headers={"If-None-Match": tag}).status == 304

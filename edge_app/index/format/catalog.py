@@ -17,7 +17,6 @@ from typing import Any
 from urllib.parse import quote
 
 from edge_app.index.format.records import (
-    UNDATED,
     GenerationRecord,
     ImageRecord,
     RowRecord,
@@ -181,19 +180,6 @@ class Catalog:
             (first, count),
         )
         return [image_record(row) for row in rows]
-
-    def columns(self, generation: int) -> Iterator[tuple[int, int, int, int, int]]:
-        """(row, image id, taken_at or UNDATED, folder << 16 | format << 8 | orientation, twin) of
-        live rows.
-
-        Packed, because 100,000 rows cost 30 ms per column and nothing per shift.
-        """
-        return self.connection.execute(
-            f"""SELECT row, image_id, ifnull(taken_at, {UNDATED}),
-                      (folder_id << 16) | (format_id << 8) | orientation, twin
-               FROM rows JOIN images ON images.id = image_id WHERE generation = ?""",
-            (generation,),
-        )
 
     def folders(self) -> dict[int, str]:
         """Every folder that ever held an image, by its id."""

@@ -25,7 +25,7 @@ from edge_app.index.format.schema import CATALOG, SCHEMA_VERSION
 from edge_app.index.format.steps import version_message
 from edge_app.index.read import listing
 from edge_app.index.read.filters import Filter
-from edge_app.index.read.listing import Counts, Facets, Layout, Page
+from edge_app.index.read.listing import LAYOUT_MAX, Counts, Facets, Layout, Page
 from edge_app.index.read.rejections import NAMED, Rejections, rejections
 from edge_app.index.read.snapshot import Snapshot, load_snapshot
 from edge_app.library.folder import source_of
@@ -133,17 +133,25 @@ class Reader:
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page[ImageRecord]:
-        """The `limit` images behind `cursor` in the order of `sort`, one of listing.SORTS or the
+        """The `limit` images behind `cursor` in the order of `sort`, one of order.SORTS or the
         reverse of one, such as "-date". `cursor` is the `next` of the page before."""
         with self._reading() as catalog, catalog.transaction("DEFERRED"):
             items, behind = listing.page(catalog, sort, filter, cursor, limit)
             total = self._counted(filter, lambda: listing.count(catalog, filter))
             return Page(items, behind, total)
 
-    def layout(self, sort: str = "-date", filter: Filter = Filter()) -> Layout:  # noqa: B008
-        """Every image of that listing, in order."""
-        with self._reading() as catalog:
-            return listing.layout(catalog, sort, filter)
+    def layout(
+        self,
+        sort: str = "-date",
+        filter: Filter = Filter(),  # noqa: B008
+        offset: int = 0,
+        limit: int = LAYOUT_MAX,
+    ) -> tuple[Layout, int]:
+        """`limit` images of that listing after the first `offset`, in order, and how many there are
+        in all."""
+        with self._reading() as catalog, catalog.transaction("DEFERRED"):
+            found = listing.layout(catalog, sort, filter, offset, limit)
+            return found, self._counted(filter, lambda: listing.count(catalog, filter))
 
     def folders(self) -> list[tuple[str, int]]:
         """Every folder that holds images itself, and how many, by folder."""
@@ -169,7 +177,7 @@ class Reader:
     def counts(self) -> Counts:
         """How many images, rejected files, and images out of reach at present."""
         with self._reading() as catalog:
-            return listing.counts(catalog)
+            return self._counted("counts", lambda: listing.counts(catalog))
 
     def thumbnail(self, id: int) -> tuple[bytes, int]:
         """JPEG and CRC-32 of an image's thumbnail; StoreError if the bytes have rotted."""

@@ -6,7 +6,6 @@ import weakref
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,14 @@ from edge_app.index.format import codes
 from edge_app.index.format.appendfile import HEADER_BYTES, AppendFile
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import Column, columns, has_mixed_codes, identity_of
+from edge_app.index.format.records import UNDATED
 from edge_app.index.format.schema import LARGEST
+from edge_app.index.read.numbers import read_numbers
 from edge_app.model.card import ModelIdentity
 
 _FINGERPRINT_ROWS = 64
+
+_BLOCK_ROWS = 100_000  # of the catalogue at a time: 5 MB of text
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,7 @@ def _assemble(
     files: dict[str, NDArray[Any]],
     vectors_file: AppendFile | None,
 ) -> Snapshot:
-    flat = np.fromiter(chain.from_iterable(catalog.columns(number)), np.int64).reshape(-1, 5)
-    place, id, taken_at, packed, twin = flat.T
+    place, id, taken_at, packed, twin = _catalogued(catalog, number, rows)
     folders, formats = catalog.folders(), catalog.formats()
 
     def column(values: NDArray[np.int64], dtype: type[np.generic]) -> NDArray[Any]:
@@ -181,6 +183,23 @@ def _assemble(
         twin=column(twin, np.int64).view(np.uint64),
         _vectors_file=vectors_file,
     )
+
+
+def _catalogued(catalog: Catalog, number: int, rows: int) -> NDArray[np.int64]:
+    """(5, n): of every live row its place, image id, taken_at, folder, format and orientation in
+    one number, and twin."""
+    sql = f"""SELECT row, image_id, ifnull(taken_at, {UNDATED}) AS at,
+                     (folder_id << 16) | (format_id << 8) | orientation AS packed, twin
+              FROM rows JOIN images ON images.id = image_id
+              WHERE generation = ? AND row BETWEEN ? AND ?"""
+    names = "row", "image_id", "at", "packed", "twin"
+    starts = range(0, max(rows, 1), _BLOCK_ROWS)
+    ends = [start - 1 for start in starts[1:]] + [LARGEST]  # a row too high is damage: see it
+    blocks = [
+        read_numbers(catalog, names, sql, (number, start, end))
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    return np.concatenate(blocks, axis=1)
 
 
 def _places(names: dict[int, str], ids: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -123,11 +123,26 @@ def test_a_layout_places_every_image_of_the_listing(
     reader: Reader, sort: str, filter: Filter
 ) -> None:
     wanted = expected(reader, sort, filter)
-    layout = reader.layout(sort, filter)
+    layout, total = reader.layout(sort, filter)
+    assert total == len(wanted)
     assert layout.ids.tolist() == [image.id for image in wanted]
     assert layout.taken_at.tolist() == [dated(image, never=UNDATED) for image in wanted]
     ratios = [round(image.width_px * 100 / image.height_px) for image in wanted]
     assert layout.ratios.tolist() == ratios
+
+
+@pytest.mark.parametrize("sort", ORDERS)
+@pytest.mark.parametrize("filter", FILTERS)
+@pytest.mark.parametrize("limit", [1, 7, 10_000])
+def test_parts_of_a_layout_put_together_are_the_whole(
+    reader: Reader, sort: str, filter: Filter, limit: int
+) -> None:
+    whole, total = reader.layout(sort, filter)
+    for offset in range(0, total + 2, max(1, min(limit, total // 3))):
+        part, of = reader.layout(sort, filter, offset, limit)
+        assert of == total
+        assert part.ids.tolist() == whole.ids[offset : offset + limit].tolist()
+        assert part.taken_at.tolist() == whole.taken_at[offset : offset + limit].tolist()
 
 
 @pytest.mark.parametrize("sort", ORDERS)

@@ -32,7 +32,7 @@ def test_before_the_first_run_a_reader_answers_as_an_empty_index_does(tmp_path: 
         assert (snapshot.generation, snapshot.identity, snapshot.rows) == (0, None, 0)
         assert snapshot.vectors.shape == (0, 0)
         assert reader.page(filter=Filter(folder="a")).total == 0
-        assert reader.layout().ids.tolist() == []
+        assert reader.layout()[0].ids.tolist() == []
         assert reader.facets().taken_from is None
         assert (reader.folders(), reader.counts().images) == ([], 0)
         for ask in (reader.image, reader.thumbnail, snapshot.row_of):

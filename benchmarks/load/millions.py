@@ -1,0 +1,207 @@
+"""What an index of millions of images takes: to open, to search, to browse, and to find unchanged.
+
+    python -m benchmarks.load.millions --keep FOLDER --write docs/search.md
+
+The images are made up: vectors, names, dates and folders, without thumbnails. 5,000,000 × 256 need
+10 GB of disk and ten minutes to be made; with --keep FOLDER they are made there once, and measured
+as often as wanted. The library is made up too: what a run takes that changes nothing is without the
+walk over its folders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.load.servers import ROOT, Server, serving
+from edge_app.bench.vectors import clustered_blocks, made_up
+from edge_app.config import Limits
+from edge_app.index.read.reader import Reader
+from edge_app.index.write.batch import Batch, NewImage
+from edge_app.index.write.writer import Writer
+from edge_app.indexing.indexer import Embeds, index
+from edge_app.library.folder import Folder
+from edge_app.library.scan import FoundFile, Scan
+from edge_app.model.card import ModelIdentity
+from edge_app.photos.pool import DecodePool
+from tools.report import machine, markdown, publish
+
+_FIRST_S = 946_684_800  # 2000
+_SHAPES = ((4000, 3000, "JPEG"), (3000, 4000, "JPEG"), (4000, 2250, "HEIF"), (2000, 2000, "PNG"))
+_FOLDER_IMAGES = 500
+_APART_S = 160  # between two photos: 5,000,000 span 25 years
+
+
+def make(home: Path, rows: int, dim: int) -> None:
+    """An index in `home`, of images in folders of 500."""
+    identity = ModelIdentity("made-up", "0" * 64, dim, 224, "none", "any")
+    (home / "library").mkdir(parents=True, exist_ok=True)
+    with Writer(home / "index", home / "library", identity) as writer:
+        number = 0
+        for block in clustered_blocks(rows, dim):
+            writer.commit(Batch(images=[image(n, row) for n, row in enumerate(block, number)]))
+            number += len(block)
+            print(f"\r{number:,}", end="", file=sys.stderr, flush=True)
+        writer.finish()
+
+
+def image(number: int, vector: NDArray[np.float32]) -> NewImage:
+    """One of them, without a thumbnail."""
+    width_px, height_px, format = _SHAPES[number * 7919 % 11 % len(_SHAPES)]
+    folder = number // _FOLDER_IMAGES
+    return replace(
+        made_up(number, vector, b"\0"),
+        path=f"{2000 + folder // 400}/{folder % 400:03}/IMG_{number}.jpg",
+        mtime_ns=(_FIRST_S + number) * 10**9,
+        width_px=width_px,
+        height_px=height_px,
+        format=format,
+        taken_at=_FIRST_S + number * _APART_S,
+    )
+
+
+class MadeUp(Folder):
+    """The library of such an index, whose walk costs no more than making its list."""
+
+    def __init__(self, root: Path, rows: int) -> None:
+        super().__init__(root)
+        self.rows = rows
+
+    def scan(self) -> Scan:
+        vector = np.zeros(1, np.float32)
+        images = (image(number, vector) for number in range(self.rows))
+        return Scan([FoundFile(one.path, one.size_bytes, one.mtime_ns) for one in images])
+
+
+def run_unchanged(home: Path, rows: int) -> None:
+    """Print the seconds and the memory of an index run over what is all there already."""
+    library = MadeUp(home / "library", rows)
+    found = library.scan()
+    library.scan = lambda: found  # type: ignore[method-assign]
+    embedder = cast(Embeds, SimpleNamespace(threads=1, embed=None))
+    identity = identity_of(home)
+    start = time.perf_counter()
+    with (
+        Writer(home / "index", home / "library", identity) as writer,
+        DecodePool(224, Limits(), workers=1) as pool,
+    ):
+        report = index(library, writer, pool, embedder, Limits())
+    assert report.unchanged == rows, report
+    peak_bytes = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps([time.perf_counter() - start, peak_bytes]))
+
+
+def identity_of(home: Path) -> ModelIdentity:
+    """Of the model that an index was made with."""
+    with Reader(home / "index") as reader:
+        identity = reader.snapshot().identity
+    assert identity
+    return identity
+
+
+class Client:
+    """Asks a server on one connection, and measures."""
+
+    def __init__(self, server: Server) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        self.bytes = 0
+
+    def ms(self, *paths: str) -> float:
+        """The median time of a request for each of these."""
+        times = []
+        for path in paths:
+            start = time.perf_counter()
+            self.connection.request("GET", path)
+            answer = self.connection.getresponse()
+            body = answer.read()
+            times.append(1000 * (time.perf_counter() - start))
+            assert answer.status == 200, (path, body)
+            self.bytes = len(body)
+        return statistics.median(times)
+
+
+def measure(home: Path, model: Path, rows: int) -> list[tuple[str, str]]:
+    """What was measured, and the figure."""
+    rng = np.random.default_rng(1)
+    ids = [int(id) for id in rng.integers(1, rows + 1, 20)]
+    half = "from=2010-01-01&format=JPEG&orientation=landscape"
+    start = time.perf_counter()
+    with serving(home, model, "--no-watch", ask=f"/api/images/{ids[0]}/similar") as server:
+        start_s = time.perf_counter() - start
+        client = Client(server)
+
+        def told(*paths: str) -> str:
+            return f"{client.ms(*paths):,.0f} ms"
+
+        similar = [f"/api/images/{id}/similar?k=50" for id in ids]
+        found = [
+            ("start to the first answer", f"{start_s:.1f} s"),
+            ("search", told(*similar)),
+            ("search with three filters", told(*(f"{path}&{half}" for path in similar))),
+            ("facets, first time", told("/api/facets")),
+            ("folders, first time", told("/api/folders")),
+            ("listing, first page", told("/api/images?limit=100")),
+            ("listing by name, first page", told("/api/images?limit=100&sort=name")),
+            ("listing by folder, first page", told("/api/images?limit=100&sort=folder")),
+            ("listing with three filters, first page", told(f"/api/images?limit=100&{half}")),
+            ("the same again", told(f"/api/images?limit=100&{half}")),
+            ("layout, first 100,000", told("/api/layout?limit=100000")),
+            ("layout, last 100,000", told(f"/api/layout?limit=100000&offset={rows - 100_000}")),
+            ("status", told(*["/api/status"] * 9)),
+        ]
+        own_bytes = server.own_bytes
+    command = ["-m", "benchmarks.load.millions", "--keep", str(home), "--unchanged", str(rows)]
+    ran = subprocess.run([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    run_s, run_bytes = json.loads(ran.stdout)
+    catalog_bytes = (home / "index" / "catalog.db").stat().st_size
+
+    def memory(size_bytes: int) -> str:
+        return f"{size_bytes / 1e6:,.0f} MB, {size_bytes / rows:.0f} bytes an image"
+
+    return [
+        *found,
+        ("server's own memory", memory(own_bytes)),
+        ("index run that changes nothing", f"{run_s:.0f} s, without the walk over the folders"),
+        ("its memory", memory(run_bytes)),
+        ("catalogue", memory(catalog_bytes)),
+    ]
+
+
+def main() -> None:
+    """Print the table, or put it in its place in a document."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load.millions", description=__doc__)
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--dim", type=int, default=256)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER")
+    parser.add_argument("--model", type=Path, default=ROOT / "models/mobilenet_v2.tflite")
+    parser.add_argument("--unchanged", type=int, metavar="ROWS", help=argparse.SUPPRESS)
+    parser.add_argument("--write", type=Path, metavar="FILE")
+    options = parser.parse_args()
+    if options.unchanged:
+        run_unchanged(options.keep, options.unchanged)
+        return
+    with TemporaryDirectory() as folder:
+        home = options.keep or Path(folder)
+        if not (home / "index").exists():
+            make(home, options.rows, options.dim)
+        figures: list[tuple[str, Any]] = list(measure(home, options.model, options.rows))
+    head = f"{options.rows:,} × {options.dim}, made up, without thumbnails. {machine()}."
+    publish("millions", "\n".join([head, "", *markdown(["what", "takes"], figures)]), options.write)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Columns of the catalogue as arrays, in half the time that a Python integer for each takes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.index.format.catalog import Catalog
+
+
+def read_numbers(
+    catalog: Catalog, columns: Sequence[str], sql: str, values: Sequence[Any]
+) -> NDArray[np.int64]:
+    """(columns, n) int64: what a SELECT of columns with these names finds, in its order.
+    sqlite3.DatabaseError if something there is no integer.
+
+    SQLite joins each column to one text, and NumPy reads that: 0.55 s for five of 1,000,000 rows in
+    place of 0.95. A text of SQLite's ends at 1,000,000,000 bytes: ask for 10 million rows at most.
+    """
+    joined = ", ".join(f"group_concat({column})" for column in columns)
+    count, *texts = catalog.connection.execute(
+        f"SELECT count(*), {joined} FROM ({sql})", values
+    ).fetchone()
+    found = np.empty((len(columns), count), np.int64)
+    for column, text in zip(found, texts, strict=True):
+        # NumPy ends at what is no integer, and one more behind it shows that it did not. Versions
+        # to come will raise.
+        with suppress(ValueError):
+            numbers = np.fromstring(f"{text},0" if count else "0", np.int64, sep=",")
+            if len(numbers) == count + 1:
+                column[:] = numbers[:-1]
+                continue
+        raise sqlite3.DatabaseError("a record has text where a number belongs")
+    return found
