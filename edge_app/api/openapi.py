@@ -97,6 +97,20 @@ ROUTES = (
         shapes.Dismissed, body=requests.Dismissal,
     ),
     Route(
+        "GET", "/api/duplicates/dismissed", "Images that were marked as not duplicates",
+        shapes.NoDuplicatesList,
+    ),
+    Route("GET", "/api/marks", "Images on the list of those to move away", shapes.MarkList),
+    Route("GET", "/api/marks/paths", "Their paths, one a line", "text/plain"),
+    Route("GET", "/api/marks/script", "A shell script that moves them away", "text/plain"),
+    Route(
+        "POST", "/api/marks", "Put images on that list", shapes.Marked, body=requests.Marks,
+    ),
+    Route(
+        "POST", "/api/marks/clear", "Take images off that list", shapes.Unmarked,
+        body=requests.Marks,
+    ),
+    Route(
         "POST", "/api/duplicates/restore", "Undo that: these images may be duplicates",
         shapes.Restored,
         body=requests.Dismissal,

@@ -23,6 +23,7 @@ from edge_app.search.groups import DISMISS_IMAGES, DUPLICATE_SCORE, DUPLICATE_SC
 
 PAGE_IMAGES = 100  # of a listing, unless asked otherwise
 PAGE_IMAGES_MAX = 1000
+MARKED_AT_ONCE = 1000  # images in one request
 
 T = TypeVar("T", bound="Request")
 Date = Annotated[str, Meta(extra_json_schema={"format": "date"})]
@@ -126,6 +127,12 @@ class Dismissal(Request):
     """Images that are no duplicates of one another."""
 
     ids: Annotated[list[Id], Meta(min_length=2, max_length=DISMISS_IMAGES)]
+
+
+class Marks(Request):
+    """Images to put on the list of those to move away, or to take off it."""
+
+    ids: Annotated[list[Id], Meta(min_length=1, max_length=MARKED_AT_ONCE)]
 
 
 class Version(Request):

@@ -10,6 +10,7 @@ from bottle import HTTPResponse, request
 from edge_app import VERSION
 from edge_app.api import monitor, page, requests, shapes
 from edge_app.api.answers import answered, asked, refused_by_bottle, tagged
+from edge_app.api.marks import add_marks
 from edge_app.api.openapi import description
 from edge_app.api.originals import Sent, Stripper, is_known, send_original
 from edge_app.api.params import filter_of, ids_of
@@ -56,6 +57,7 @@ def make_routes(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bo
     _add_listings(app, gallery)
     add_searches(app, gallery, searched)
     add_duplicates(app, gallery, review)
+    add_marks(app, gallery.reader)
     _add_files(app, gallery)
     return app
 

@@ -274,6 +274,38 @@ class Status(Shape):
     version: str
 
 
+class MarkList(Shape):
+    """The images that are marked to be moved away."""
+
+    items: list[Image]
+    total: Count
+    bytes: Count  # of their files together
+
+
+class Marked(Shape):
+    """How many images are new on the list."""
+
+    marked: Count
+
+
+class Unmarked(Shape):
+    """How many images were on the list."""
+
+    unmarked: Count
+
+
+class NoDuplicates(Shape):
+    """Images that were said to be no duplicates of one another."""
+
+    images: list[Image]
+
+
+class NoDuplicatesList(Shape):
+    """All that was said of it."""
+
+    groups: list[NoDuplicates]
+
+
 class Health(Shape):
     """The server is well."""
 

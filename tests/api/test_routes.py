@@ -316,6 +316,38 @@ def test_duplicates_are_grouped_and_dismissed(site: Site, ids: dict[str, int]) -
     assert [g for g in groups if {i["id"] for i in g["images"]} >= set(twins)]
 
 
+def test_dismissed_groups_are_listed_until_they_are_restored(
+    site: Site, ids: dict[str, int]
+) -> None:
+    twins = sorted([ids["2020/a/twin.png"], ids["2020/bäder/twin.png"]])
+    assert get(site, "/api/duplicates/dismissed") == {"groups": []}
+    post(site, "/api/duplicates/dismiss", ids=twins)
+    (group,) = get(site, "/api/duplicates/dismissed")["groups"]
+    assert sorted(image["id"] for image in group["images"]) == twins
+    post(site, "/api/duplicates/restore", ids=twins)
+    assert get(site, "/api/duplicates/dismissed") == {"groups": []}
+
+
+def test_marks_are_kept_and_tell_one_of_two_identical_files(
+    site: Site, ids: dict[str, int]
+) -> None:
+    one, other = ids["2020/a/twin.png"], ids["2020/bäder/twin.png"]
+    assert post(site, "/api/marks", ids=[other]).json == {"marked": 1}
+    assert post(site, "/api/marks", ids=[other]).json == {"marked": 0}
+    marks = get(site, "/api/marks")
+    assert [image["id"] for image in marks["items"]] == [other]
+    assert marks["bytes"] == marks["items"][0]["bytes"]
+    assert site.ask("/api/marks/paths").body.decode() == "2020/bäder/twin.png\n"
+    script = site.ask("/api/marks/script").body.decode().splitlines()
+    assert script[-2:] == [
+        "mkdir -p -- 'lookalike-moved/2020/bäder'",
+        "mv -n -- './2020/bäder/twin.png' 'lookalike-moved/2020/bäder/twin.png'",
+    ]
+    assert post(site, "/api/marks/clear", ids=[one, other]).json == {"unmarked": 1}
+    assert get(site, "/api/marks")["total"] == 0
+    assert post(site, "/api/marks", ids=[10**15]).status == 404
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 

@@ -42,7 +42,7 @@ ROUTES = [
     "/api/layout", "/api/folders", "/api/facets", "/api/rejected", "/api/duplicates",
     "/api/openapi.json", "/thumbs/1", "/originals/1", "/healthz", "/metrics",
 ]  # fmt: skip
-PASSING = ("catalog.db-shm", "lock", "dismissed.txt", "duplicates.npz")
+PASSING = ("catalog.db-shm", "lock", "dismissed.txt", "marked.txt", "duplicates.npz")
 LEAKS = [hostile.CANARY.encode(), b"root:x:0:", b"SQLite format 3", b"from __future__", b"PATH="]
 
 

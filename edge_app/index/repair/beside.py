@@ -12,7 +12,8 @@ from edge_app.index.format import linkfile, scalefile
 from edge_app.index.format.regular import open_regular
 from edge_app.index.repair import clear as cures
 from edge_app.index.repair.report import Problem
-from edge_app.index.write import dismissed
+from edge_app.index.write.decided import MARKED, DecidedFile
+from edge_app.index.write.dismissed import DISMISSED
 
 PREVIEWS = "previews"
 _JPEG = (b"\xff\xd8", b"\xff\xd9")  # the first and last bytes
@@ -22,7 +23,10 @@ def problems(index: Path) -> Iterator[Problem]:
     """What is wrong with them."""
     yield from _remade(index)
     yield from _previews(index / PREVIEWS)
-    yield from _dismissed(index)
+    yield from _decided(index, DISMISSED, "the pairs on them count as near-duplicates again")
+    yield from _decided(
+        index, MARKED, "the photos on them are not marked to be moved away any more"
+    )
 
 
 def _remade(index: Path) -> Iterator[Problem]:
@@ -77,16 +81,15 @@ def _to_be_made_again(name: str, reason: str, path: Path) -> Problem:
     )
 
 
-def _dismissed(index: Path) -> Iterator[Problem]:
-    """Pairs that the user has dismissed: the one thing here that can't be made again."""
+def _decided(index: Path, file: DecidedFile, so: str) -> Iterator[Problem]:
+    """What the user has decided: the one thing here that can't be made again."""
     try:
-        lost = dismissed.damaged_lines(index)
+        lost = file.damaged_lines(index)
     except StoreError as error:
-        yield Problem(str(error), partial(cures.forget_file, path=index / dismissed.FILE))
+        yield Problem(str(error), partial(cures.forget_file, path=index / file.name))
         return
     if lost:
         yield Problem(
-            f"{dismissed.FILE}: {lost} {'lines are' if lost > 1 else 'line is'} damaged; the pairs "
-            "on them count as near-duplicates again",
-            lambda catalog: dismissed.blank_damaged(index),
+            f"{file.name}: {lost} {'lines are' if lost > 1 else 'line is'} damaged; {so}",
+            lambda catalog: file.blank_damaged(index),
         )
