@@ -34,10 +34,8 @@ def add_marks(app: bottle.Bottle, reader: Reader) -> None:
 
     @app.get("/api/marks/script")
     def script() -> HTTPResponse:
-        return _file(
-            b"".join(script_of_moves(file for image in decided.marked() for file in image.files)),
-            "move-marked.sh",
-        )
+        files = (file for image in decided.marked() for file in image.files)
+        return _file(b"".join(script_of_moves(files)), "move-marked.sh")
 
     @app.post("/api/marks")
     def mark() -> shapes.Marked:

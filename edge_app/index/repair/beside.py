@@ -24,9 +24,7 @@ def problems(index: Path) -> Iterator[Problem]:
     yield from _remade(index)
     yield from _previews(index / PREVIEWS)
     yield from _decided(index, DISMISSED, "the pairs on them count as near-duplicates again")
-    yield from _decided(
-        index, MARKED, "the photos on them are not marked to be moved away any more"
-    )
+    yield from _decided(index, MARKED, "the photos on them are no longer marked to be moved away")
 
 
 def _remade(index: Path) -> Iterator[Problem]:
