@@ -27,7 +27,7 @@ ONLY  ?=
 MAKEFLAGS += --jobs=2
 PIP   := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint model samples faults test-arm64 bench release screenshots clean
+.PHONY: run test lint model samples faults test-arm64 test-container bench release screenshots clean
 
 run: $(EDGE)/ready $(MODEL) samples
 	@# A small gallery is complete when its address is printed; a large one goes on filling.
@@ -58,6 +58,12 @@ ARM64_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lookalike-arm64
 
 test-arm64: $(TEST)/ready $(MODEL)
 	$(TEST)/bin/python -m tests.arm64 --cache '$(ARM64_CACHE)' $(addprefix --suite=,$(SUITE)) $(addprefix --mirror=,$(MIRROR))
+
+# The container, built and run; as root, needs buildah, podman, runc and debootstrap.
+CONTAINER_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lookalike-container
+
+test-container: $(TEST)/ready $(MODEL)
+	$(TEST)/bin/python -m tests.container --cache '$(CONTAINER_CACHE)' $(addprefix --mirror=,$(MIRROR))
 
 bench: $(EDGE)/ready $(MODEL)
 	$(EDGE)/bin/python -m edge_app bench
