@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -39,6 +40,9 @@ class Limits:
     poll_eventless_s: float = _limit(
         60.0, "--poll-interval-remote", "the same for network drives, which report no changes"
     )
+    poll_remote_s: float = _limit(
+        900.0, "--poll-interval-url", "the same for sources that are URLs, such as s3://"
+    )
     preview_bytes: int = _limit(
         256 * MiB, "--preview-cache", "previews kept on the disk; 0 keeps none"
     )
@@ -53,13 +57,22 @@ class Limits:
     session_s: int = _limit(30 * 24 * 3600, "--session-time", "how long a browser stays signed in")
 
 
+class Place(NamedTuple):
+    """A source of photos as the user named it."""
+
+    name: str  # paths of its photos begin with it; "" where there is one source only
+    root: str  # a folder, or a URL
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Where things are and how the device should work; one value for the whole process."""
 
-    gallery: Path = Path("static/images")
+    gallery: Path = Path("static/images")  # the photo folder, unless `sources` says otherwise
     index: Path = Path("index")
     model: Path = Path("models/mobilenet_v2.tflite")
+    sources: tuple[Place, ...] = ()  # several sources, or one that has a name or a URL
+    gallery_config: Path | None = None  # what URLs need: keys, endpoints; for the owner alone
     workers: int | None = None  # decoding children; None: what cores and memory allow
     threads: int | None = None  # inference threads; None: the measured choice
     runtime: str | None = None  # of model.runtime.RUNTIMES; None: the faster one of those installed
@@ -79,6 +92,11 @@ class Config:
     access_log: bool = False
     strip_location: bool = False  # originals leave without the place they were taken at
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where the photos are, one or more."""
+        return self.sources or (Place("", os.fspath(self.gallery)),)
 
 
 _SIZES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}

@@ -100,11 +100,10 @@ class StoreError(EdgeAppError):
 class NoIndexError(StoreError):
     """The index folder has no index yet."""
 
-    def __init__(self, index: Path, gallery: Path | str = "PHOTOS") -> None:
+    def __init__(self, index: Path, gallery: str = "--gallery PHOTOS") -> None:
         folder = index if index.is_absolute() else f"./{index}"
         super().__init__(
-            f"No index in {folder} yet. Create it with: "
-            f"lookalike index --index {folder} --gallery {gallery}"
+            f"No index in {folder} yet. Create it with: lookalike index --index {folder} {gallery}"
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.config import Config, Limits
+from edge_app.config import Config, Limits, Place
 from edge_app.errors import StoreError, UsageError
 from edge_app.index.format.records import ImageRecord
 from edge_app.index.read.filters import Filter
@@ -23,6 +23,8 @@ from edge_app.index.repair import check as checking
 from edge_app.index.repair.report import CheckReport
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.indexing.run import run_index
+from edge_app.library import places
+from edge_app.library.places import is_url
 from edge_app.model.runtime import RUNTIMES
 from edge_app.photos.regions import WHOLE, Box, box_of
 from edge_app.search.gallery import Gallery, Query
@@ -31,6 +33,7 @@ from edge_app.search.scale import Band, Scale
 
 Source = str | os.PathLike[str] | bytes | int | np.integer[Any] | NDArray[np.float32]
 Sides = tuple[float, float, float, float]
+Library = str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]]
 
 PAGE_IMAGES = 1000  # fetched at a time by `images`
 
@@ -57,7 +60,8 @@ class DuplicateGroup:
 class Index:
     """An index of a photo library; a context manager. Safe to use from several threads.
 
-    index: its folder, made by the first `update`. library: the photo folder, needed for `update`;
+    index: its folder, made by the first `update`. library: the photo folder, or several by name,
+    {"phone": "/srv/phone", "archive": "s3://bucket/photos"}; needed for `update`;
     else the one the index was made from. model: the .tflite file, its card next to it. workers:
     decoding processes. threads, runtime, delegate: of inference, as the options of the command
     line. exclude: globs of files and folders that `update` skips. follow_links: also read folders
@@ -69,7 +73,7 @@ class Index:
         self,
         index: str | os.PathLike[str],
         *,
-        library: str | os.PathLike[str] | None = None,
+        library: Library | None = None,
         model: str | os.PathLike[str] | None = None,
         workers: int | None = None,
         threads: int | None = None,
@@ -82,14 +86,14 @@ class Index:
     ) -> None:
         if runtime is not None and runtime not in RUNTIMES:
             raise UsageError(f"runtime {runtime!r} is none of {', '.join(RUNTIMES)}")
-        self._library = None if library is None else Path(library)
+        self._named = library is not None
         if library is None:
             with Reader(Path(index)) as reader:
-                library = reader.root()
+                # An index from elsewhere may name any URL; whom we ask is its user's choice.
+                library = {n: root for n, root in reader.roots().items() if not is_url(root)}
         default = Config()
         self._config = Config(
             index=Path(index),
-            gallery=default.gallery if library is None else Path(library),
             model=default.model if model is None else Path(model),
             workers=workers,
             threads=threads,
@@ -99,6 +103,7 @@ class Index:
             exclude=(exclude,) if isinstance(exclude, str) else tuple(exclude),
             follow_links=follow_links,
             limits=limits or default.limits,
+            **_places(library),
         )
         self._gallery: Gallery | None = Gallery(self._config)
 
@@ -136,7 +141,7 @@ class Index:
         rejected file again. LockedError if another process is writing the index.
         """
         self._check_open()
-        if self._library is None:
+        if not self._named:
             raise UsageError("nothing to index: give the photo folder as library=")
         return run_index(self._config, prune=prune, retry=retry, on_progress=on_progress)
 
@@ -317,3 +322,9 @@ def _seconds(day: date | None, *, end: bool = False) -> int | None:
         return int(day.replace(tzinfo=UTC).timestamp())
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return int((start + timedelta(days=1, seconds=-1) if end else start).timestamp())
+
+
+def _places(library: Library) -> dict[str, Any]:
+    """The settings for one place, or for several by name."""
+    named = library if isinstance(library, Mapping) else {"": library}
+    return places.settings([Place(name, os.fspath(root)) for name, root in named.items()])

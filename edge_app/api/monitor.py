@@ -27,7 +27,7 @@ def add_routes(app: bottle.Bottle, gallery: Gallery, watcher: Watcher, searched:
     """Both routes; the second is as private as the photos."""
 
     def state() -> State:
-        return state_of(gallery.config, gallery.reader, watcher.status)
+        return state_of(gallery.config, gallery.library, gallery.reader, watcher.status)
 
     @app.get(HEALTH)
     def health() -> shapes.Health:
@@ -78,9 +78,9 @@ def _index(state: State) -> Iterator[Family]:
         index.dead_rows,
     )
     yield gauge("lookalike_index_size_bytes", "Bytes of the index folder.", state.index_bytes)
-    yield gauge(
-        "lookalike_library_online", "1 if the photo folder can be reached.", int(state.online)
-    )
+    yield gauge("lookalike_library_online", "1 if any source can be reached.", int(state.online))
+    sources = tuple(("", (("source", s.name),), float(s.online)) for s in state.sources)
+    yield Family("lookalike_source_online", "gauge", "1 if this source can be reached.", sources)
 
 
 def _indexing(status: shapes.Indexing) -> Iterator[Family]:

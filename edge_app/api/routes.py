@@ -67,16 +67,19 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
 
     @app.get("/api/status")
     def status() -> shapes.Status:
-        state = state_of(gallery.config, gallery.reader, watcher.status)
+        state = state_of(gallery.config, library, gallery.reader, watcher.status)
         index, model = state.index, state.model
-        message = None if state.online else f"the photo folder {library.label} can't be reached"
+        messages = [source.message for source in state.sources if source.message]
         return shapes.Status(
             images=index.images,
             rejected=index.rejected,
             offline=index.offline,
             library=shapes.Library(
-                name=text_of(library.label), online=state.online, message=message
+                name=text_of(library.label),
+                online=state.online,
+                message="; ".join(messages) or None,
             ),
+            sources=list(state.sources),
             indexing=state.indexing,
             model=model.answering,
             next_model=model.next,

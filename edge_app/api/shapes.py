@@ -219,6 +219,14 @@ class Library(Shape):
     message: str | None
 
 
+class Source(Shape):
+    """One of the places that the photos are in."""
+
+    name: str  # paths begin with it where there are several
+    online: bool
+    message: str | None
+
+
 class Indexing(Shape):
     """The index run under way."""
 
@@ -261,7 +269,8 @@ class Status(Shape):
     images: Count
     rejected: Count
     offline: Count
-    library: Library
+    library: Library  # as a whole: online while one of its sources is
+    sources: list[Source]
     indexing: Indexing
     model: Model | None  # that answers
     next_model: Model | None  # that photos are being embedded with again

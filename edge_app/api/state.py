@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,13 @@ import msgspec
 
 from edge_app import memory
 from edge_app.api import shapes
+from edge_app.api.views import text_of
 from edge_app.config import Config
 from edge_app.errors import ModelError, StoreError
 from edge_app.index.read.reader import Reader
 from edge_app.indexing.process import IndexingStatus
-from edge_app.library.sources import library_of
+from edge_app.library.source import Source
+from edge_app.library.sources import parts_of
 from edge_app.model.card import ModelCard, ModelIdentity, comparable
 from edge_app.model.runtime import installed_runtime
 from edge_app.search.products import kernel
@@ -63,12 +66,17 @@ class State:
 
     found: IndexState | StoreError  # the error says why the index can't be read
     index_bytes: int  # of the index folder
-    online: bool  # whether the library root can be reached
+    sources: tuple[shapes.Source, ...]
     model: ModelState
     indexing: shapes.Indexing
     kernel: str  # what computes products
     available_bytes: int
     resident_bytes: int
+
+    @property
+    def online(self) -> bool:
+        """Whether any of the sources can be reached."""
+        return any(source.online for source in self.sources)
 
     @property
     def index(self) -> IndexState:
@@ -78,7 +86,9 @@ class State:
         return self.found
 
 
-def state_of(config: Config, reader: Reader, indexing: IndexingStatus = IDLE) -> State:
+def state_of(
+    config: Config, library: Source, reader: Reader, indexing: IndexingStatus = IDLE
+) -> State:
     """All of it; what is wrong with the index or the model is part of the answer."""
     found: IndexState | StoreError
     identity = None
@@ -90,13 +100,25 @@ def state_of(config: Config, reader: Reader, indexing: IndexingStatus = IDLE) ->
     return State(
         found=found,
         index_bytes=_size_bytes(config.index),
-        online=library_of(config).online(),
+        sources=tuple(_sources(library, indexing)),
         model=model_state(config, identity),
         indexing=msgspec.convert(indexing, shapes.Indexing, from_attributes=True),
         kernel=kernel(),
         available_bytes=memory.available_bytes(),
         resident_bytes=memory.resident_bytes(),
     )
+
+
+def _sources(library: Source, indexing: IndexingStatus) -> Iterator[shapes.Source]:
+    """Each with whether it can be reached: what the last run found out about it, or looked up now
+    where that costs nothing."""
+    for name, source in parts_of(library).items():
+        message = indexing.offline.get(name)
+        if message is None and not source.online():
+            message = f"the photo folder {text_of(source.label)} can't be reached"
+        yield shapes.Source(
+            name=text_of(name or source.label), online=message is None, message=message
+        )
 
 
 def _index(reader: Reader) -> IndexState:

@@ -21,6 +21,7 @@ from edge_app.cli.limits import limit_options, limits_of
 from edge_app.cli.logs import FORMATS
 from edge_app.config import DECODING_LIMITS, INDEXING_LIMITS, LIMITS, Config
 from edge_app.errors import EdgeAppError
+from edge_app.library import places
 from edge_app.model.runtime import RUNTIMES
 from edge_app.search.exact import K
 from edge_app.search.gallery import UNLIKE_WEIGHT
@@ -43,8 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Options and settings have the same names, so that an option is declared in one place only.
     given = {field.name: vars(options).get(field.name) for field in fields(Config)}
     settings = {name: value for name, value in given.items() if value is not None}
-    config = Config(**settings, limits=limits_of(options))
     try:
+        galleries = vars(options).get("galleries") or ()
+        settings |= places.settings([places.parse(text) for text in galleries])
+        config = Config(**settings, limits=limits_of(options))
         if "model" in options and options.model is None:
             config = replace(config, model=model_for(config.index))
         code: int = options.run(config, options)
@@ -126,8 +129,11 @@ def _index_folder(parser: Parser) -> None:
 
 def _library(parser: Parser) -> None:
     add = parser.add_argument
-    add("--gallery", type=Path, default=DEFAULTS.gallery, metavar="DIR",
-        help="the photo folder; never written to (default: %(default)s)")  # fmt: skip
+    add("--gallery", action="append", dest="galleries", metavar="[NAME=]PLACE",
+        help="the photo folder, or a URL; never written to; repeat it with names for several"
+        f" (default: {DEFAULTS.gallery})")  # fmt: skip
+    add("--gallery-config", type=Path, metavar="FILE",
+        help="keys and endpoints of the URLs; a file that only its owner can read")  # fmt: skip
     _model(parser)
 
 

@@ -39,6 +39,7 @@ from edge_app.index.write.upgrade import bring_up_to_date
 from edge_app.indexing.plan import IndexReport
 from edge_app.indexing.run import refuse_index_inside_library, run_index
 from edge_app.indexing.watch import Watcher
+from edge_app.library.places import where
 from edge_app.memory import go_first
 from edge_app.model.embed import Embedder
 from edge_app.photos.regions import WHOLE
@@ -262,9 +263,11 @@ def _say_what_is_missing(config: Config, options: Namespace, report: IndexReport
     )
     if report.found == 0 and not options.prune:
         raise LibraryError(
-            f"no images in {config.gallery}; {kept}add photos or mount the folder, or "
+            f"no images in {where(config)}; {kept}add photos or mount the folder, or "
             "choose another folder with --gallery"
         )
+    for name, why in report.unreachable.items():
+        print(f"note: {name} is offline: {why}", file=sys.stderr)
     if kept:
         print(
             f"note: {kept}to remove them from the index: lookalike index --prune", file=sys.stderr

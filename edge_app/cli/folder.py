@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,7 +29,7 @@ def words_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> Sequence[
         )
     own = any(word.partition("=")[0] == "--index" for word in rest)
     index = () if own else ("--index", str(index_of(Path(first))))
-    return ["serve", "--gallery", first, *index, *rest]
+    return ["serve", "--gallery", os.path.abspath(first) if "=" in first else first, *index, *rest]
 
 
 def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
@@ -17,6 +18,8 @@ from edge_app.config import Config, MiB
 from edge_app.errors import NoIndexError, StoreError
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.upgrade import bring_up_to_date
+from edge_app.library.places import arguments, shown
+from edge_app.library.sources import library_of
 from edge_app.memory import default_workers
 from edge_app.model.card import comparable
 from edge_app.model.describe import describe_model
@@ -30,7 +33,9 @@ def describe(config: Config) -> dict[str, Any]:
     with suppress(StoreError):  # said below
         bring_up_to_date(config.index)
     with Reader(config.index) as reader:
-        state = state_of(config, reader)  # its memory before the model takes any
+        state = state_of(
+            config, library_of(config), reader
+        )  # its memory before the model takes any
         program: dict[str, Any] = {
             "version": VERSION,
             "python": platform.python_version(),
@@ -52,11 +57,7 @@ def describe(config: Config) -> dict[str, Any]:
             problems += _index_problems(config, state.index, reader, found.embedder)
         except StoreError as error:
             problems.append(str(error))
-    if not state.online:
-        problems.append(
-            f"the photo folder {config.gallery} was not found; mount it, or choose another with "
-            "--gallery"
-        )
+    problems += [source.message for source in state.sources if source.message]
     libraries = _libraries()
     return ({"libraries": libraries} if libraries else {}) | {
         "program": program,
@@ -73,11 +74,11 @@ def _libraries() -> dict[str, str]:
     for folder in sorted(indexes_folder().glob("*")):
         try:
             with Reader(folder) as reader:
-                root, images = reader.root(), reader.counts().images
+                roots, images = reader.roots(), reader.counts().images
         except StoreError as error:
             found[str(folder)] = str(error)
         else:
-            found[str(folder)] = f"{images} images of {root}"
+            found[str(folder)] = f"{images} images of {', '.join(map(shown, roots.values()))}"
     return found
 
 
@@ -88,7 +89,7 @@ def _index_problems(
         if group.advice:
             yield f"{group.count} {group.reason}: {group.advice}"
     if index.identity is None:
-        yield str(NoIndexError(config.index, config.gallery))
+        yield str(NoIndexError(config.index, shlex.join(arguments(config))))
     elif embedder and not comparable(embedder.identity, index.identity):
         yield (
             f"the index {config.index} was built with another model "

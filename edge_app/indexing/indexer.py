@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_app.config import Limits
-from edge_app.errors import DecodeError, NotFoundError, UnreadableError
+from edge_app.errors import DecodeError, LibraryError, NotFoundError, UnreadableError
 from edge_app.index.format.records import Known, RejectedRecord
 from edge_app.index.write.batch import BATCH_IMAGES, Batch, Moved, NewImage
 from edge_app.index.write.writer import Writer
@@ -24,6 +24,7 @@ from edge_app.indexing.bounded import Ahead
 from edge_app.indexing.images import new_image, pixels_of
 from edge_app.indexing.lost import Lost
 from edge_app.indexing.plan import IndexReport, Plan, Progress, Skipped, plan
+from edge_app.indexing.renaming import rename_sources
 from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.library.source import Source
@@ -68,7 +69,12 @@ def index(
     start = time.monotonic()
     library = source_of(library)
     on_progress(Progress("scanning"))
-    found = library.scan()
+    try:
+        found = library.scan()
+    except LibraryError as error:
+        on_progress(Progress("scanning", offline={"": str(error)}))
+        raise
+    rename_sources(writer)
     known = writer.known()
     rejected = writer.rejected()
     worth = {lacks: is_worth_a_try(lacks, limits) for lacks in {f.lacks for f in rejected.values()}}
@@ -79,6 +85,7 @@ def index(
         unchanged=todo.unchanged,
         rejected=todo.still_rejected,
         skipped=[Skipped(reason, t.count, t.example) for reason, t in found.left_out().items()],
+        unreachable=found.offline,
     )
     boxes = (WHOLE, *TILES) if writer.tiles else (WHOLE,)
     with (
@@ -192,7 +199,7 @@ class _Run:
         self._commit(0)
         self._note(self.commits.rest())
         # A new generation made from half a library would take away what still can be searched.
-        if prune or not (self.lost.doubtful and self.writer.building):
+        if prune or not ((self.lost.doubtful or self.todo.offline) and self.writer.building):
             self.writer.finish()
 
     def _take(self, file: FoundFile, result: Outcome) -> None:
@@ -285,4 +292,6 @@ class _Run:
 
     def _tell(self) -> None:
         rate = self.done / (time.monotonic() - self.started) if self.done else 0.0
-        self.on_progress(Progress("indexing", self.done, len(self.todo.to_read), rate))
+        self.on_progress(
+            Progress("indexing", self.done, len(self.todo.to_read), rate, self.todo.offline)
+        )

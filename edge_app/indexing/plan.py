@@ -38,6 +38,7 @@ class IndexReport:
     images_per_s: float = 0.0
     skipped: list[Skipped] = field(default_factory=list)
     away: list[Away] = field(default_factory=list)  # drives that are not there
+    unreachable: dict[str, str] = field(default_factory=dict)  # sources by name, and why
 
     @property
     def found(self) -> int:
@@ -60,6 +61,7 @@ class Progress:
     done: int = 0
     total: int = 0
     images_per_s: float = 0.0
+    offline: dict[str, str] = field(default_factory=dict)  # why a source can't be reached, by name
 
     @property
     def eta_s(self) -> float | None:
@@ -82,6 +84,7 @@ class Plan:
     back_online: list[int] = field(default_factory=list)  # ids, found unchanged again
     forgotten: list[str] = field(default_factory=list)  # rejected once, not found
     absorbed: dict[str, Known] = field(default_factory=dict)  # photos that are now RAWs of others
+    offline: dict[str, str] = field(default_factory=dict)  # of Scan
     unchanged: int = 0
     still_rejected: int = 0
 
@@ -96,7 +99,7 @@ def plan(
     never for order: clocks jump. Rejected files in `again` are read though they did not change.
 
     A picture that stays rejected has no RAW files: each is a photo of its own."""
-    result = Plan()
+    result = Plan(offline=found.offline)
     files: list[FoundFile] = []
     for file in paired(found.files):
         refused = rejected.get(file.path) if file.raws and file.path not in again else None

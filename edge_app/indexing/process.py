@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edge_app.config import INDEXING_LIMITS, Config, options_of
+from edge_app.library.places import arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class IndexingStatus:
     images_per_s: float = 0.0
     eta_s: float | None = None
     message: str | None = None  # why it failed
+    offline: dict[str, str] = field(default_factory=dict)  # of plan.Progress, of the last run
 
     def as_json(self) -> dict[str, Any]:
         """The object `indexing` of /api/status."""
@@ -33,10 +35,11 @@ class IndexingStatus:
 def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
     """An `index` run with these settings in a process of its own; its output is lines of JSON."""
     command = [sys.executable, "-m", "edge_app", "index", "--json"]
-    for name in ("gallery", "index", "model", "workers", "threads", "runtime", "delegate"):
+    command += arguments(config)
+    for name in ("gallery_config", "index", "model", "workers", "threads", "runtime", "delegate"):
         value = getattr(config, name)
         if value is not None:
-            command += [f"--{name}", str(value)]
+            command += [f"--{name.replace('_', '-')}", str(value)]
     command += [f"--exclude={glob}" for glob in config.exclude]
     command += ["--follow-links"] * config.follow_links
     command += ["--tiles"] * config.tiles + ["--delegate-optional"] * config.delegate_optional

@@ -13,6 +13,7 @@ from edge_app.indexing import indexer
 from edge_app.indexing.patterns import fill_patterns
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.indexing.takeover import take_over
+from edge_app.library.places import where
 from edge_app.library.sources import library_of
 from edge_app.memory import default_workers
 from edge_app.model.embed import Embedder
@@ -61,6 +62,6 @@ def refuse_index_inside_library(config: Config) -> None:
     if library_of(config).holds(config.index):
         raise UsageError(
             f"the index folder {config.index} is inside the photo folder "
-            f"{config.gallery}, which is never written to; choose another folder with "
+            f"{where(config)}, which is never written to; choose another folder with "
             "--index"
         )

@@ -20,6 +20,7 @@ from watchdog.observers.api import BaseObserver
 
 from edge_app.config import DRAIN_S, Config
 from edge_app.indexing.process import IndexingStatus, ending, progress_in, start_index
+from edge_app.library.places import is_url
 
 SETTLE_S = 2.0  # files are read when nothing has changed for so long ...
 SETTLE_MAX_S = 60.0  # ... or at the latest after this
@@ -52,7 +53,7 @@ class Watcher:
         self._stop = threading.Event()
         self._first_run_over = threading.Event()
         self._process: subprocess.Popen[str] | None = None
-        self._observer: BaseObserver | None = None
+        self._observers: list[BaseObserver] = []
         self._thread = threading.Thread(target=self._work, name="watcher", daemon=True)
 
     def start(self) -> None:
@@ -71,8 +72,8 @@ class Watcher:
             self._process.terminate()
         if self._thread.is_alive():
             self._thread.join(DRAIN_S)
-        if self._observer:
-            self._observer.stop()
+        for observer in self._observers:
+            observer.stop()
 
     def _work(self) -> None:
         # Watching begins before the first scan, so that no change falls between the two.
@@ -87,13 +88,18 @@ class Watcher:
             self._settle()
 
     def _observe(self) -> float:
-        """Ask for events; how long to wait for one before looking anyway."""
-        root, limits = self.config.gallery, self.config.limits
-        if file_system_of(root) in EVENTLESS:
+        """Ask for events of every source; how long to wait for one before looking anyway."""
+        return min(self._observe_source(root) for _, root in self.config.places)
+
+    def _observe_source(self, root: str) -> float:
+        limits = self.config.limits
+        if is_url(root):
+            return limits.poll_remote_s
+        if file_system_of(Path(root)) in EVENTLESS:
             return limits.poll_eventless_s
         observer = Observer()
         try:
-            observer.schedule(_Handler(self._note_change), str(root), recursive=True)
+            observer.schedule(_Handler(self._note_change), root, recursive=True)
             observer.start()
         except OSError as error:
             log.warning(
@@ -105,7 +111,7 @@ class Watcher:
                 limits.poll_eventless_s,
             )
             return limits.poll_eventless_s
-        self._observer = observer
+        self._observers.append(observer)
         return limits.poll_s
 
     def _note_change(self) -> None:
@@ -123,7 +129,8 @@ class Watcher:
 
     def _run(self) -> int:
         """One index run to its end; its exit code."""
-        self.status = IndexingStatus("scanning")
+        offline = self.status.offline
+        self.status = IndexingStatus("scanning", offline=offline)
         said = ""
         try:
             # One pipe for both: a second one, read later, would fill up and stop the run.
@@ -133,6 +140,7 @@ class Watcher:
                 assert self._process.stdout
                 for line in self._process.stdout:
                     if progress := progress_in(line):
+                        offline = progress["offline"]
                         self.status = IndexingStatus(**progress)
                     # The first error is why it ends; what was printed earlier may arrive later.
                     elif not line.startswith("{") and not said.startswith("error: "):
@@ -144,9 +152,9 @@ class Watcher:
             message = said.removeprefix("error: ") if said and code > 0 else ending(code)
             if message != self.status.message:
                 log.warning("indexing: %s", message)
-            self.status = IndexingStatus("failed", message=message)
+            self.status = IndexingStatus("failed", message=message, offline=offline)
         else:
-            self.status = IndexingStatus()
+            self.status = IndexingStatus(offline=offline)
         return code
 
 

@@ -36,6 +36,10 @@ class Folder:
     def holds(self, folder: Path) -> bool:
         return folder.resolve().is_relative_to(self.path.resolve())
 
+    def path_of(self, file: Path) -> str | None:
+        inside = os.path.relpath(os.path.abspath(file), self._absolute)
+        return None if inside.split("/")[0] in (".", "..") else inside
+
     def scan(self) -> Scan:
         return scan.scan(self.path, self.rules)
 

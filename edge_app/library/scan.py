@@ -55,6 +55,8 @@ class Scan:
     excluded: Tally = field(default_factory=Tally)  # by a glob: folders, and files
     mounted: set[str] = field(default_factory=set)  # where other drives begin at present
     rules: Rules = field(default_factory=Rules)
+    offline: dict[str, str] = field(default_factory=dict)  # why a source is out of reach, by name
+    several: bool = False  # whether paths begin with the name of a source
 
     def hides(self, path: str) -> bool:
         """Whether `path` or a folder on it could not be read: its absence says nothing."""
@@ -64,7 +66,7 @@ class Scan:
         """Whether a file at `path` is passed over, there or not."""
         return any(
             folder in self.linked or folder in self.marked for folder in folders_of(path)
-        ) or self.rules.leaves_out(path)
+        ) or self.rules.leaves_out(path.partition("/")[2] if self.several else path)
 
     def mount_at(self, path: str) -> str:
         """Where the drive begins that `path` is on at present, as `FoundFile.mount`."""

@@ -68,6 +68,9 @@ class Source(Protocol):
     def holds(self, folder: Path) -> bool:
         """Whether a folder of this machine is the source or lies in it."""
 
+    def path_of(self, file: Path) -> str | None:
+        """The path here of a file of this machine, None if it lies elsewhere."""
+
     def scan(self) -> Scan:
         """Every photo there is."""
 

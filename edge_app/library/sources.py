@@ -1,18 +1,119 @@
-"""The library that settings name."""
+"""The library that settings name: one source, or several under their names as one."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
 from edge_app.config import Config
+from edge_app.errors import LibraryError, NotFoundError
+from edge_app.library import places
 from edge_app.library.folder import Folder
 from edge_app.library.rules import Rules
-from edge_app.library.source import Source
+from edge_app.library.scan import FoundFile, Scan
+from edge_app.library.source import InFolder, Original, Source
 
 
 def library_of(config: Config) -> Source:
     """Where the photos are."""
-    return Folder(config.gallery, rules_of(config))
+    rules = rules_of(config)
+    sources = {name: Folder(Path(root), rules) for name, root in config.places}
+    return sources[""] if "" in sources else Several(sources)
 
 
 def rules_of(config: Config) -> Rules:
     """What the settings leave out; UsageError for a glob that can't match anything."""
     return Rules(tuple(config.exclude), config.follow_links)
+
+
+def parts_of(library: Source) -> Mapping[str, Source]:
+    """The sources of a library by name; one without a name is "" ."""
+    return library.sources if isinstance(library, Several) else {"": library}
+
+
+class Several:
+    """A `source.Source` of sources: paths begin with the name of theirs.
+
+    One that is out of reach takes nothing from the others: a scan says so, and hides its photos.
+    """
+
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        self.sources = sources
+
+    @property
+    def root(self) -> str:
+        return places.text_of((name, source.root) for name, source in self.sources.items())
+
+    @property
+    def label(self) -> str:
+        return ", ".join(self.sources)
+
+    def check(self) -> None:
+        errors = []
+        for name, source in self.sources.items():
+            try:
+                source.check()
+            except LibraryError as error:
+                errors.append(f"{name}: {error}")
+        if len(errors) == len(self.sources):
+            raise LibraryError("; ".join(errors))
+
+    def online(self) -> bool:
+        return all(source.online() for source in self.sources.values())
+
+    def holds(self, folder: Path) -> bool:
+        return any(source.holds(folder) for source in self.sources.values())
+
+    def path_of(self, file: Path) -> str | None:
+        for name, source in self.sources.items():
+            inner = source.path_of(file)
+            if inner is not None:
+                return f"{name}/{inner}"
+        return None
+
+    def scan(self) -> Scan:
+        whole = Scan(several=True)
+        for name, source in self.sources.items():
+            try:
+                found = source.scan()
+            except LibraryError as error:
+                whole.offline[name] = str(error)
+                whole.unreadable.add(name)
+                continue
+            inside = f"{name}/{{}}".format
+            whole.rules = found.rules
+            whole.mounted |= {name, *map(inside, found.mounted)}
+            whole.linked |= set(map(inside, found.linked))
+            whole.marked |= set(map(inside, found.marked))
+            whole.excluded.count += found.excluded.count
+            if found.excluded.example and not whole.excluded.example:
+                whole.excluded.example = inside(found.excluded.example)
+            whole.files += [_under(name, file) for file in found.files]
+            whole.unreadable |= set(map(inside, found.unreadable))
+        if len(whole.offline) == len(self.sources):
+            raise LibraryError("; ".join(f"{name}: {why}" for name, why in whole.offline.items()))
+        return whole
+
+    def open(self, path: str) -> Original:
+        source, inner = self._find(path)
+        return source.open(inner)
+
+    def to_decode(self, path: str) -> InFolder | bytes:
+        source, inner = self._find(path)
+        return source.to_decode(inner)
+
+    def unchanged(self, file: FoundFile) -> bool:
+        source, inner = self._find(file.path)
+        return source.unchanged(replace(file, path=inner))
+
+    def _find(self, path: str) -> tuple[Source, str]:
+        name, _, inner = path.partition("/")
+        if name not in self.sources:
+            raise NotFoundError(f"{path!r} is in a source that is no longer part of the library")
+        return self.sources[name], inner
+
+
+def _under(name: str, file: FoundFile) -> FoundFile:
+    mount = f"{name}/{file.mount}" if file.mount else name
+    return replace(file, path=f"{name}/{file.path}", mount=mount)

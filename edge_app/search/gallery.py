@@ -4,7 +4,7 @@ the web server both stand on."""
 from __future__ import annotations
 
 import math
-import os
+import shlex
 import threading
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.index.write.upgrade import bring_up_to_date
+from edge_app.library import places
 from edge_app.library.source import InFolder
 from edge_app.library.sources import library_of
 from edge_app.model.card import ModelCard, ModelIdentity, comparable
@@ -117,7 +118,7 @@ class Gallery:
         """The present snapshot; NoIndexError if there is nothing to search yet."""
         snapshot = self.reader.snapshot()
         if snapshot.identity is None:
-            raise NoIndexError(self.config.index, self.config.gallery)
+            raise NoIndexError(self.config.index, shlex.join(places.arguments(self.config)))
         return snapshot
 
     def similar(
@@ -178,9 +179,9 @@ class Gallery:
 
     def query_of_name(self, snapshot: Snapshot, name: str, box: Box = WHOLE) -> Query:
         """An image file anywhere, or a path of the index, as the command line names it."""
-        inside = os.path.relpath(os.path.abspath(name), os.path.abspath(self.config.gallery))
-        indexed = self.reader.image_at(inside)
         file = Path(name)
+        inside = self.library.path_of(file)
+        indexed = None if inside is None else self.reader.image_at(inside)
         if indexed and box == WHOLE and _is_unchanged(file, indexed):
             return self.query_of_id(snapshot, indexed.id)
         if file.is_file():

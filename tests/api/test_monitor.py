@@ -77,7 +77,8 @@ def test_every_line_is_of_the_format_and_every_name_says_its_unit(site: Site) ->
     assert len(families) == len(set(families))
     unitless = [name for name in families if not name.endswith(UNITS)]
     assert unitless == [
-        "lookalike_index_readable", "lookalike_library_online", "lookalike_http_connections",
+        "lookalike_index_readable", "lookalike_library_online", "lookalike_source_online",
+        "lookalike_http_connections",
     ]  # fmt: skip
 
 

@@ -249,3 +249,25 @@ COVERED = """() => {
             && box.right > notice.left && box.left < notice.right)
         .map(([, html]) => html);
 }"""
+
+
+def test_each_of_several_folders_says_whether_it_is_there(
+    serve: Serve, page: Page, tmp_path: Path
+) -> None:
+    for number, name in enumerate(("Phone", "Archive")):
+        save(tmp_path / name / "a.png", number)
+    site = serve(
+        Path(f"archive={tmp_path}/Archive"), "--gallery", f"phone={tmp_path}/Phone", "--no-watch"
+    )
+    page.goto(f"{site.url}?view=status")
+    cards = {
+        name: page.locator("section.card", has=page.get_by_text(name, exact=True))
+        for name in ("phone", "archive")
+    }
+    for card in cards.values():
+        expect(card).to_contain_text("Online")
+    (tmp_path / "Archive").rename(tmp_path / "away")
+    expect(cards["archive"]).to_contain_text("Offline")
+    problems = page.get_by_role("list", name="Needs attention")
+    expect(problems).to_contain_text("the photo folder Archive can't be reached")
+    expect(cards["phone"]).to_contain_text("Online")

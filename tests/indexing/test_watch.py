@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from edge_app.bench.indexing import family
-from edge_app.config import Config, Limits
+from edge_app.config import Config, Limits, Place
 from edge_app.index.read.reader import Reader
 from edge_app.indexing import watch
 from edge_app.indexing.process import IndexingStatus
@@ -225,3 +225,16 @@ def test_what_watchdog_says_of_its_own_end_is_no_error_of_ours(
     other.error("InotifyEmitter.queue_events() called when the thread is inactive")
     other.error("something else")
     assert [record.getMessage() for record in caplog.records] == ["something else"]
+
+
+def test_every_one_of_several_folders_is_watched(
+    config: Config, watching: Callable[..., Watcher], tmp_path: Path
+) -> None:
+    roots = [tmp_path / name for name in ("phone", "archive")]
+    for number, root in enumerate(roots):
+        save(root / "a.png", number)
+    several = replace(config, sources=tuple(Place(root.name, str(root)) for root in roots))
+    watching(several).wait(PATIENCE_S)
+    for number, root in enumerate(roots):
+        save(root / "b.png", 2 + number)
+        until(lambda: images(several) == 2 + len(list(tmp_path.rglob("b.png"))))

@@ -93,7 +93,7 @@ def test_the_unit_starts_a_command_that_exists(options: str) -> None:
     values = {"GALLERY": "/srv/photos", "STATE_DIRECTORY": "/var/lib/x", "OPTIONS": options}
     words = shlex.split(Template(unit_values()["ExecStart"]).substitute(values))
     parsed = make_parser().parse_args(words[1:])
-    assert (parsed.gallery, parsed.index) == (Path("/srv/photos"), Path("/var/lib/x"))
+    assert (parsed.galleries, parsed.index) == (["/srv/photos"], Path("/var/lib/x"))
 
 
 @pytest.mark.parametrize("script", sorted(DEPLOY.glob("*.sh")), ids=lambda path: path.name)

@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_app.errors import EdgeAppError, StoreError
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.records import join_path
+from edge_app.library.places import roots_in
 from edge_app.library.source import Source, fingerprint_at
 
 _SAMPLE_FILES = 64  # looked up to recognise a library that has been moved ...
@@ -22,16 +23,16 @@ def recognise(index: Path, catalog: Catalog, library: Source) -> None:
 
     StoreError says what differs and which option to change.
     """
-    indexed = catalog.state().root
-    root = library.root
-    if indexed == os.fsencode(root):
-        return
+    root, indexed = library.root, os.fsdecode(catalog.state().root)
+    if set(roots_in(root).values()) & set(roots_in(indexed).values()):
+        return  # a source more or less, or under another name: the rest tells whose it is
+    root, indexed = root.replace("\0", ", "), indexed.replace("\0", ", ")
     sample = _sample(catalog, _SAMPLE_FILES)
     there = [(path, content) for path, size, content in sample if _has_size(library, path, size)]
     settled = "choose another folder with --index, or delete this one"
     if len(there) * 2 < len(sample):
         raise StoreError(
-            f"{index} is the index of another photo folder, {os.fsdecode(indexed)}: of "
+            f"{index} is the index of another photo folder, {indexed}: of "
             f"{len(sample)} indexed files looked up in {root}, {len(there)} are the same; "
             f"{settled}"
         )
@@ -39,7 +40,7 @@ def recognise(index: Path, catalog: Catalog, library: Source) -> None:
     equal = sum(_has_content(library, path, content) for path, content in read)
     if equal * 2 < len(read):
         raise StoreError(
-            f"{index} is the index of another photo folder, {os.fsdecode(indexed)}: files "
+            f"{index} is the index of another photo folder, {indexed}: files "
             f"in {root} have the same names and sizes, but of {len(read)} that were read, "
             f"{equal} have the same content; {settled}"
         )

@@ -29,6 +29,7 @@ from edge_app.index.read.listing import LAYOUT_MAX, Counts, Facets, Layout, Page
 from edge_app.index.read.rejections import NAMED, Rejections, rejections
 from edge_app.index.read.snapshot import Snapshot, load_snapshot
 from edge_app.library.folder import source_of
+from edge_app.library.places import roots_in
 from edge_app.library.source import Source
 
 T = TypeVar("T")
@@ -80,11 +81,12 @@ class Reader:
             record = catalog.generations().get(catalog.state().generation)
         return identity_of(record).sha256 if record else None
 
-    def root(self) -> Path | None:
-        """The library root of the last writer, None before the first run."""
+    def roots(self) -> dict[str, str]:
+        """The roots of the library of the last writer by the names of its sources, "" for one that
+        has none; empty before the first run."""
         with self._reading() as catalog:
             indexed = catalog.state().root
-        return Path(os.fsdecode(indexed)) if indexed else None
+        return roots_in(os.fsdecode(indexed)) if indexed else {}
 
     def recognise(self, library: Source | Path) -> None:
         """StoreError if this is the index of another library; one that is offline may be this."""

@@ -29,6 +29,7 @@ from edge_app.index.format.records import GenerationRecord, State
 from edge_app.index.format.schema import CATALOG
 from edge_app.index.format.steps import upgrade
 from edge_app.index.write.convert import convert, needs_conversion
+from edge_app.library.places import renames
 from edge_app.library.source import Source
 from edge_app.model.card import ModelIdentity, comparable
 
@@ -72,7 +73,10 @@ class OpenIndex:
         try:
             self.state = self.catalog.state()
             recognise(index, self.catalog, library)
-            self.state = replace(self.state, root=os.fsencode(library.root))
+            # With these the paths of images change as well, which `adopt` does in one commit.
+            self.renames = renames(os.fsdecode(self.state.root), library.root)
+            if not self.renames:
+                self.state = replace(self.state, root=os.fsencode(library.root))
             self.record = self._choose(identity, tiles)
             self._begun = False
             if self._is_out_of_step():

@@ -111,6 +111,20 @@ class Writer:
         with self._using(need_bytes(batch)) as index:
             return commit(index, batch)
 
+    @property
+    def renames(self) -> dict[str, str]:
+        """Sources that have another name than in the index, see `places.renames`."""
+        with self._using() as index:
+            return index.renames
+
+    def adopt(self, batch: Batch) -> None:
+        """Commit what the renames do to paths, and with it that the library is this one now."""
+        with self._using(need_bytes(batch)) as index:
+            index.begin()
+            index.state = replace(index.state, root=os.fsencode(self.library.root))
+            commit(index, batch)
+            index.renames = {}
+
     def finish(self) -> None:
         """End a complete run: switch readers to the generation built beside the old one, if there
         is one, and rewrite what is dead by more than `compact.DEAD_FRACTION`."""

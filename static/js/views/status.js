@@ -78,7 +78,7 @@ export default function status() {
 }
 
 /** Where the photos come from: one place, or several. */
-const sourcesOf = ({ sources, library }) => sources ?? [library];
+const sourcesOf = ({ sources, library }) => (sources.length > 1 ? sources : [library]);
 
 const problem = (title, ...texts) =>
   h('li.problem', {}, icon('warning'), h('div', {}, h('strong', {}, title), texts.filter(Boolean).map((text) => h('p', {}, text))));
@@ -98,13 +98,11 @@ function indexing({ indexing: { state, done, total, images_per_s: rate, eta_s: e
     message && state !== 'failed' && h('p', {}, message));
 }
 
-function sourceCard({ name, online, images }, { offline, sources }) {
-  const missing = images ?? (sources ? 0 : offline);
+function sourceCard({ name, online }, { offline, sources }) {
   return card(t('status.source'),
     h('p.lead', {}, h('bdi', {}, name)),
     h('p', {}, h(`span.dot${online ? '' : '.off'}`), t(online ? 'status.library.online' : 'status.library.offline')),
-    !sources && missing > 0 && h('p', {}, t('status.offline', { n: missing })),
-    sources && images !== undefined && h('p', {}, t('status.images', { n: images })));
+    sources.length === 1 && offline > 0 && h('p', {}, t('status.offline', { n: offline })));
 }
 
 function model({ model: card_, next_model: next, search, version }) {
