@@ -20,7 +20,15 @@ def rename_sources(writer: Writer) -> None:
         new = renamed(path, renames)
         if new != path:
             batch.moved.append(
-                Moved(old.id, new, old.size_bytes, old.mtime_ns, old.version, _mount(old, renames), old.raws)
+                Moved(
+                    old.id,
+                    new,
+                    old.size_bytes,
+                    old.mtime_ns,
+                    old.version,
+                    _mount(old, renames),
+                    old.raws,
+                )
             )
             if old.offline:
                 batch.offline.append(old.id)
