@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
 from edge_app.errors import NotFoundError
 from edge_app.index.read.reader import Reader
+from edge_app.library.sources import folders_of
 from edge_app.search.groups import Review
 
 
@@ -34,10 +35,10 @@ def _pairs(count: int) -> str:
 
 def ids_of(reader: Reader, names: Sequence[str]) -> list[int]:
     """The images of files, or of paths of the index; NotFoundError names the first that is none."""
-    root = reader.root()
+    library = folders_of(reader.roots())
     ids = []
     for name in names:
-        inside = root and os.path.relpath(os.path.abspath(name), root)
+        inside = library.path_of(Path(name))
         image = (inside and reader.image_at(inside)) or reader.image_at(name)
         if not image:
             raise NotFoundError(f"{name} is neither an indexed file nor the path of an image")

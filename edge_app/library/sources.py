@@ -27,6 +27,12 @@ def rules_of(config: Config) -> Rules:
     return Rules(tuple(config.exclude), config.follow_links)
 
 
+def folders_of(roots: Mapping[str, str]) -> Source:
+    """The folders among the sources that an index says it was made from."""
+    folders = {name: Folder(Path(root)) for name, root in roots.items() if not places.is_url(root)}
+    return folders[""] if "" in folders else Several(folders)
+
+
 def parts_of(library: Source) -> Mapping[str, Source]:
     """The sources of a library by name; one without a name is "" ."""
     return library.sources if isinstance(library, Several) else {"": library}
