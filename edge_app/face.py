@@ -27,6 +27,7 @@ from edge_app.library import places
 from edge_app.library.places import is_url
 from edge_app.model.runtime import RUNTIMES
 from edge_app.photos.regions import WHOLE, Box, box_of
+from edge_app.search.duplicates import Kind
 from edge_app.search.gallery import Gallery, Query
 from edge_app.search.groups import DUPLICATE_SCORE, Review
 from edge_app.search.scale import Band, Scale
@@ -50,11 +51,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class DuplicateGroup:
-    """Near-duplicates of one another; `exact` if all are copies of one file."""
+    """Near-duplicates of one another; see `Index.duplicates`."""
 
     images: tuple[ImageRecord, ...]
     scores: tuple[float, ...]  # of each with the first
-    exact: bool
+    kind: Kind
+
+    @property
+    def exact(self) -> bool:
+        """Whether all are copies of one file."""
+        return self.kind == "identical"
 
 
 class Index:
@@ -240,17 +246,21 @@ class Index:
             if cursor is None:
                 return
 
-    def duplicates(self, min_score: float | None = None) -> list[DuplicateGroup]:
-        """Groups of near-duplicates over the whole index, the largest first."""
+    def duplicates(
+        self, min_score: float | None = None, *, kind: Kind | None = None
+    ) -> list[DuplicateGroup]:
+        """Groups of near-duplicates over the whole index: "identical" files, copies that show the
+        "same" picture, and different photos that are "alike" (score min_score). Without a kind each
+        image is in one group; of each kind the largest first."""
         gallery = self._open
         gallery.searchable()
         score = DUPLICATE_SCORE if min_score is None else min_score
         groups = []
-        for group in Review(gallery.reader).all_groups(score):
+        for group in Review(gallery.reader).all_groups(score).of_kind(kind):
             members = {member.id: member.score for member in group.members}
             images = tuple(gallery.reader.images(members))
             scores = tuple(members[image.id] for image in images)
-            groups.append(DuplicateGroup(images, scores, group.exact))
+            groups.append(DuplicateGroup(images, scores, group.kind))
         return groups
 
     def dismiss(self, ids: Iterable[int]) -> int:

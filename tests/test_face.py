@@ -136,6 +136,8 @@ def test_vectors_are_mapped_and_can_not_be_written(index: edge_app.Index) -> Non
 @pytest.mark.model
 def test_duplicates_and_a_check(index: edge_app.Index) -> None:
     (group,) = [group for group in index.duplicates() if group.exact]
+    assert index.duplicates(kind="identical") == [group]
+    assert index.duplicates(kind="same") == []
     assert sorted(image.path for image in group.images) == ["b.jpg", "copy.jpg"]
     assert index.check().problems == []
 

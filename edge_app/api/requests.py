@@ -17,6 +17,7 @@ from edge_app.errors import UsageError
 from edge_app.index.format.schema import LARGEST
 from edge_app.index.read.listing import LAYOUT_MAX
 from edge_app.index.read.order import SORTS
+from edge_app.search.duplicates import Kind
 from edge_app.search.exact import K_MAX, RANKING_MAX, K
 from edge_app.search.gallery import QUERY_IMAGES, UNLIKE_WEIGHT
 from edge_app.search.groups import DISMISS_IMAGES, DUPLICATE_SCORE, DUPLICATE_SCORE_MIN
@@ -119,6 +120,7 @@ class WordsBegin(Request):
 class Duplicates(Request):
     """Near-duplicates."""
 
+    kind: Kind | None = None  # without: all, each image in one group
     min_score: Annotated[float, Meta(ge=DUPLICATE_SCORE_MIN, le=1)] = DUPLICATE_SCORE
     cursor: Annotated[int, Meta(ge=0, le=2**31)] = 0
 

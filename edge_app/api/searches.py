@@ -114,7 +114,8 @@ def add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> None
     @app.get("/api/duplicates")
     def duplicates() -> shapes.Groups:
         wanted = asked(requests.Duplicates)
-        found, pending = review.groups(wanted.min_score)
+        everything, pending = review.groups(wanted.min_score)
+        found = everything.of_kind(wanted.kind)
         if pending:
             response.status = 202
         end = wanted.cursor + PAGE_GROUPS
@@ -126,6 +127,7 @@ def add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> None
             next=str(end) if len(found) > end else None,
             total=len(found),
             min_score=fine(wanted.min_score),
+            unpatterned=everything.unpatterned,
             pending=pending,
             progress=round(review.progress, 3) if pending else 1.0,
         )

@@ -11,6 +11,7 @@ Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Score = Annotated[float, Meta(ge=-1.0001, le=1.0001)]  # a cosine, rounded
 Doing = Literal["idle", "scanning", "importing", "indexing", "failed"]
 Band = Literal["almost_same", "very_similar", "similar", "less_similar"]
+Kind = Literal["identical", "same", "alike"]
 Orientation = Literal["landscape", "portrait", "square"]
 # JSON has no tuples, and what describes their parts differs between versions of JSON Schema.
 Pair = Annotated[list[str | int], Meta(min_length=2, max_length=2, description="name, count")]
@@ -182,8 +183,10 @@ class Words(Shape):
 
 
 class Group(Shape):
-    """Near-duplicates of one another."""
+    """Near-duplicates of one another: "identical" files, copies that show the "same" picture, or
+    different photos that are "alike"."""
 
+    kind: Kind
     exact: bool  # all are copies of one file
     images: list[Copy]
 
@@ -194,7 +197,8 @@ class Groups(Shape):
     groups: list[Group]
     next: str | None
     total: Count
-    min_score: Score
+    min_score: Score  # of those that are alike
+    unpatterned: Count  # images whose copies can't be found before the next index run
     pending: bool  # a comparison is under way: ask again
     progress: Annotated[float, Meta(ge=0, le=1)]
 

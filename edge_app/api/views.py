@@ -75,7 +75,7 @@ def group_of(group: Group, images: Iterable[ImageRecord]) -> shapes.Group:
         )
         for image in images
     ]
-    return shapes.Group(exact=group.exact, images=copies)
+    return shapes.Group(kind=group.kind, exact=group.kind == "identical", images=copies)
 
 
 def rejected_of(file: RejectedRecord) -> shapes.RejectedFile:

@@ -23,6 +23,7 @@ from edge_app.config import DECODING_LIMITS, INDEXING_LIMITS, LIMITS, Config
 from edge_app.errors import EdgeAppError
 from edge_app.library import places
 from edge_app.model.runtime import RUNTIMES
+from edge_app.search.duplicates import KINDS
 from edge_app.search.exact import K
 from edge_app.search.gallery import UNLIKE_WEIGHT
 from edge_app.search.groups import DUPLICATE_SCORE
@@ -261,14 +262,18 @@ def _filters(parser: Parser) -> None:
 
 
 def _duplicates(parser: Parser) -> None:
-    parser.add_argument("--min-score", type=float, metavar="S",
-        default=DUPLICATE_SCORE,
-        help="the lowest similarity in a group (default: %(default)s)")  # fmt: skip
+    add = parser.add_argument
+    add("--kind", choices=KINDS, metavar="KIND",
+        help="identical: copies of one file; same: copies of one picture, such as resized ones;"
+        " alike: different photos that are similar (default: all, each image in one group)"
+    )  # fmt: skip
+    add("--min-score", type=float, metavar="S", default=DUPLICATE_SCORE,
+        help="the lowest similarity of photos that are alike (default: %(default)s)")  # fmt: skip
     for name, about in (
         ("--dismiss", "do not search, but say that these images are not duplicates of one another"),
         ("--restore", "do not search, but take that back"),
     ):
-        parser.add_argument(name, nargs="+", metavar="IMAGE", help=f"{about}: 2 to 100 files or"
+        add(name, nargs="+", metavar="IMAGE", help=f"{about}: 2 to 100 files or"
             " paths of the index")  # fmt: skip
 
 

@@ -43,6 +43,7 @@ from edge_app.library.places import where
 from edge_app.memory import go_first
 from edge_app.model.embed import Embedder
 from edge_app.photos.regions import WHOLE
+from edge_app.search.duplicates import Kind
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
 
@@ -162,17 +163,24 @@ def duplicates(config: Config, options: Namespace) -> int:
             bar.update(round(100 * fraction) - bar.n)
 
         found = Review(reader).all_groups(options.min_score, show)
-        for group in found:
+        for group in found.of_kind(options.kind):
             images = reader.images(member.id for member in group.members)
             told: dict[str, Any] = as_json(group_of(group, images))
             if options.json:
                 print(json.dumps(told))
                 continue
-            print("copies of one file:" if group.exact else "near-duplicates:")
+            print(f"{KIND_NAMES[group.kind]}:")
             for image in told["images"]:
                 size = f"{image['width']} × {image['height']}, {image['bytes']} bytes"
                 print(f"  {image['score']:.4f}  {shown(image['path'])}  ({size})")
     return 0
+
+
+KIND_NAMES: dict[Kind, str] = {
+    "identical": "identical files",
+    "same": "the same picture",
+    "alike": "alike",
+}
 
 
 def check(config: Config, options: Namespace) -> int:

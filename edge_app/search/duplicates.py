@@ -18,20 +18,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.errors import UsageError
+from edge_app.search.forest import Forest, Pairs, Rows
 from edge_app.search.kernels import rounding_bound
 from edge_app.search.peaks import Floats
 
 if TYPE_CHECKING:
     from edge_app.index.read.snapshot import Snapshot
-
-Rows = NDArray[np.int64]
-Pairs = NDArray[np.int64]  # (n, 2)
 
 _BLOCK_ROWS = 1024  # compared with as many others at a time; 2048 were half as fast, as the
 # products of a block, 4 bytes each, are then larger than a cache
@@ -41,6 +39,10 @@ _SKETCHED_ROWS = 8192  # fewer are compared faster than sketched
 _SCORED_PAIRS = 1024  # at a time, in float64: 20 MB for 1280 dimensions
 _COPIES = 1 - 1e-6  # what equal vectors score at least: in float32 no length is exactly 1
 _CROWDED = 1 / 1000  # of a block's pairs; scoring more one by one costs more than all in float32
+
+
+Kind = Literal["identical", "same", "alike"]  # files, pictures (copies.py), or by their scores
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,7 @@ class Group:
     """Near-duplicates, the image that came into the index first first."""
 
     members: tuple[Member, ...]
-
-    @property
-    def exact(self) -> bool:
-        """Whether all are copies of one file."""
-        return all(member.copy_of is not None for member in self.members[1:])
+    kind: Kind = "alike"
 
 
 def link(
@@ -87,7 +85,7 @@ def link(
     min_score = _checked(min_score)
     if known and (known.generation, known.min_score) != (snapshot.generation, min_score):
         known = None
-    forest = _Forest(len(snapshot.live))
+    forest = Forest(len(snapshot.live))
     if known:
         forest.join(known.pairs)
     rows = np.flatnonzero(snapshot.live)
@@ -102,71 +100,55 @@ def groups(
     links: Links,
     min_score: float | None = None,
     dismissed: Set[tuple[int, int]] = frozenset(),
+    hidden: NDArray[np.bool_] | None = None,
 ) -> list[Group]:
-    """The groups of live images, largest first; `min_score` may be above that of `links`.
+    """The groups of live images, largest first; see `components`."""
+    parts = components(snapshot, links, min_score, dismissed, hidden)
+    return group_all(snapshot, parts, lambda members: "alike")
+
+
+def components(
+    snapshot: Snapshot,
+    links: Links,
+    min_score: float | None = None,
+    dismissed: Set[tuple[int, int]] = frozenset(),
+    hidden: NDArray[np.bool_] | None = None,
+) -> list[Rows]:
+    """The live rows of each group; `min_score` may be above that of `links`.
 
     `dismissed` has pairs of `Snapshot.twin`, smaller first, that are no duplicates to the user.
+    `hidden` rows are in no group, and hold none together.
     """
+    shown = snapshot.live if hidden is None else snapshot.live & ~hidden
     min_score = links.min_score if min_score is None else _checked(min_score)
     if min_score < links.min_score:
         raise UsageError(f"min_score {min_score} is below the {links.min_score} that was compared")
-    forest = _Forest(len(snapshot.live))
+    forest = Forest(len(snapshot.live))
     forest.join(links.pairs)
-    components = forest.components()
+    found = forest.components()
     if min_score > links.min_score:
-        changed = set(range(len(components)))
+        changed = set(range(len(found)))
     else:
-        changed = _holding(components, snapshot, dismissed)
-    parts = [rows for number, rows in enumerate(components) if number not in changed]
-    parts += _split([components[number] for number in changed], snapshot, min_score, dismissed)
-    found = [_group(snapshot, rows) for rows in parts]
+        changed = _holding(found, snapshot, shown, dismissed)
+    parts = [rows for number, rows in enumerate(found) if number not in changed]
+    return parts + _split([found[n] for n in changed], snapshot, shown, min_score, dismissed)
+
+
+def group_all(
+    snapshot: Snapshot, parts: list[Rows], kind: Callable[[tuple[Member, ...]], Kind]
+) -> list[Group]:
+    """The groups of rows that belong together, largest first."""
+    found = []
+    for rows in parts:
+        members = _members(snapshot, rows)
+        found.append(Group(members, kind(members)))
     return sorted(found, key=lambda group: (-len(group.members), group.members[0].id))
 
 
-class _Forest:
-    """Which rows are held together, and by which pairs: a union-find."""
-
-    def __init__(self, rows: int) -> None:
-        self._parent = np.arange(rows)
-        self._pairs: list[tuple[int, int]] = []
-
-    def join(self, pairs: Pairs) -> None:
-        """Hold the two rows of each pair together."""
-        for one, other in pairs.tolist():
-            root, below = sorted((self._root(one), self._root(other)))
-            if root != below:
-                self._parent[below] = root
-                self._pairs.append((one, other))
-
-    def apart(self, pairs: Pairs) -> Pairs:
-        """The pairs whose two rows are not held together yet."""
-        roots = self._roots(pairs)
-        separate: Pairs = pairs[roots[:, 0] != roots[:, 1]]
-        return separate
-
-    def pairs(self) -> Pairs:
-        """The pairs that joined what was apart: one fewer than rows in each component."""
-        return np.array(self._pairs, np.int64).reshape(-1, 2)
-
-    def components(self) -> list[Rows]:
-        """The rows of each component of two and more, rising."""
-        roots = self._roots(np.arange(len(self._parent)))
-        order = np.argsort(roots, kind="stable")
-        starts = np.flatnonzero(np.diff(roots[order])) + 1
-        return [part for part in np.split(order, starts) if len(part) > 1]
-
-    def _root(self, row: int) -> int:
-        parent = self._parent
-        while (above := int(parent[row])) != row:
-            parent[row] = parent[above]  # halves the path for the next to come
-            row = above
-        return row
-
-    def _roots(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        above: NDArray[np.int64] = self._parent[rows]
-        while not np.array_equal(above, rows):
-            rows, above = above, self._parent[above]
-        return above
+def copies_kind(members: tuple[Member, ...]) -> Kind:
+    """Of images that show the same picture: whether all are copies of one file."""
+    identical = all(member.copy_of is not None for member in members[1:])
+    return "identical" if identical else "same"
 
 
 def _compare(
@@ -174,7 +156,7 @@ def _compare(
     rows: Rows,
     first_new: int,
     min_score: float,
-    forest: _Forest,
+    forest: Forest,
     wanted: Callable[[Pairs], NDArray[np.bool_]] = lambda pairs: np.ones(len(pairs), np.bool_),
 ) -> Iterator[float]:
     """Join each of rows[first_new:] with all `rows` before it that it scores min_score with, where
@@ -232,13 +214,16 @@ def _scores(one: Floats, other: Floats) -> NDArray[np.float64]:
 
 
 def _holding(
-    components: list[Rows], snapshot: Snapshot, dismissed: Set[tuple[int, int]]
+    components: list[Rows],
+    snapshot: Snapshot,
+    shown: NDArray[np.bool_],
+    dismissed: Set[tuple[int, int]],
 ) -> set[int]:
-    """The numbers of the components with a dead row or both images of a dismissed pair."""
+    """The numbers of the components with a row that is not shown or a dismissed pair's images."""
     by_twin = defaultdict(set)
     dead = set()
     for number, rows in enumerate(components):
-        if not snapshot.live[rows].all():
+        if not shown[rows].all():
             dead.add(number)
         for twin in snapshot.twin[rows].tolist():
             by_twin[twin].add(number)
@@ -248,24 +233,25 @@ def _holding(
 def _split(
     components: list[Rows],
     snapshot: Snapshot,
+    shown: NDArray[np.bool_],
     min_score: float,
     dismissed: Set[tuple[int, int]],
 ) -> list[Rows]:
-    """What is left of each component when its live rows are compared again."""
+    """What is left of each component when its rows that are shown are compared again."""
 
     def wanted(pairs: Pairs) -> NDArray[np.bool_]:
         keys = np.sort(snapshot.twin[pairs], axis=1).tolist()
         return np.array([tuple(key) not in dismissed for key in keys], np.bool_)
 
-    forest = _Forest(len(snapshot.live))
+    forest = Forest(len(snapshot.live))
     for rows in components:
-        live = rows[snapshot.live[rows]]
-        for _ in _compare(snapshot.vectors, live, 0, min_score, forest, wanted):
+        left = rows[shown[rows]]
+        for _ in _compare(snapshot.vectors, left, 0, min_score, forest, wanted):
             pass
     return forest.components()
 
 
-def _group(snapshot: Snapshot, rows: Rows) -> Group:
+def _members(snapshot: Snapshot, rows: Rows) -> tuple[Member, ...]:
     rows = rows[np.argsort(snapshot.ids[rows])]
     ids = snapshot.ids[rows].tolist()
     scores = _scores(snapshot.vectors[rows], snapshot.vectors[rows[0]]).tolist()
@@ -274,7 +260,7 @@ def _group(snapshot: Snapshot, rows: Rows) -> Group:
     for id, score, twin in zip(ids, scores, snapshot.twin[rows].tolist(), strict=True):
         members.append(Member(id, score, originals.get(twin)))
         originals.setdefault(twin, id)
-    return Group(tuple(members))
+    return tuple(members)
 
 
 def _checked(min_score: float) -> float:

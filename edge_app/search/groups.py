@@ -17,12 +17,12 @@ from edge_app.index.format.linkfile import KeptLinks, load_links, save_links
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.index.write.dismissed import add_dismissed, read_dismissed, undo_dismissed
-from edge_app.search.duplicates import Group, Links, groups, link
-from edge_app.search.exact import refuse_longer
+from edge_app.search.duplicates import Links, link
+from edge_app.search.kinds import NOTHING, Found, find_all
 
 log = logging.getLogger(__name__)
 
-DUPLICATE_SCORE = 0.95  # images this close to one another are near-duplicates
+DUPLICATE_SCORE = 0.9  # images this close to one another are alike; of 600 flowers no two are
 DUPLICATE_SCORE_MIN = 0.8  # below this whole albums would be one group
 WAIT_S = 2.0  # a request waits so long for groups, then asks again
 DISMISS_IMAGES = 100  # of one group, dismissed at once
@@ -39,7 +39,7 @@ Dismissed = frozenset[tuple[int, int]]  # pairs of `Snapshot.twin`, smaller firs
 class _Answer:
     snapshot: weakref.ref[Snapshot]
     dismissed: Dismissed
-    groups: list[Group]
+    found: Found
 
 
 class Review:
@@ -67,21 +67,21 @@ class Review:
         if self._work:
             self._work.join(DRAIN_S)
 
-    def groups(self, min_score: float) -> tuple[list[Group], bool]:
+    def groups(self, min_score: float) -> tuple[Found, bool]:
         """The groups as they were found last, and whether a comparison is under way for more.
 
-        `min_score` is rounded down as `fine` does.
+        `min_score` is of those that are alike, and rounded down as `fine` does.
         """
         self._check(min_score)
         score = fine(min_score)
         snapshot, dismissed = self._reader.snapshot(), self._dismissed()
 
-        def answer() -> tuple[list[Group], bool]:
+        def answer() -> tuple[Found, bool]:
             known = self._answers.get(score)
             if known is None:
-                return [], True
+                return NOTHING, True
             self._answers[score] = self._answers.pop(score)
-            return known.groups, not (known.snapshot() is snapshot and known.dismissed == dismissed)
+            return known.found, not (known.snapshot() is snapshot and known.dismissed == dismissed)
 
         with self._state:
             found, pending = answer()
@@ -104,7 +104,7 @@ class Review:
 
     def all_groups(
         self, min_score: float, on_progress: Callable[[float], object] = lambda fraction: None
-    ) -> list[Group]:
+    ) -> Found:
         """The groups of the whole index, however long it takes."""
         self._check(min_score)
         snapshot = self._reader.snapshot()
@@ -152,8 +152,8 @@ class Review:
             found = failure = None
             try:
                 snapshot, dismissed = self._reader.snapshot(), self._dismissed()
-                groups = self._find(snapshot, score, dismissed, note)
-                found = _Answer(weakref.ref(snapshot), dismissed, groups)
+                everything = self._find(snapshot, score, dismissed, note)
+                found = _Answer(weakref.ref(snapshot), dismissed, everything)
             except InterruptedError:
                 log.debug("comparing was stopped")
             except StoreError as error:
@@ -176,16 +176,12 @@ class Review:
         min_score: float,
         dismissed: Dismissed,
         on_progress: Callable[[float], object],
-    ) -> list[Group]:
+    ) -> Found:
         with self._turn:
             known = self._known(snapshot)
             if known is None or not _cover(known, snapshot, min_score):
                 known = self._link(snapshot, min_score, on_progress)
-            found = groups(snapshot, known, min_score, dismissed)
-        for group in found:
-            members = group.members
-            refuse_longer([member.score for member in members], [member.id for member in members])
-        return found
+            return find_all(self._reader, snapshot, known, min_score, dismissed)
 
     def _known(self, snapshot: Snapshot) -> Links | None:
         """The known links, if they are of this index and generation."""

@@ -308,6 +308,11 @@ def test_duplicates_are_grouped_and_dismissed(site: Site, ids: dict[str, int]) -
     (group,) = [g for g in answer["groups"] if {i["id"] for i in g["images"]} >= set(twins)]
     assert answer["pending"] is False
     assert group["exact"] is True
+    assert answer["groups"][0]["kind"] == "identical"
+    assert get(site, "/api/duplicates", kind="identical")["groups"] == answer["groups"][:1]
+    assert get(site, "/api/duplicates", kind="same")["groups"] == []
+    assert get(site, "/api/duplicates", kind="alike", min_score=0.99)["groups"] == []
+    assert answer["unpatterned"] == 0
     assert post(site, "/api/duplicates/dismiss", ids=twins).json == {"dismissed": 1}
     groups = get(site, "/api/duplicates", min_score=0.99)["groups"]
     assert not [g for g in groups if {i["id"] for i in g["images"]} >= set(twins)]
@@ -511,6 +516,7 @@ def test_the_page_and_its_files_are_served(site: Site) -> None:
         ("/api/images/1/similar?box=0,0,0.1,0.1", 400),
         ("/api/duplicates?min_score=0.1", 400),
         ("/api/duplicates?min_score=x", 400),
+        ("/api/duplicates?kind=equal", 400),
     ],
 )
 def test_a_bad_request_says_why(site: Site, path: str, status: int) -> None:

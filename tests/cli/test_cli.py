@@ -118,14 +118,21 @@ def test_search_gives_the_ids_and_scores_of_a_brute_force(
 def test_duplicates_are_listed_for_people_and_for_programs(index: Path) -> None:
     code, out, errors = run("duplicates", "--index", index, "--min-score", "0.9")
     assert code == 0, errors
-    heading, *lines = out.splitlines()
-    assert heading == "near-duplicates:"
+    headings = [line for line in out.splitlines() if not line.startswith("  ")]
+    lines = [line for line in out.splitlines() if line.startswith("  ")]
+    assert set(headings) <= {"identical files:", "the same picture:", "alike:"}
     assert all(line.endswith(" bytes)") for line in lines)
     paths = [line.split()[1] for line in lines]
     assert {"2020/a.jpg", "2020/b.jpg"} <= set(paths)
     code, out, _ = run("duplicates", "--index", index, "--min-score", "0.9", "--json")
     groups = list(map(json.loads, out.splitlines()))
     assert [image["path"] for group in groups for image in group["images"]] == paths
+    for kind in ("identical", "same", "alike"):
+        code, out, _ = run("duplicates", "--index", index, "--kind", kind, "--json")
+        assert code == 0
+        assert list(map(json.loads, out.splitlines())) == [g for g in groups if g["kind"] == kind]
+    code, _, errors = run("duplicates", "--index", index, "--kind", "equal")
+    assert (code, "invalid choice: 'equal'" in errors) == (2, True)
 
 
 def test_a_dismissal_by_names_and_taken_back(library: Path, index: Path) -> None:

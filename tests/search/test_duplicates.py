@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edge_app.errors import UsageError
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search import duplicates
-from edge_app.search.duplicates import Links, groups, link
+from edge_app.search.duplicates import Links, copies_kind, groups, link
 from edge_app.search.peaks import Floats
 from tests.columns import Columns
 
@@ -163,14 +163,14 @@ def test_copies_are_told_from_look_alikes() -> None:
     )
     mixed, copies = groups(snapshot_of(columns), link(snapshot_of(columns), 0.99))
     assert [(member.id, member.copy_of) for member in copies.members] == [(20, None), (60, 20)]
-    assert copies.exact
+    assert copies_kind(copies.members) == "identical"
     assert [(member.id, member.copy_of) for member in mixed.members] == [
         (10, None),
         (30, None),
         (40, 10),
         (50, 10),
     ]
-    assert not mixed.exact
+    assert copies_kind(mixed.members) == "same"
     assert [member.score for member in mixed.members] == pytest.approx([1, 1, 1, 1], abs=1e-3)
 
 

@@ -23,6 +23,7 @@ from edge_app.index.write.dismissed import FILE as DISMISSED
 from edge_app.index.write.dismissed import add_dismissed, read_dismissed
 from edge_app.search import duplicates
 from edge_app.search.groups import Review
+from edge_app.search.kinds import NOTHING
 from tests.indexes import DIM, new_image, writer_of
 from tools.testing.waiting import PATIENCE_S, until
 
@@ -61,7 +62,7 @@ def groups(tmp_path: Path, reader: Reader) -> Iterator[Review]:
 def names(reader: Reader, review: Review, min_score: float = 0.95) -> list[list[str]]:
     found, pending = review.groups(min_score)
     assert not pending
-    return [[reader.image(member.id).path for member in group.members] for group in found]
+    return [[reader.image(member.id).path for member in group.members] for group in found.groups]
 
 
 def test_groups_are_found(reader: Reader, groups: Review) -> None:
@@ -101,7 +102,7 @@ def test_the_end_does_not_wait_for_a_comparison_that_will_not_stop(
     monkeypatch.setattr("edge_app.search.groups.WAIT_S", 0.0)
     review = Review(reader)
     try:
-        assert review.groups(0.95) == ([], True)
+        assert review.groups(0.95) == (NOTHING, True)
         assert begun.wait(PATIENCE_S)
         closing = threading.Thread(target=review.close, daemon=True)
         closing.start()
@@ -158,7 +159,7 @@ def test_a_lower_score_finds_more(tmp_path: Path, reader: Reader, groups: Review
 
 
 def test_a_dismissed_group_stays_dismissed(reader: Reader, groups: Review) -> None:
-    (group,), _ = groups.groups(0.95)
+    ((group,), *_), _ = groups.groups(0.95)
     assert groups.dismiss([member.id for member in group.members]) == 1
     assert names(reader, groups) == []
     assert names(reader, Review(reader)) == []
@@ -166,7 +167,7 @@ def test_a_dismissed_group_stays_dismissed(reader: Reader, groups: Review) -> No
 
 
 def test_a_dismissal_can_be_taken_back(reader: Reader, groups: Review) -> None:
-    (group,), _ = groups.groups(0.95)
+    ((group,), *_), _ = groups.groups(0.95)
     ids = [member.id for member in group.members]
     groups.dismiss(ids)
     assert groups.restore(ids) == 1
@@ -286,7 +287,7 @@ def test_links_and_pipes_in_the_folder_are_not_followed(
 
 def test_dismissal_needs_no_writer(tmp_path: Path, reader: Reader, groups: Review) -> None:
     """An index run may hold the index for hours; a click must not wait for it."""
-    (group,), _ = groups.groups(0.95)
+    ((group,), *_), _ = groups.groups(0.95)
     with writer_of(tmp_path):
         assert groups.dismiss([member.id for member in group.members]) == 1
 

@@ -26,6 +26,7 @@ from edge_app.index.format.steps import version_message
 from edge_app.index.read import listing
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.listing import LAYOUT_MAX, Counts, Facets, Layout, Page
+from edge_app.index.read.pictures import Pictures, load_pictures
 from edge_app.index.read.rejections import NAMED, Rejections, rejections
 from edge_app.index.read.snapshot import Snapshot, load_snapshot
 from edge_app.library.folder import source_of
@@ -109,6 +110,16 @@ class Reader:
             else:
                 raise StoreError(f"{missing} is missing; repair it with: lookalike check --repair")
             return self._snapshot
+
+    def pictures(self, snapshot: Snapshot) -> Pictures:
+        """What tells whether two rows of a snapshot show the same picture."""
+        with self._reading() as catalog:
+            try:
+                return load_pictures(catalog, snapshot.generation, snapshot.rows)
+            except (ValueError, IndexError) as error:
+                raise StoreError(
+                    f"{error} in {self.index}; repair it with: lookalike check --repair"
+                ) from error
 
     def image(self, id: int) -> ImageRecord:
         """What the catalogue says of an image; NotFoundError if there is none with this id."""
