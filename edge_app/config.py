@@ -47,6 +47,9 @@ class Limits:
         256 * MiB, "--preview-cache", "previews kept on the disk; 0 keeps none"
     )
     upload_bytes: int = _limit(32 * MiB, "--upload-size", "the largest upload that is accepted")
+    zip_bytes: int = _limit(
+        1024 * MiB, "--zip-size", "the largest zip of selected photos; less than 4 GiB"
+    )
     connections: int = _limit(
         128, "--connections", "how many at a time; beyond this the least active one is closed"
     )

@@ -100,6 +100,10 @@ ROUTES = (
         "GET", "/api/duplicates/dismissed", "Images that were marked as not duplicates",
         shapes.NoDuplicatesList,
     ),
+    Route(
+        "GET", "/api/zip", "Originals of up to 64 images as a zip", "application/zip",
+        requests.Zipped, also=(404, 413),
+    ),
     Route("GET", "/api/marks", "Images on the list of those to move away", shapes.MarkList),
     Route("GET", "/api/marks/paths", "Their paths, one a line", "text/plain"),
     Route("GET", "/api/marks/script", "A shell script that moves them away", "text/plain"),

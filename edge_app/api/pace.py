@@ -9,7 +9,7 @@ __all__ = ["is_quick", "is_slow"]
 
 # A preview, and a region of a photo, is decoded in a child; an original is read from a drive that
 # may be asleep, or far away. Uploads are slow too, as the server knows by itself.
-FILES = ("/previews/", "/originals/")
+FILES = ("/previews/", "/originals/", "/api/zip")
 
 
 def is_slow(path: str, query: str) -> bool:

@@ -137,6 +137,12 @@ class Marks(Request):
     ids: Annotated[list[Id], Meta(min_length=1, max_length=MARKED_AT_ONCE)]
 
 
+class Zipped(Request):
+    """Images whose originals are wanted together."""
+
+    ids: IdsText
+
+
 class Version(Request):
     """The version that the page knows; an answer to the right one may be kept for ever."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+import os
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import bottle
 from bottle import HTTPResponse, request
@@ -27,9 +29,11 @@ from edge_app.api.views import (
     text_of,
     version_of,
 )
+from edge_app.api.zips import Member, Zip
 from edge_app.errors import NotFoundError
 from edge_app.guard.metrics import Histogram
 from edge_app.indexing.watch import Watcher
+from edge_app.photos.pieces import Spliced
 from edge_app.search.gallery import BOX_PX, QUERY_IMAGES, Gallery
 from edge_app.search.groups import DUPLICATE_SCORE, Review
 
@@ -167,6 +171,31 @@ def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
         if is_known(tag, request.environ):
             return HTTPResponse(status=304, headers=headers)
         return HTTPResponse(previews.of(image), headers=headers)
+
+    @app.get("/api/zip")
+    def zipped() -> HTTPResponse:
+        ids = ids_of(asked(requests.Zipped).ids, QUERY_IMAGES)
+        images = [gallery.reader.image(id) for id in ids]
+
+        def open_one(path: str) -> BinaryIO | Spliced:
+            file = gallery.library.open(path).file
+            return stripper.strip(file) if stripper else file
+
+        members = []
+        for image in images:  # each is opened once now: what can't be sent is said before
+            with gallery.library.open(image.path) as original, open_one(image.path) as file:
+                size = file.seek(0, os.SEEK_END)
+                opener = functools.partial(open_one, image.path)
+                mtime_s = original.mtime_ns / 1e9
+                members.append(Member(text_of(image.path), size, mtime_s, opener))
+        body = Zip(members, config.limits.zip_bytes)
+        headers = {
+            "Content-Type": "application/zip",
+            "Content-Disposition": 'attachment; filename="photos.zip"',
+            "Content-Length": str(body.size_bytes),
+            "Cache-Control": "no-store",
+        }
+        return HTTPResponse(body, headers=headers)
 
     @app.get("/originals/<id:id>")
     def original(id: int) -> HTTPResponse:

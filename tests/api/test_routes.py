@@ -6,6 +6,7 @@ import io
 import json
 import os
 import time
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -354,6 +355,22 @@ def test_marks_are_kept_and_tell_one_of_two_identical_files(
 
 
 # --- files ---------------------------------------------------------------------------------------
+
+
+def test_selected_originals_come_as_one_zip_with_a_list(
+    site: Site, ids: dict[str, int], config: Config
+) -> None:
+    names = ["2020/bäder/twin.png", "2019/img_1.png"]
+    answer = site.ask("/api/zip?ids=" + ",".join(str(ids[name]) for name in names))
+    assert answer.status == 200
+    assert int(answer.headers["content-length"]) == len(answer.body)
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as zipped:
+        assert zipped.testzip() is None
+        assert zipped.namelist() == ["photos.txt", *names]
+        assert zipped.read("photos.txt").decode().splitlines() == names
+        for name in names:
+            assert zipped.read(name) == (config.gallery / name).read_bytes()
+    assert site.ask("/api/zip?ids=999999").status == 404
 
 
 def test_thumbnails_are_kept_for_ever_under_their_version(site: Site, ids: dict[str, int]) -> None:
