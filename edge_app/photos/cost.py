@@ -21,11 +21,16 @@ USABLE = 0.9  # of the limit; the rest is the file itself and what comes out
 
 def check_cost(image: Image.Image, name: str, size: tuple[int, int], limits: Limits) -> None:
     """DecodeError if decoding at `size` takes more memory than a child may use."""
-    need_bytes = decoded_bytes(image, name, size)
+    what = f"{image.width} × {image.height} pixels take"
+    refuse_over(decoded_bytes(image, name, size), what, limits)
+
+
+def refuse_over(need_bytes: int, what: str, limits: Limits) -> None:
+    """DecodeError, `what` takes so much, if that is more than a child may use."""
     if need_bytes > USABLE * limits.decode_memory_bytes:
         raise DecodeError(
-            f"{image.width} × {image.height} pixels take {-(-need_bytes // MiB)} MiB of memory to "
-            f"decode, over the limit of {limits.decode_memory_bytes // MiB} (--decode-memory)",
+            f"{what} {-(-need_bytes // MiB)} MiB of memory to decode, over the limit of "
+            f"{limits.decode_memory_bytes // MiB} (--decode-memory)",
             lacks_limit("decode_memory_bytes", limits),
         )
 

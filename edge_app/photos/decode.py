@@ -18,7 +18,7 @@ from PIL.Image import Resampling, Transpose
 from edge_app.config import Limits
 from edge_app.errors import DecodeError
 from edge_app.library.originals import fingerprint
-from edge_app.photos import exif
+from edge_app.photos import exif, raw
 from edge_app.photos.colour import Colours
 from edge_app.photos.cost import check_cost
 from edge_app.photos.dates import moment_in_xmp
@@ -109,15 +109,17 @@ def _decode(
 ) -> Decoded:
     enough = Enough(size_px, thumb_px)
     with reasons(data, name):
-        image = opened(data, name)
+        found = raw.opened(data, name, limits) if name in raw.KINDS else None
+        image, coding = (found.image, found.coding) if found else (opened(data, name), name)
         width_px, height_px = image.size
-        wanted = _draft_size(image.size, boxes, enough) if name == "JPEG" else image.size
-        check_cost(image, name, wanted, limits)
-        if name == "JPEG":  # pillow-heif would deliver a thumbnail that the file brings along
+        wanted = _draft_size(image.size, boxes, enough) if coding == "JPEG" else image.size
+        check_cost(image, coding, wanted, limits)
+        if coding == "JPEG":  # pillow-heif would deliver a thumbnail that the file brings along
             image.draft(None, wanted)
         image.load()
-        tags = exif.read_tags(image)  # after load(): PNG may keep them last, TIFF is turned by it
-        orientation = exif.orientation(image, name, tags)
+        # After load(): PNG may keep them last, TIFF is turned by it.
+        tags = found.tags if found else exif.read_tags(image)
+        orientation = found.orientation if found else exif.orientation(image, name, tags)
         colours = Colours(image)
         whole = _region(image, WHOLE, orientation, enough, colours)
         if note and all(low == high for low, high in _extrema(whole)):
@@ -131,9 +133,12 @@ def _decode(
         taken_at, taken_from = moment_in_xmp(image.info), "xmp"
     if orientation >= 5:
         width_px, height_px = height_px, width_px
+    thumbnail = _thumbnail(whole, _fit(width_px, height_px, thumb_px), limits)
+    if found:
+        width_px, height_px = found.size_of(width_px, height_px)
     return Decoded(
         views=b"".join(_view(region, size_px, preprocess) for region in regions),
-        thumbnail=_thumbnail(whole, _fit(width_px, height_px, thumb_px), limits),
+        thumbnail=thumbnail,
         width_px=width_px,
         height_px=height_px,
         format=name,

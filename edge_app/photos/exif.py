@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 
@@ -12,6 +13,12 @@ from edge_app.photos.dates import moment_in
 
 CAMERA_CHARS = 100
 SHORT = 3  # the type of an orientation (Exif 2.32, 4.6.4)
+
+DATE = Base.DateTimeOriginal
+# TIFF files with a number of their own in place of TIFF's.
+RAW_MAGIC = {b"IIRO", b"IIRS", b"MMOR", b"IIU\0"}
+BOX = re.compile(rb"(....)CMT[12]", re.DOTALL)  # of CR3: a TIFF file of one directory
+BOXES_BYTES = 1 << 16  # from the start, searched for those
 
 Tags = Mapping[int, object]
 
@@ -24,6 +31,29 @@ def read_tags(image: Image.Image) -> Tags:
         return {**exif, **exif.get_ifd(IFD.Exif), Base.GPSInfo: exif.get_ifd(IFD.GPSInfo)}
     except Exception:  # Pillow's parser raises almost anything on hostile bytes
         return {}
+
+
+def raw_tags(data: bytes, name: str) -> Tags:
+    """The same tags of a RAW file, from its bytes."""
+    if name == "CR3":
+        head = memoryview(data)[:BOXES_BYTES]
+        parts = [
+            bytes(head[found.end() : found.start() + int.from_bytes(found[1])])
+            for found in BOX.finditer(head)
+        ]
+    elif data[:4] in RAW_MAGIC:
+        parts = [(b"II*\0" if data[:2] == b"II" else b"MM\0*") + data[4:]]
+    else:
+        parts = [data] if data[:2] in (b"II", b"MM") else []
+    tags: dict[int, object] = {}
+    for part in parts:
+        exif = Image.Exif()
+        try:
+            exif.load(b"Exif\0\0" + part)
+            tags |= {**exif, **exif.get_ifd(IFD.Exif)}
+        except Exception:  # as above
+            continue
+    return tags
 
 
 def orientation(image: Image.Image, name: str, tags: Tags) -> int:
@@ -41,11 +71,20 @@ def orientation(image: Image.Image, name: str, tags: Tags) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
+def has_orientation(exif: bytes) -> bool:
+    """Whether an Exif block says which way is up."""
+    return _orientation_in(exif.removeprefix(b"Exif\0\0")) is not None
+
+
 def orientation_in(exif: bytes) -> int:
     """The orientation in the first directory of an Exif block, 1 where there is none."""
+    return _orientation_in(exif) or 1
+
+
+def _orientation_in(exif: bytes) -> int | None:
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None:
-        return 1
+        return None
     try:
         (place,) = struct.unpack_from(order + "I", exif, 4)
         (count,) = struct.unpack_from(order + "H", exif, place)
@@ -55,7 +94,7 @@ def orientation_in(exif: bytes) -> int:
                 return int(value)
     except struct.error:
         pass  # damaged metadata says nothing
-    return 1
+    return None
 
 
 def taken_at(tags: Tags) -> int | None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from edge_app.config import LIMITS, Limits, limit_text, option_of
 
-DECODER = 2  # raised when decode.py learns to read more: whatever was "damaged" is tried again
+DECODER = 3  # raised when decode.py learns to read more: whatever was "damaged" is tried again
 INSTALL = {  # a module, and the package that brings it
     "pillow_heif": "pillow-heif",
     "pillow_jxl": "pillow-jxl-plugin",
+    "rawpy": "rawpy",
 }
 
 
@@ -30,9 +31,9 @@ def lacks_limit(name: str, limits: Limits) -> str:
 
 
 @cache
-def lacks_version() -> str:
+def lacks_version(package: str = "pillow") -> str:
     """These versions of the decoders can't read it."""
-    return f"version {DECODER} pillow {metadata.version('pillow')}"
+    return f"version {DECODER} {package} {metadata.version(package)}"
 
 
 def is_worth_a_try(lacks: str, limits: Limits) -> bool:
@@ -42,6 +43,8 @@ def is_worth_a_try(lacks: str, limits: Limits) -> bool:
         return util.find_spec(what) is not None
     if kind == "limit":
         return lacks_limit(what.partition("=")[0], limits) != lacks if _is_limit(what) else True
+    if what.split()[1:2] == ["rawpy"]:
+        return util.find_spec("rawpy") is not None and lacks != lacks_version("rawpy")
     return lacks != lacks_version()
 
 

@@ -17,6 +17,7 @@ from PIL import Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 
 from edge_app.errors import DecodeError
 from edge_app.photos.lacks import lacks_package, lacks_version
+from edge_app.photos.rawkinds import raw_kind
 
 # The formats Pillow may try, and how a file of each begins. It knows more of them, among those
 # PostScript, for which it starts Ghostscript.
@@ -47,6 +48,8 @@ def format_of(data: bytes) -> str:
     """The name of a file's format; DecodeError for what is no image."""
     if not data:
         raise DecodeError("empty file")
+    if (raw := raw_kind(data)) is not None:
+        return raw
     name = next((f for f, start in SIGNATURES.items() if re.match(start, data, re.DOTALL)), None)
     if name is None:
         raise DecodeError("not an image")

@@ -6,6 +6,8 @@ import { go } from '../lib/route.js';
 import { t } from '../lib/text.js';
 
 const KEPT = 8;
+// Browsers know no type for these, and so don't count them among `image/*`.
+const ACCEPT = 'image/*,.heic,.heif,.hif,.avif,.jxl,.tif,.tiff,.nef,.nrw,.cr2,.cr3,.arw,.dng,.raf,.orf,.rw2,.pef,.srw';
 /** A phone or a tablet has one. */
 export const hasCamera = matchMedia('(pointer: coarse)').matches;
 const files = new Map();
@@ -30,7 +32,7 @@ function take(file) {
 export function intakeButtons(first = '.strong', second = '') {
   const button = (className, label, name, attributes) => {
     const input = h('input', {
-      type: 'file', accept: 'image/*,.heic,.heif,.avif,.tif,.tiff', hidden: true, 'aria-label': label, onchange: () => take(input.files[0]), ...attributes,
+      type: 'file', accept: ACCEPT, hidden: true, 'aria-label': label, onchange: () => take(input.files[0]), ...attributes,
     });
     return [h(`button${className}`, { type: 'button', onclick: () => input.click() }, icon(name), h('span', {}, label)), input];
   };
