@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Console
 from tools.testing import manyimages, measures
@@ -47,6 +47,32 @@ def test_scrolling_keeps_the_page_small_and_still(many: Site, page: Page) -> Non
     assert measures.scroll(page, SCREENS) < NODES_MAX
     assert measures.heap_bytes(page) < HEAP_MAX_BYTES
     assert page.evaluate("window.shifted") == []
+
+
+def test_a_gallery_too_long_for_one_page_is_shown_in_parts(many: Site, page: Page) -> None:
+    """Browsers lay out no more than 17 million pixels. Here a part is smaller, to have several."""
+
+    def smaller(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(
+            response=answer, body=answer.text().replace("PART = 200_000", "PART = 40_000")
+        )
+
+    page.route("**/lib/library.js*", smaller)
+    page.goto(many.url)
+    expect(page.get_by_text("100,000 photos")).to_be_visible()
+    expect(page.get_by_text("Photos 1 to 40,000 of 100,000")).to_be_attached()
+    expect(page.get_by_role("link", name="Photos before these")).to_have_count(0)
+    page.get_by_role("link", name="Photos after these").click()
+    expect(page.get_by_text("Photos 40,001 to 80,000 of 100,000")).to_be_attached()
+    expect_thumbnails(page)
+    expect(page.locator(".tile").first).to_have_attribute("aria-posinset", "40001")
+    page.get_by_role("link", name="Photos after these").click()
+    expect(page.get_by_text("Photos 80,001 to 100,000 of 100,000")).to_be_attached()
+    page.get_by_label("Sort").select_option("date")
+    expect(page.get_by_text("Photos 1 to 40,000 of 100,000")).to_be_attached()
+    page.goto(f"{many.url}?part=9")
+    expect(page.get_by_text("Photos 80,001 to 100,000 of 100,000")).to_be_attached()
 
 
 def test_the_end_is_one_key_away(many: Site, page: Page) -> None:

@@ -186,7 +186,7 @@ export class Grid {
       this.tiles.set(id, tile);
       this.element.append(tile.element);
     }
-    tile.element.setAttribute('aria-posinset', index + 1);
+    tile.element.setAttribute('aria-posinset', (this.listing.offset ?? 0) + index + 1);
     tile.element.setAttribute('aria-setsize', this.listing.total);
     return tile;
   }

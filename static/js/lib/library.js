@@ -7,6 +7,8 @@ const IMAGES = 3000; // kept
 const IDS = 200; // in one request, to keep its URL short
 const LISTINGS = 3; // kept
 const FIRST = 60; // images of a listing that come ahead of the rest
+// Photos on one page. Browsers lay out no more than 17 million pixels: 200,000 photos take 9 million.
+const PART = 200_000;
 
 // A small library with few photos a month is grouped by years: months would be mostly headings.
 const SMALL = 500;
@@ -82,14 +84,21 @@ export async function fetchFirst(params, signal) {
   return listing;
 }
 
-/** @returns {Promise<{ids: Int32Array, ratios: Uint16Array, total: number,
- *   groups: {start, count, label, year}[]}>} */
+/** A listing, or the part of it that `params.part` counts from 1; `offset` photos come before it.
+ *
+ * @returns {Promise<{ids: Int32Array, ratios: Uint16Array, total: number, offset: number, part: number,
+ *   parts: number, groups: {start, count, label, year}[]}>} */
 export async function fetchListing(params, signal) {
+  const part = Math.max(1, parseInt(params.part, 10) || 1);
+  const offset = (part - 1) * PART;
   const [layout, folders] = await Promise.all([
-    get('api/layout', pick(params, LISTING), signal),
+    get('api/layout', { ...pick(params, LISTING), offset, limit: PART }, signal),
     fetchFolders(params, signal),
   ]);
-  const listing = listingOf({ ...layout, folders });
+  const parts = Math.max(1, Math.ceil(layout.total / PART));
+  if (part > parts) return fetchListing({ ...params, part: parts }, signal); // the listing has become shorter
+  const here = folders && partOf(folders, offset, layout.ids.length);
+  const listing = { ...listingOf({ ...layout, folders: here }), offset, part, parts };
   keep(params, listing);
   return listing;
 }
@@ -101,6 +110,18 @@ async function fetchFolders(params, signal) {
   const below = folders.filter(({ folder }) => !params.folder || `${folder}/`.startsWith(`${params.folder}/`));
   if (params.sort === '-folder') below.reverse();
   return below.map(({ folder, images }) => [folder, images]);
+}
+
+/** Of runs as [value, count], those of `count` photos after the first `offset`. */
+function partOf(pairs, offset, count) {
+  const found = [];
+  let start = -offset;
+  for (const [value, images] of pairs) {
+    const here = Math.min(count, start + images) - Math.max(0, start);
+    if (here > 0) found.push([value, here]);
+    start += images;
+  }
+  return found;
 }
 
 const isBy = (order, { sort }) => (sort || '-date').endsWith(order);
@@ -119,7 +140,7 @@ const listingOf = ({ total, ids, ratios, ...runsOf }) => ({
   total,
   ids: Int32Array.from(ids),
   ratios: Uint16Array.from(ratios, (ratio) => Math.min(65535, ratio)),
-  groups: groupsOf(total, runsOf),
+  groups: groupsOf(ids.length, runsOf),
 });
 
 /** 100 · width / height, as listings have it. */

@@ -3,7 +3,7 @@
  * Query strings are relative, so the page works under any sub-path. */
 /** What narrows and orders the gallery; carried along from view to view. */
 export const FILTERS = ['folder', 'from', 'to', 'undated', 'format', 'orientation'];
-export const LISTING = ['sort', ...FILTERS];
+export const LISTING = ['sort', 'part', ...FILTERS];
 const POSITIONS = 'positions';
 
 let onRoute = () => {};

@@ -12,7 +12,7 @@ const TYPING_MS = 400;
 export async function openFilters(current, apply) {
   if (document.querySelector('dialog.sheet')) return;
   const set = (changes) => {
-    const { sort, ...filters } = pick(current(), LISTING);
+    const { sort, part, ...filters } = pick(current(), LISTING);
     apply({ ...filters, ...changes });
   };
   const formats = h('div.options', {}, h('p.quiet', {}, t('app.loading')));
@@ -39,7 +39,7 @@ export async function openFilters(current, apply) {
   // The button tells how much the filters leave, as soon as the gallery behind the sheet knows.
   const counting = setInterval(() => {
     const listing = recallListing(current());
-    if (listing) done.textContent = t('filter.done', { n: listing.ids.length });
+    if (listing) done.textContent = t('filter.done', { n: listing.total });
   }, 200);
   dialog.addEventListener('close', () => clearInterval(counting));
 

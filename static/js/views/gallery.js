@@ -41,7 +41,7 @@ export default function gallery(first, { restored } = {}) {
   });
   const title = h('h1', {});
   const count = h('span.count', { role: 'status' });
-  const sort = h('select', { 'aria-label': t('gallery.sort'), onchange: () => go({ ...params, sort: sort.value === '-date' ? '' : sort.value }) },
+  const sort = h('select', { 'aria-label': t('gallery.sort'), onchange: () => go({ ...params, part: '', sort: sort.value === '-date' ? '' : sort.value }) },
     SORTS.map((each) => h('option', { value: each }, t(`sort.${each}`))));
   const filter = async () => {
     const { openFilters } = await import('./filters.js');
@@ -65,12 +65,13 @@ export default function gallery(first, { restored } = {}) {
   const play = h('a.button.quiet-button', { title: t('slides.start'), 'aria-label': t('slides.start') }, icon('play'));
   const news = h('div.news', { role: 'status' });
   const place = h('div.place', {}, grid.element);
+  const parts = h('div', {});
   const element = h('div.gallery', {},
     side,
     h('div.photos', {},
       h('div.toolbar', {}, h('div.heading', {}, title, count), h('div.controls', {},
         h('button.filter', { type: 'button', title: t('filter.title'), onclick: filter }, icon('filter'), h('span', {}, t('filter.title'))), play, h('label', {}, sort), choose)),
-      active, hint, news, place, scrubber.element));
+      active, hint, news, place, parts, scrubber.element));
 
   async function load({ fresh = false } = {}) {
     loading.abort();
@@ -87,7 +88,7 @@ export default function gallery(first, { restored } = {}) {
     if (kept) show(kept);
     try {
       let listing = null;
-      if (!fresh && !kept && !returning) {
+      if (!fresh && !kept && !returning && !params.part) {
         const first = await fetchFirst(params, signal);
         show(first);
         if (first.total === first.ids.length) listing = first;
@@ -101,6 +102,13 @@ export default function gallery(first, { restored } = {}) {
     } catch (error) {
       if (error.name !== 'AbortError' && !grid.listing.ids.length) place.replaceChildren(failure(error, () => load()));
     }
+  }
+
+  async function showParts(listing) {
+    parts.replaceChildren();
+    if (!(listing.parts > 1)) return;
+    const { partLinks } = await import('./parts.js');
+    if (grid.listing === listing) parts.replaceChildren(partLinks(listing, params));
   }
 
   async function showFolders(fresh) {
@@ -118,6 +126,7 @@ export default function gallery(first, { restored } = {}) {
     const some = listing.ids.length > 0;
     place.replaceChildren(some ? grid.element : nothing());
     grid.show(listing);
+    showParts(listing);
     settle();
   }
 
@@ -160,7 +169,7 @@ export default function gallery(first, { restored } = {}) {
     if (!loaded) return;
     if (!grid.listing.ids.length) place.replaceChildren(nothing());
     const filtered = FILTERS.some((key) => params[key]);
-    const more = lastStatus().images - grid.listing.ids.length;
+    const more = lastStatus().images - grid.listing.total;
     const small = grid.listing.ids.length <= REFRESH_MAX;
     // Where the first status comes after the listing, a large one is taken for new by its count.
     seen ??= small || (more && !filtered) ? '' : revision();
@@ -204,7 +213,7 @@ const same = (a, b) => a.ids.length === b.ids.length && a.ids.every((id, i) => i
 
 /** One removable chip for each filter that is on. */
 function chips(params) {
-  const listing = pick(params, LISTING);
+  const { part, ...listing } = pick(params, LISTING); // another filter begins at its first part
   const chip = (name, without) =>
     h('a.chip', { href: href({ ...listing, ...without }), 'aria-label': t('filter.chip.remove', { name }) }, h('bdi', {}, name), ' ×');
   return [
