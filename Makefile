@@ -18,7 +18,7 @@ EDGE  := .venv-edge-$(TAG)
 TEST  := .venv-test-$(TAG)
 BUILD := .venv-build
 # TensorFlow has no wheels for the newest interpreters; the model is the same whoever makes it.
-BUILD_PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo $(PYTHON))
+BUILD_PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo $(PYTHON))
 # Files of tests side by side: one more than processors, since tests wait too.
 JOBS  ?= $(shell expr $$(nproc) + 1)
 # Which tests: `make test ONLY='-m "not browser"'`.
@@ -95,7 +95,12 @@ $(TEST)/ready: requirements-edge.txt tests/requirements.txt
 	touch $@
 
 $(BUILD)/ready: requirements-build.txt requirements-clip.txt
-	$(BUILD_PYTHON) -m venv $(BUILD)
-	$(BUILD)/bin/python $(PIP) -r requirements-build.txt
+	@$(BUILD_PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+		echo 'Making the model needs Python 3.11, 3.12 or 3.13, since TensorFlow has no packages for another.' \
+			'Install one, such as python3.13, and name it: make BUILD_PYTHON=python3.13' >&2; exit 1; }
+	@echo 'TensorFlow makes the model: 300 MB are downloaded and 1.3 GB stay in $(BUILD). The device needs none of it.'
+	$(BUILD_PYTHON) -m venv --clear $(BUILD)
+	$(BUILD)/bin/python -m pip install --disable-pip-version-check -r requirements-build.txt
+	rm -rf $(BUILD)/lib/python*/site-packages/tensorflow/include # 300 MB of headers, to compile operators with
 	$(BUILD)/bin/python $(PIP) --no-deps -r requirements-clip.txt
 	touch $@

@@ -25,7 +25,7 @@ from tests.indexes import new_image, writer_of
 from tests.pins import Pin, edge_pins
 from tests.serving import serving
 
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 GLIBC = 36  # 2.36, as Debian 12 and the Raspberry Pi OS of that year have it
 PLATFORMS = (
     "manylinux2014_aarch64",
