@@ -7,7 +7,7 @@ import { href, note } from '../lib/route.js';
 import { get, lastStatus, post } from '../lib/server.js';
 import { bytes, date, percent, score, t } from '../lib/text.js';
 
-const LOWEST = 0.9; // on the slider; the device accepts less
+const LOWEST = 0.8; // that the device accepts
 const PAGE = 20;
 const NEVER = '9'; // after every date
 const PENDING_MS = 2000;
@@ -54,7 +54,7 @@ export default function duplicates(first, { restored } = {}) {
     try {
       const answer = await get('api/duplicates', { min_score: params.min }, loading.signal);
       if (!params.min) least.set(answer.min_score);
-      groups = answer.groups.map((group) => ({ ...group, best: best(group.images) }));
+      groups = answer.groups.map((group) => ({ ...group, best: group.kind === 'alike' ? null : best(group.images) }));
       remember(groups.flatMap((group) => group.images.map(({ score: _, ...image }) => image)));
       for (const id of listed.keys()) if (!groups.some((group) => group.images.some((image) => image.id === id))) listed.delete(id);
       draw(answer.pending);
@@ -104,13 +104,13 @@ export default function duplicates(first, { restored } = {}) {
       toast(t('duplicates.dismissed'), h('button.plain', { type: 'button', onclick: undo }, t('duplicates.undo')));
     };
     return h('section.dupes', { 'aria-label': t('duplicates.group', { n: index + 1 }) },
-      h('header', {}, h('span.badge', {}, t(group.exact ? 'duplicates.exact' : 'duplicates.near')),
+      h('header', {}, h('span.badge', {}, t(`duplicates.${group.kind}`)),
         h('button.plain', { type: 'button', onclick: dismiss }, t('duplicates.dismiss'))),
       h('ul', {}, group.images.map((image) => photo(image, group))));
   }
 
   function photo(image, group) {
-    const isBest = image.id === group.best.id;
+    const isBest = image.id === group.best?.id;
     const box = h('input', { type: 'checkbox', checked: listed.has(image.id), 'aria-label': t('duplicates.list.label', { name: image.name }), onchange: () => {
       if (box.checked) listed.set(image.id, image);
       else listed.delete(image.id);
@@ -124,9 +124,9 @@ export default function duplicates(first, { restored } = {}) {
         h('label.option', {}, box, h('span', {}, t('duplicates.list')))));
   }
 
-  /** Puts all but the best of every group on the list. */
+  /** Puts all copies but the best of every group on the list; photos that are only alike are not copies. */
   function listLesser() {
-    for (const { images, best: top } of groups) for (const image of images) if (image.id !== top.id) listed.set(image.id, image);
+    for (const { images, best: top } of groups) if (top) for (const image of images) if (image.id !== top.id) listed.set(image.id, image);
     draw();
   }
 
@@ -158,8 +158,9 @@ const best = (images) =>
   [...images].sort((a, b) => b.width * b.height - a.width * a.height || b.bytes - a.bytes || (a.taken_at ?? NEVER).localeCompare(b.taken_at ?? NEVER) || a.id - b.id)[0];
 
 /** How a photo falls short of the best of its group, in words. */
-function difference(image, { best: top, exact }) {
-  if (exact) return '';
+function difference(image, { best: top, kind }) {
+  if (kind === 'identical') return '';
+  if (!top) return t('duplicates.score', { score: score(image.score) });
   const pixels = (image.width * image.height) / (top.width * top.height);
   const size = image.bytes / top.bytes;
   return [
