@@ -61,6 +61,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return any(request.is_upload for request in (self.request, *self.requests) if request)
 
     @property
+    def working_since(self) -> float:
+        """When the request began to come that is being answered."""
+        return self.requests[0].started if self.requests else self.idle_since
+
+    @property
     def busy(self) -> bool:
         """A request is being answered, or its body is on the way."""
         return bool(

@@ -17,7 +17,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -31,6 +31,7 @@ from edge_app.server.clients import is_loopback, network_of
 from edge_app.server.eventloop import EventLoop
 from edge_app.server.refusal import refusal, status_line
 from edge_app.server.request import Refusal, Request
+from edge_app.server.room import least, places, to_close
 from edge_app.server.turns import Dispatcher, Turn
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         """
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, bounds.send_buffer_bytes)
         self.bounds = bounds
+        self.places = places(bounds.connections)
         self.trusted_proxy = trusted_proxy
         self.on_refused = on_refused
         self.pace = pace
@@ -208,7 +210,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 return
             connection, address = pair
             address = self.fix_addr(address)
-            if not self._make_room(address[0]):
+            shared = self._is_crowded(address[0])
+            if not self._make_room(network_of(address[0]), shared=shared):
                 self.on_refused(HTTPStatus.SERVICE_UNAVAILABLE)
                 self._turn_away(connection)
                 continue
@@ -223,7 +226,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         if now >= self._silent_until:
             self._silent_until = now + SILENT_S
             log.warning("Connections can't be accepted at the moment: %s", error.strerror)
-        self._evict(self.active_channels.values(), now)
+        closed = least(self.active_channels.values(), now)
+        if closed is not None:
+            closed.handle_close()
 
     def readable(self) -> bool:
         return bool(super().readable()) and time.monotonic() >= self._accepting_from
@@ -232,28 +237,20 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         """An IPv4 client of the socket that listens for both is known by its IPv4 address."""
         return (addr[0].removeprefix("::ffff:"), *addr[1:])
 
-    def _make_room(self, address: str) -> bool:
-        """Close the least connection where the newcomer is one too many; False: all are at work."""
+    def _make_room(self, network: str, *, shared: bool) -> bool:
+        """Close a connection where the newcomer is one too many; False: none may be closed."""
         channels = self.active_channels.values()
-        crowd: Iterable[Channel] = ()
-        if not self._is_crowded(address):
-            network = network_of(address)
-            mine = [channel for channel in channels if channel.network == network]
-            if len(mine) >= self.bounds.connections_per_address:
-                crowd = mine
-        if not crowd and len(channels) >= self.bounds.connections:
-            crowd = channels
-        if not crowd:
+        now = time.monotonic()
+        mine = () if shared else [one for one in channels if one.network == network]
+        if len(mine) >= self.bounds.connections_per_address:
+            closed = least(mine, now)
+        elif len(channels) >= self.places:
+            closed = to_close(channels, network, now)
+        else:
             return True
-        return self._evict(crowd, time.monotonic())
-
-    def _evict(self, crowd: Iterable[Channel], now: float) -> bool:
-        """Close the one of them that does least; False: all are at work."""
-        ranked = [(rank, channel) for channel in crowd if (rank := channel.rank(now)) is not None]
-        if not ranked:
-            return False
-        min(ranked, key=lambda pair: pair[0])[1].handle_close()
-        return True
+        if closed is not None:
+            closed.handle_close()
+        return closed is not None
 
     def _is_crowded(self, address: str) -> bool:
         """Many clients share the address of a proxy, and loopback's."""

@@ -6,6 +6,7 @@ import errno
 import itertools
 import os
 import re
+import resource
 import select
 import socket
 import threading
@@ -19,6 +20,7 @@ import pytest
 
 from edge_app.config import Config, MiB
 from edge_app.guard import addresses
+from edge_app.server import room
 from edge_app.server.bounds import Bounds
 from edge_app.server.channel import FRESH_S
 from edge_app.server.connections import Server
@@ -294,6 +296,59 @@ def test_a_newcomer_is_told_503_when_all_are_at_work(parked: Park) -> None:
         assert answer.headers["retry-after"] == "1"
         gate.opened.set()
         assert [parse_answer(connection).body for connection in waiting] == [b"done"] * 2
+
+
+def test_who_has_most_connections_makes_room_for_others_though_all_are_at_work() -> None:
+    """Two clients with 64 requests under way each had all the places, and nobody else one."""
+    gate = Gate()
+    with serving(gate, bounds=Bounds(connections=6, server_threads=1)) as site, ExitStack() as on:
+        greedy = [on.enter_context(site.connect("127.0.0.2")) for _ in range(5)]
+        for connection in greedy:
+            connection.sendall(GET)
+        modest = on.enter_context(site.connect("127.0.0.3"))
+        modest.sendall(GET)
+        assert gate.entered.acquire(timeout=PATIENCE_S)
+        site.wait_until_read()
+        late = on.enter_context(site.connect("127.0.0.4"))
+        late.sendall(GET.replace(b"GET /", b"GET /thumbs/1"))
+        assert parse_answer(late).body == b"done"
+        closed = select.select(greedy, [], [], PATIENCE_S)[0]
+        assert [is_closed(connection) for connection in closed] == [True]
+        again = on.enter_context(site.connect("127.0.0.2"))
+        assert parse_answer(again).status == 503  # of its own there is none that may go
+        gate.opened.set()
+        assert parse_answer(modest).body == b"done"
+
+
+def test_an_idle_visitor_keeps_its_connection_while_another_opens_many(parked: Park) -> None:
+    with serving(answering(b"hello"), bounds=Bounds(connections=6)) as site, ExitStack() as on:
+        visitor = on.enter_context(site.connect("127.0.0.3"))
+        visitor.sendall(GET)
+        assert parse_answer(visitor).status == 200
+        for _ in range(30):
+            greedy = on.enter_context(site.connect("127.0.0.2"))
+            greedy.sendall(GET)
+            assert parse_answer(greedy).status == 200
+        visitor.sendall(GET)
+        assert parse_answer(visitor).status == 200
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "found"),
+    [(1024, 4096, 128), (100, 4096, 128), (-1, -1, 128), (150, 150, 92), (20, 20, 1)],
+)
+def test_a_server_has_as_many_places_as_there_are_descriptors(
+    soft: int, hard: int, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = [soft, hard]
+
+    def set_limits(_: int, to: tuple[int, int]) -> None:
+        limits[:] = to
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: tuple(limits))
+    monkeypatch.setattr(resource, "setrlimit", set_limits)
+    monkeypatch.setattr(os, "listdir", lambda _: list(range(10)))
+    assert room.places(128) == found
 
 
 def test_without_a_free_descriptor_the_server_waits_and_says_so_once(
