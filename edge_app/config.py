@@ -57,6 +57,9 @@ class Limits:
         64, "--connections-per-address", "the same for one address; loopback and proxies are exempt"
     )
     server_threads: int = _limit(8, "--server-threads", "requests answered at the same time")
+    text_idle_s: float = _limit(
+        300.0, "--text-idle", "a text tower that nobody uses is let go after this time"
+    )
     session_s: int = _limit(30 * 24 * 3600, "--session-time", "how long a browser stays signed in")
 
 

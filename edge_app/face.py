@@ -156,6 +156,8 @@ class Index:
         like: Source | Sequence[Source] = (),
         *,
         unlike: Source | Sequence[Source] = (),
+        text: str | Sequence[str] = (),
+        unlike_text: str | Sequence[str] = (),
         word: str | None = None,
         weight: float | None = None,
         box: Sides | None = None,
@@ -174,7 +176,8 @@ class Index:
         """The k best matches, best first: by exact cosine over every image.
 
         like, unlike: one or several of a file or a path of the index (text or Path), the bytes of a
-        file, an id, a (dim,) vector. word: one that the model knows. box: x, y, w, h of the region
+        file, an id, a (dim,) vector. text, unlike_text: what photos show or don't,
+        of a model with a text tower. word: one that the model knows. box: x, y, w, h of the region
         of `like` to search for, as fractions of the upright image. weight: how strongly `unlike`
         counts. taken_from, taken_to: dates, both inclusive. undated: only photos
         without a date. The images given are not in the result.
@@ -183,14 +186,12 @@ class Index:
         snapshot = gallery.searchable()
         region = WHOLE if box is None else box_of(box, box)
         likes = [self._query(snapshot, source, region) for source in _several(like)]
+        likes += [gallery.query_of_text(snapshot, words) for words in _texts(text)]
         if word is not None:
             likes.append(gallery.query_of_word(snapshot, word))
         unlikes = [self._query(snapshot, source) for source in _several(unlike)]
-        query = (
-            likes[0]
-            if len(likes) == 1 and not unlikes
-            else gallery.combined(likes, unlikes, weight)
-        )
+        unlikes += [gallery.query_of_text(snapshot, words) for words in _texts(unlike_text)]
+        query = gallery.combined(likes, unlikes, weight)
         wanted = Filter(
             folder=folder,
             taken_from=_seconds(taken_from),
@@ -303,6 +304,10 @@ def _several(sources: Source | Sequence[Source]) -> Sequence[Source]:
     if isinstance(sources, str | bytes | os.PathLike) or not isinstance(sources, Sequence):
         return [sources]
     return sources
+
+
+def _texts(texts: str | Sequence[str]) -> Sequence[str]:
+    return [texts] if isinstance(texts, str) else texts
 
 
 def _vector(numbers: NDArray[Any]) -> NDArray[np.float32]:

@@ -187,6 +187,28 @@ def save(
     return file
 
 
+def tokens_of(text: str) -> npt.NDArray[np.int32]:
+    """(LENGTH,) of a text in lower case, without signs: the merges, applied one after another."""
+    letters = [chr(code) for code in (*range(33, 127), *range(161, 173), *range(174, 256))]
+    letters += [chr(256 + place) for place in range(256 - len(letters))]
+    pieces = [*letters, *(f"{letter}</w>" for letter in letters)]
+    pieces += ["".join(merge.split()) for merge in MERGES]
+    row = [VOCAB - 2]
+    for word in text.split():
+        parts = [*word[:-1], f"{word[-1]}</w>"]
+        for first, second in (merge.split() for merge in MERGES):
+            joined: list[str] = []
+            for part in parts:
+                if joined and (joined[-1], part) == (first, second):
+                    joined[-1] += part
+                else:
+                    joined.append(part)
+            parts = joined
+        row += map(pieces.index, parts)
+    row = [*row[: LENGTH - 1], VOCAB - 1]
+    return np.array(row + [0] * (LENGTH - len(row)), np.int32)
+
+
 # --- what it computes -----------------------------------------------------------------------------
 
 

@@ -47,6 +47,7 @@ def add_routes(app: bottle.Bottle, gallery: Gallery, watcher: Watcher, searched:
             searched.family(),
             *(traffic.families() if traffic else ()),
             *_process(now),
+            _text_tower(gallery.loaded.text_bytes),
         ]
         return HTTPResponse(text_of(families), headers={"Content-Type": CONTENT_TYPE})
 
@@ -92,6 +93,14 @@ def _indexing(status: shapes.Indexing) -> Iterator[Family]:
     )
     yield gauge("lookalike_indexing_files", "Files to read in this run.", status.total)
     yield gauge("lookalike_indexing_done_files", "Files of this run that are done.", status.done)
+
+
+def _text_tower(resident_bytes: int) -> Family:
+    return gauge(
+        "lookalike_text_tower_bytes",
+        "By how much loading the text tower made the process grow; 0 while it is not loaded.",
+        resident_bytes,
+    )
 
 
 def _process(state: State) -> Iterator[Family]:

@@ -103,11 +103,13 @@ class Upload(Ranking):
 
 
 class Combined(Ranking):
-    """More like these, less like those, or like a word."""
+    """More like these, less like those, or like a text."""
 
     like: Annotated[list[Id], Meta(max_length=QUERY_IMAGES)] = []
     unlike: Annotated[list[Id], Meta(max_length=QUERY_IMAGES)] = []
-    word: str | None = None
+    word: str | None = None  # one that the model knows
+    text: str | None = None  # any, of a model with a text tower; else a word that it knows
+    unlike_text: str | None = None
     weight: Weight = UNLIKE_WEIGHT  # how strongly `unlike` counts
 
 

@@ -62,7 +62,7 @@ def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> N
 
     @app.get("/api/words")
     def words() -> shapes.Words:
-        return shapes.Words(words=gallery.words.complete(asked(requests.WordsBegin).q))
+        return shapes.Words(words=gallery.loaded.complete(asked(requests.WordsBegin).q))
 
     @app.get("/api/images/<id:id>/similar")
     def similar(id: int) -> shapes.Answer:
@@ -79,17 +79,31 @@ def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> N
         if request.content_type.startswith("multipart/form-data"):
             return upload()
         wanted = json_body(requests.Combined)
-        if not wanted.like and wanted.word is None:
-            raise UsageError("give at least one image or a word to search for")
+        if not wanted.like and wanted.word is None and wanted.text is None:
+            raise UsageError("give at least one image or a text to search for")
         snapshot = gallery.searchable()
         words = [] if wanted.word is None else [gallery.query_of_word(snapshot, wanted.word)]
+        if wanted.text is not None:
+            words.append(gallery.query_of_text(snapshot, wanted.text))
+        unlike_words = (
+            []
+            if wanted.unlike_text is None
+            else [gallery.query_of_text(snapshot, wanted.unlike_text)]
+        )
         like, unlike = (list(dict.fromkeys(ids)) for ids in (wanted.like, wanted.unlike))
         query = gallery.combined(
             words + [gallery.query_of_id(snapshot, id) for id in like],
-            [gallery.query_of_id(snapshot, id) for id in unlike],
+            unlike_words + [gallery.query_of_id(snapshot, id) for id in unlike],
             wanted.weight,
         )
-        described = shapes.Asked(like=like, unlike=unlike, weight=wanted.weight, word=wanted.word)
+        described = shapes.Asked(
+            like=like,
+            unlike=unlike,
+            weight=wanted.weight,
+            word=wanted.word,
+            text=wanted.text,
+            unlike_text=wanted.unlike_text,
+        )
         return answer(snapshot, query, described, wanted)
 
     def upload() -> shapes.Answer:

@@ -154,6 +154,8 @@ class Asked(Shape):
     box: Sides | UnsetType | None = UNSET
     weight: float | UnsetType = UNSET
     word: str | UnsetType | None = UNSET
+    text: str | UnsetType | None = UNSET
+    unlike_text: str | UnsetType | None = UNSET
     upload: UploadedImage | UnsetType = UNSET
 
 
@@ -243,13 +245,14 @@ class Indexing(Shape):
 
 
 class Model(Shape):
-    """A model, and whether it knows words."""
+    """A model, and whether it can be asked in words."""
 
     name: str
     dim: Count
     weights: str | None
     runtime: str
-    words: bool
+    words: bool  # `text` of a search is of use: any, or a word that it knows
+    text: bool  # it has a text tower, which knows any text
 
 
 class Search(Shape):

@@ -151,14 +151,15 @@ def model_state(config: Config, indexed: ModelIdentity | None) -> ModelState:
         dim=card.dim,
         weights=card.weights,
         runtime=runtime,
-        words=card.labels is not None,
+        words=card.labels is not None or card.text is not None,
+        text=card.text is not None,
     )
     # Another runtime's int8 embeddings are not another model to a reader.
     if indexed is None or comparable(card.identity(indexed.runtime), indexed):
         return ModelState(model)
     # What else is known is on the card of the other.
     answering = shapes.Model(
-        name=indexed.name, dim=indexed.dim, weights=None, runtime=runtime, words=False
+        name=indexed.name, dim=indexed.dim, weights=None, runtime=runtime, words=False, text=False
     )
     return ModelState(answering, model)
 

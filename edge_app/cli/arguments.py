@@ -228,6 +228,12 @@ def _search(parser: Parser) -> None:
         help="an image file, or the path of an indexed image; one search for each")  # fmt: skip
     add("--unlike", nargs="+", default=[], metavar="IMAGE",
         help="images that the results should not look like; one search for all IMAGEs")  # fmt: skip
+    add("--text", action="append", default=[], metavar="WORDS",
+        help="search for what a text says, with a model that has a text tower (else: a word that"
+        " it knows); one search for each, or one together with all IMAGEs")  # fmt: skip
+    add("--text-file", type=Path, metavar="FILE", help="the same for each line of a file")
+    add("--unlike-text", action="append", default=[], metavar="WORDS",
+        help="what the results should not show; one search for everything")  # fmt: skip
     add("--word", metavar="WORD",
         help="search for a word that the model knows; one search together with all IMAGEs"
     )  # fmt: skip

@@ -9,6 +9,7 @@ import sys
 import time
 from argparse import Namespace
 from getpass import getpass
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -47,6 +48,7 @@ from edge_app.search.duplicates import Kind
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
 
+TEXT_FILE_CHARS = 1_000_000
 DAY_S = 24 * 3600
 CHECKED = ("images", "rows", "thumbnails", "rejected")
 
@@ -115,19 +117,25 @@ def search(config: Config, options: Namespace) -> int:
     wanted = requests.read(requests.Similar, vars(options))
     weight = requests.read(requests.Combined, {"weight": options.weight}).weight
     box = params.box_of(wanted.box) or WHOLE
-    if not options.images and options.word is None:
-        raise UsageError("nothing to search for: give an IMAGE or --word WORD")
+    texts = [*options.text, *(_lines(options.text_file) if options.text_file else ())]
+    if not options.images and not texts and options.word is None:
+        raise UsageError('nothing to search for: give an IMAGE or --text "WORDS"')
     gallery = Gallery(config)
     try:
         snapshot = gallery.searchable()
         hints.check_filters(gallery.reader, wanted)
         queries = [gallery.query_of_name(snapshot, name, box) for name in options.images]
         names = [[name] for name in options.images]
+        together = options.together or options.unlike or options.unlike_text
+        together = together or (options.images and texts) or options.word is not None
+        queries += [gallery.query_of_text(snapshot, text) for text in texts]
+        names += [[text] for text in texts]
         if options.word is not None:
             queries.append(gallery.query_of_word(snapshot, options.word))
             names.append([options.word])
-        if options.together or options.unlike or options.word is not None:
+        if together:
             unlikes = [gallery.query_of_name(snapshot, name) for name in options.unlike]
+            unlikes += [gallery.query_of_text(snapshot, text) for text in options.unlike_text]
             queries = [gallery.combined(queries, unlikes, weight)]
             names = [[word for name in names for word in name]]
         answers = gallery.similar(
@@ -282,6 +290,23 @@ def _say_what_is_missing(config: Config, options: Namespace, report: IndexReport
         )
     for note in notes(report):
         print(f"note: {note}", file=sys.stderr)
+
+
+def _lines(path: Path) -> list[str]:
+    """The texts of a file, one a line; UsageError where it can't be read as that."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(TEXT_FILE_CHARS + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(f"--text-file {path} can't be read: {reason}") from None
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(text) > TEXT_FILE_CHARS or not lines:
+        raise UsageError(
+            f"--text-file {path} has {'no text' if not lines else 'more text'}; 1 to "
+            f"{TEXT_FILE_CHARS} characters are read"
+        )
+    return lines
 
 
 def _exit(*_: object) -> None:

@@ -9,12 +9,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge_app.config import Config
+from edge_app import memory
+from edge_app.config import Config, MiB
 from edge_app.errors import EdgeAppError, ModelError
 from edge_app.model.card import ModelCard
+from edge_app.model.cost import Cost, image_cost, text_cost
 from edge_app.model.embed import Embedder
 from edge_app.model.file import ModelFile, failures_named, read_model
 from edge_app.model.runtime import Delegate, Runtime
+from edge_app.model.text import TextTower
 from edge_app.model.words import Words
 
 # Runtime, dtype and machine, from docs/models.md: six to nine times as long as float32, where
@@ -41,6 +44,7 @@ class ModelInfo:
 def describe_model(config: Config) -> ModelInfo:
     """The model of these settings."""
     found = ModelInfo(facts={"file": str(config.model)})
+    available_bytes, before_bytes = memory.available_bytes(), memory.resident_bytes()
     try:
         embedder = Embedder.of(config)
     except EdgeAppError as error:
@@ -51,7 +55,25 @@ def describe_model(config: Config) -> ModelInfo:
     found.embedder = embedder
     found.facts |= _tensors(embedder.file) | asdict(embedder.card)
     found.problems += _shortcomings(config, embedder)
+    cost = image_cost(embedder, max(0, memory.resident_bytes() - before_bytes))
+    _add_cost(cost, available_bytes, found)
+    if embedder.card.text:
+        available_bytes = memory.available_bytes()
+        tower = TextTower(config.model, config.runtime)
+        try:
+            _add_cost(text_cost(tower), available_bytes, found)
+        except EdgeAppError as error:
+            found.problems.append(str(error))
+        finally:
+            tower.close()
     return found
+
+
+def _add_cost(cost: Cost, available_bytes: int, found: ModelInfo) -> None:
+    name = "ms a photo" if cost.tower == "image" else "ms a text"
+    found.facts[name] = round(cost.seconds * 1000, 1)
+    found.facts[f"{cost.tower} tower MiB"] = round(cost.resident_bytes / MiB)
+    found.problems += cost.warnings(available_bytes)
 
 
 def _shortcomings(config: Config, embedder: Embedder) -> Iterator[str]:

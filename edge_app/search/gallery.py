@@ -5,15 +5,12 @@ from __future__ import annotations
 
 import math
 import shlex
-import threading
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from edge_app import memory
 from edge_app.config import Config
 from edge_app.errors import (
     DecodeError,
@@ -32,13 +29,11 @@ from edge_app.library import places
 from edge_app.library.source import InFolder
 from edge_app.library.sources import library_of
 from edge_app.model.card import ModelCard, ModelIdentity, comparable
-from edge_app.model.embed import Embedder
-from edge_app.model.words import Words
 from edge_app.photos.decode import Decoded
-from edge_app.photos.pool import DECODERS, DecodePool
 from edge_app.photos.regions import WHOLE, Box
 from edge_app.search import exact as search
 from edge_app.search.exact import Match
+from edge_app.search.loaded import Loaded
 from edge_app.search.peaks import Floats
 from edge_app.search.scale import Scale, Scales
 from edge_app.search.sharedpass import SharedPass
@@ -58,6 +53,7 @@ class Query:
     # Of the mean of photos that the vector is, before it was made a unit: 1 of one photo, None of
     # what is no mean of photos, whose scores can't be compared with those between photos.
     length: float | None = 1.0
+    is_text: bool = False  # one text and nothing else, whose scores have bands of their own
 
 
 class Gallery:
@@ -71,13 +67,12 @@ class Gallery:
         self.reader = Reader(config.index)
         self.thumbnails = Reader(config.index)  # of their own: the other may be held by a listing
         self._scales = Scales(self.reader)
-        self._loading = threading.Lock()
+        self.loaded = Loaded(config)
         self._passes = SharedPass[Query, list[Match]]()
 
     def close(self) -> None:
         """Stop the decoding child and close the index."""
-        if "_pool" in self.__dict__:
-            self._pool.close()
+        self.loaded.close()
         self.reader.close()
         self.thumbnails.close()
 
@@ -85,12 +80,6 @@ class Gallery:
     def online(self) -> bool:
         """Whether the library root can be reached."""
         return self.library.online()
-
-    @property
-    def embedder(self) -> Embedder:
-        """The model; a ModelError says what is wrong with it."""
-        with self._loading:
-            return self._embedder
 
     def notes(self) -> list[str]:
         """What to tell the user who starts serving this index here, a line each."""
@@ -107,12 +96,6 @@ class Gallery:
             "photo is indexed again with the new model. To keep it, choose its model "
             "with --model."
         ]
-
-    @property
-    def words(self) -> Words:
-        """The words that the model knows; a NotFoundError says that it knows none."""
-        with self._loading:
-            return self._words
 
     def searchable(self) -> Snapshot:
         """The present snapshot; NoIndexError if there is nothing to search yet."""
@@ -197,11 +180,22 @@ class Gallery:
 
     def query_of_word(self, snapshot: Snapshot, word: str) -> Query:
         """A word that the model knows, found in any photo."""
-        words = self.words
+        words = self.loaded.words
         # The runtime makes no difference to words.
         runtime = snapshot.identity.runtime if snapshot.identity else "any"
         self._check_model(snapshot, words.card.identity(runtime))
         return Query(words.vector(word), length=None)
+
+    def query_of_text(self, snapshot: Snapshot, text: str) -> Query:
+        """What a text says, found in any photo; of a model without a text tower a word it knows."""
+        card = ModelCard.load(self.config.model)
+        if card.text is None and card.labels is not None:
+            return self.query_of_word(snapshot, text)
+        # The text tower is not what the index was made with, so its runtime makes no difference.
+        runtime = snapshot.identity.runtime if snapshot.identity else "any"
+        tower = self.loaded.text
+        self._check_model(snapshot, tower.card.identity(runtime))
+        return Query(tower.vector(text), length=None, is_text=True)
 
     def combined(
         self, likes: Sequence[Query], unlikes: Sequence[Query], weight: float | None = None
@@ -211,6 +205,8 @@ class Gallery:
             raise UsageError(
                 f"{len(likes) + len(unlikes)} images in one query, over the limit of {QUERY_IMAGES}"
             )
+        if len(likes) == 1 and not unlikes:
+            return likes[0]
         vector = search.combine(
             _stack(likes), _stack(unlikes), UNLIKE_WEIGHT if weight is None else weight
         )
@@ -224,11 +220,9 @@ class Gallery:
     ) -> tuple[Floats, Decoded]:
         """(dim,) float32 unit vector of a file's bytes, or of one that the decoder opens, and
         what decoding told of it."""
-        embedder = self.embedder
+        embedder = self.loaded.embedder
         self._check_model(snapshot, embedder.identity)
-        with self._loading:
-            pool = self._pool
-        decoded = pool.decode(source, (box,))
+        decoded = self.loaded.pool.decode(source, (box,))
         self._check_box(box, decoded)
         size_px = embedder.card.input_size_px
         pixels = np.frombuffer(decoded.views, np.uint8).reshape(1, size_px, size_px, 3)
@@ -257,20 +251,6 @@ class Gallery:
         if size > limit:
             raise LimitError(f"{file} has {size} bytes, over the limit of {limit} (--file-size)")
         return file.read_bytes()
-
-    @cached_property
-    def _embedder(self) -> Embedder:
-        return Embedder.of(self.config)
-
-    @cached_property
-    def _words(self) -> Words:
-        return Words(self.config.model)
-
-    @cached_property
-    def _pool(self) -> DecodePool:
-        card, limits = self._embedder.card, self.config.limits
-        workers, decoder = memory.default_workers(limits), DECODERS[card.preprocess]
-        return DecodePool(card.input_size_px, limits, workers, nice=0, decoder=decoder)
 
 
 def _is_unchanged(file: Path, image: ImageRecord) -> bool:
