@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import bottle
 from bottle import request, response
+from msgspec import UNSET
 
 from edge_app.api import requests, shapes
 from edge_app.api.answers import asked, json_body
@@ -101,8 +102,8 @@ def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> N
             unlike=unlike,
             weight=wanted.weight,
             word=wanted.word,
-            text=wanted.text,
-            unlike_text=wanted.unlike_text,
+            text=UNSET if wanted.text is None else wanted.text,
+            unlike_text=UNSET if wanted.unlike_text is None else wanted.unlike_text,
         )
         return answer(snapshot, query, described, wanted)
 

@@ -154,8 +154,8 @@ class Asked(Shape):
     box: Sides | UnsetType | None = UNSET
     weight: float | UnsetType = UNSET
     word: str | UnsetType | None = UNSET
-    text: str | UnsetType | None = UNSET
-    unlike_text: str | UnsetType | None = UNSET
+    text: str | UnsetType = UNSET
+    unlike_text: str | UnsetType = UNSET
     upload: UploadedImage | UnsetType = UNSET
 
 

@@ -81,7 +81,7 @@ def test_a_word_and_photos_are_one_search(window: Page, knowing: Site) -> None:
     with window.expect_request("**/api/search") as search:
         window.goto(f"?view=search&word=coffee&like={like}")
     asked = search.value.post_data_json or {}
-    assert (asked["word"], asked["like"]) == ("coffee", [like])
+    assert (asked["text"], asked["like"]) == ("coffee", [like])
     expect_thumbnails(window)
     assert "photo-02.jpg" not in names(window)
     window.get_by_role("button", name="Clear").click()

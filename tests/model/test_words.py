@@ -235,8 +235,8 @@ def test_a_word_goes_with_photos_and_against_others(config: Config, search: Sear
     ("arguments", "code", "said"),
     [
         (["--word", "dask"], 2, "the closest are dusk"),
-        ([], 2, "give an IMAGE or --word"),
-        (["--unlike", "1.png"], 2, "give an IMAGE or --word"),
+        ([], 2, "give an IMAGE or --text"),
+        (["--unlike", "1.png"], 2, "give an IMAGE or --text"),
     ],
 )
 def test_what_can_not_be_searched_for_is_said(

@@ -1,4 +1,4 @@
-/** Photos like some and unlike others, and like a word: the results of the query set. */
+/** Photos like some and unlike others, and like a word or a text: the results of the query set. */
 import { debounce, h } from '../lib/dom.js';
 import { createMatches } from './matches.js';
 import { emptyState } from '../lib/pieces.js';
@@ -44,7 +44,7 @@ export default function search(params, { restored } = {}) {
     matches = createMatches({
       title: t('matches.title'),
       key: `set ${like} ${unlike} ${word ?? ''}`,
-      search: ({ collapse, ...query }, signal) => post('api/search', { like, unlike, word, collapse: Boolean(collapse), ...query }, signal),
+      search: ({ collapse, ...query }, signal) => post('api/search', { like, unlike, text: word, collapse: Boolean(collapse), ...query }, signal),
       least: word ? -1 : 0, // a photo has less in common with a word than with a photo
       restored: back,
     });
