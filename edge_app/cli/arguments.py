@@ -16,6 +16,7 @@ from edge_app import VERSION
 from edge_app.bench.subjects import SUBJECTS
 from edge_app.cli import commands, hints
 from edge_app.cli.completion import SHELLS, print_completion
+from edge_app.cli.doctor import doctor
 from edge_app.cli.folder import model_for, words_of
 from edge_app.cli.limits import limit_options, limits_of
 from edge_app.cli.logs import FORMATS
@@ -108,6 +109,10 @@ def make_parser() -> Parser:
     command(commands.check, "check the index for damage", _index_folder, _json, _check)
     command(
         commands.info, "show runtime, model, index and memory, and what to fix",
+        _index_folder, _library, _json, limit_options("decode_memory_bytes"),
+    )  # fmt: skip
+    command(
+        doctor, "say what is wrong on this device, what to do first; exit code 1 if anything is",
         _index_folder, _library, _json, limit_options("decode_memory_bytes"),
     )  # fmt: skip
     command(

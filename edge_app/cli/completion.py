@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from edge_app.cli.folder import commands_of
 from edge_app.config import Config
@@ -20,10 +19,16 @@ def print_completion(
         import shtab
     except ImportError:
         raise UsageError("completion needs a package: pip install shtab") from None
+    kinds = {
+        "DIR": shtab.DIRECTORY,
+        "ROOT": shtab.DIRECTORY,
+        "FILE": shtab.FILE,
+        "IMAGE": shtab.FILE,
+    }
     for command in commands_of(parser).values():
         for action in command._actions:
-            if action.type is Path:
-                kind = shtab.DIRECTORY if action.metavar == "DIR" else shtab.FILE
+            kind = next((kind for word, kind in kinds.items() if word in str(action.metavar)), None)
+            if kind:
                 action.complete = kind  # type: ignore[attr-defined] # how shtab is told
     parser.prog = "lookalike"
     print(shtab.complete(parser, options.shell))

@@ -1,0 +1,85 @@
+"""`lookalike doctor`: what is wrong on this device, the sentence to act on first."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_app.cli.info import describe
+from edge_app.config import Config, MiB
+from edge_app.library.mounts import mount_of, mounts
+from edge_app.library.places import is_url
+from edge_app.memory import available_bytes
+
+WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
+RELEASED_S = 1_767_225_600  # 2026-01-01: no clock that goes shows an earlier time
+
+
+def doctor(config: Config, options: Namespace) -> int:
+    """Print what to fix; 1 if there is anything."""
+    problems = [*describe(config)["to fix"], *device_problems(config)]
+    if options.json:
+        print(json.dumps({"problems": problems}))
+        return bool(problems)
+    for number, problem in enumerate(problems):
+        print(f"{'first' if number == 0 else 'then'}: {problem}")
+    if not problems:
+        print("All is well.")
+    return bool(problems)
+
+
+def device_problems(config: Config) -> Iterator[str]:
+    """What is wrong with the device rather than with model or index, a line each."""
+    yield from _folder_problems(config)
+    need_mib = config.limits.decode_memory_bytes // MiB
+    free_mib = available_bytes() // MiB
+    if free_mib < need_mib:
+        yield (
+            f"{free_mib} MiB of memory are available, and decoding one photo may take {need_mib}: "
+            "end other programs, or choose a smaller --decode-memory"
+        )
+    if time.time() < RELEASED_S:
+        yield (
+            f"the clock says {time.strftime('%Y-%m-%d')}, which is long ago: set it "
+            "(timedatectl set-ntp true), or sessions end at once and dates of photos are wrong"
+        )
+
+
+def _folder_problems(config: Config) -> Iterator[str]:
+    folder = config.index.absolute()
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        yield (
+            f"the index folder {config.index} can't be written by this user; choose another with "
+            "--index, or change the owner of it"
+        )
+    mount = mount_of(str(nearest), mounts())
+    if mount is not None and not mount.has_events:
+        yield (
+            f"the index folder {config.index} is on {mount.kind}, a file system whose locks can't "
+            "be trusted; choose a folder on a disk of this device with --index"
+        )
+    for _, root in config.places:
+        if is_url(root) or not os.path.isdir(root):
+            continue  # said by the source itself
+        if not os.access(root, os.R_OK | os.X_OK):
+            yield f"the photo folder {root} can't be read by this user; change its permissions"
+            continue
+        yield from _watch_problems(root)
+
+
+def _watch_problems(root: str) -> Iterator[str]:
+    try:
+        limit = int(WATCHES.read_text())
+    except (OSError, ValueError):
+        return
+    folders = sum(1 for _ in os.walk(root))
+    if folders > limit:
+        yield (
+            f"{root} has {folders} folders, and this system watches {limit} at most; raise it, "
+            f"such as: sudo sysctl fs.inotify.max_user_watches={2 * folders}"
+        )
