@@ -19,12 +19,8 @@ def print_completion(
         import shtab
     except ImportError:
         raise UsageError("completion needs a package: pip install shtab") from None
-    kinds = {
-        "DIR": shtab.DIRECTORY,
-        "ROOT": shtab.DIRECTORY,
-        "FILE": shtab.FILE,
-        "IMAGE": shtab.FILE,
-    }
+    folder, file = shtab.DIRECTORY, shtab.FILE
+    kinds = {"DIR": folder, "PLACE": folder, "FILE": file, "IMAGE": file}
     for command in commands_of(parser).values():
         for action in command._actions:
             kind = next((kind for word, kind in kinds.items() if word in str(action.metavar)), None)
