@@ -209,6 +209,23 @@ def test_the_api_finds_texts(config: Config, site: Site) -> None:
     same(answer["items"], ranking(config, text_vector("the red dog")))
 
 
+def test_scores_of_a_text_have_bands_of_their_own(config: Config, site: Site) -> None:
+    """From captions and photos: what one pair of 100 reaches is similar."""
+    captions = np.load(config.model.with_suffix(".captions.npy"))
+    with Reader(config.index) as reader:
+        scores = np.sort((reader.snapshot().vectors @ captions.T).ravel())[::-1]
+    answer = ask(site, text="the red dog", k=PICTURES)
+    scale = answer["scale"]
+    assert scale["pairs"] == PICTURES * len(captions)
+    assert scale["similar"] == pytest.approx(scores[len(scores) // 100 - 1], abs=2e-4)
+    assert scale["very_similar"] is None and scale["almost_same"] is None  # too few pairs
+    for item in answer["items"]:
+        assert item["band"] == ("similar" if item["score"] >= scale["similar"] else "less_similar")
+    between_photos = ask(site, like=[answer["items"][0]["id"]])["scale"]
+    assert between_photos["pairs"] != scale["pairs"]
+    assert ask(site, text="a dog", unlike_text="a cat")["scale"] is None
+
+
 def test_the_api_combines_texts_with_images(config: Config, site: Site) -> None:
     first = ask(site, text="a cat", k=1)["items"][0]
     answer = ask(site, text="a cat", unlike_text="blue", like=[first["id"]], k=5)

@@ -39,6 +39,18 @@ CAPTIONS = {
     "the retina of an eye": ("retina.jpg",),
     "the launch of a rocket": ("rocket.jpg",),
 }
+# What people photograph and ask for. How high these captions score with the photos of an index says
+# which scores of a text are high there (edge_app/search/textscale.py).
+_SUBJECTS = (
+    "a dog, a cat, a bird, a horse, a child, a baby, a man, a woman, a group of friends, "
+    "a family at a table, a wedding, a birthday cake, a beach, the sea, a lake, "
+    "mountains, a forest, a garden, flowers, a tree in autumn, snow, a sunset, the night "
+    "sky, a city street, a church, an old house, a bridge, a car, a bicycle, a train, a "
+    "plane, a boat, a plate of food, a cup of coffee, fruit, a kitchen, a bedroom, a desk "
+    "with a computer, a book, a painting, a statue, a concert, a football match, a "
+    "swimming pool, a document, a screenshot, a map, a drawing"
+)
+ORDINARY = tuple(f"a photo of {subject}" for subject in _SUBJECTS.split(", "))
 ENOUGH = 10  # of them; by chance it is one
 
 
@@ -56,15 +68,20 @@ def captions_right(image: Tower, text: Tower, vocab: bytes, shape: Shape) -> lis
                 Path(folder, name).read_bytes(), shape.size_px, Limits(), preprocess=CROP
             ).views
             photos.append(np.frombuffer(views, np.uint8).reshape(1, shape.size_px, -1, 3))
-    tokens = Tokenizer(vocab)
     vectors = _units([image(photo.astype(np.float32)) for photo in photos])
-    wanted = _units([text(tokens(caption, shape.length)[np.newaxis]) for caption in CAPTIONS])
+    wanted = embed_texts(text, list(CAPTIONS), vocab, shape)
     best = (wanted @ vectors.T).argmax(axis=1)
     return [
         caption
         for (caption, right), place in zip(CAPTIONS.items(), best, strict=True)
         if names[place] in right
     ]
+
+
+def embed_texts(text: Tower, texts: Sequence[str], vocab: bytes, shape: Shape) -> Floats:
+    """(n, dim) float32, unit rows."""
+    tokens = Tokenizer(vocab)
+    return _units([text(tokens(words, shape.length)[np.newaxis]) for words in texts])
 
 
 def _units(rows: Sequence[Floats]) -> Floats:

@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from conversion.clip.captions import CAPTIONS, ENOUGH, captions_right
+from conversion.clip.captions import CAPTIONS, ENOUGH, ORDINARY, captions_right, embed_texts
 from conversion.clip.checkpoints import Checkpoint, find_checkpoint
 from conversion.clip.network import Towers, make_towers
 from conversion.clip.shapes import NETWORKS, Shape
@@ -76,6 +77,9 @@ def convert(options: argparse.Namespace, say: Say) -> None:
         output: image,
         output.with_suffix(".text.tflite"): text,
         output.with_suffix(".vocab"): vocab,
+        output.with_suffix(".captions.npy"): _array(
+            embed_texts(_runner(text), ORDINARY, vocab, shape)
+        ),
     }
     card = _card(options, output, checkpoint, towers, files, vocab_licence, tensorflow_version)
     _write(files | {output.with_suffix(".json"): card}, output)
@@ -90,7 +94,7 @@ def _refuse(options: argparse.Namespace, output: Path) -> None:
     """Say what is wrong with the options before any work is done."""
     if output.suffix != ".tflite":
         raise UsageError(f"--output {output} must end in .tflite")
-    for suffix in (".tflite", ".text.tflite", ".vocab", ".json"):
+    for suffix in (".tflite", ".text.tflite", ".vocab", ".captions.npy", ".json"):
         if output.with_suffix(suffix).is_dir():
             raise UsageError(f"--output: {output.with_suffix(suffix)} is a folder")
     if options.quantize not in DTYPE:
@@ -175,7 +179,7 @@ def _card(
     tensorflow_version: str,
 ) -> bytes:
     hashes = {path.name: hashlib.sha256(content).hexdigest() for path, content in files.items()}
-    image, text, vocab = (path.name for path in files)
+    image, text, vocab, captions = (path.name for path in files)
     shape: Shape = checkpoint.shape
     card = ModelCard(
         name=output.stem,
@@ -194,6 +198,8 @@ def _card(
             "vocab": vocab,
             "vocab_sha256": hashes[vocab],
             "vocab_licence": vocab_licence,
+            "captions": captions,
+            "captions_sha256": hashes[captions],
             "tokens": shape.vocab,
             "length": shape.length,
         },
@@ -207,6 +213,12 @@ def _card(
         "shape": shape._asdict() | {"image": shape.image._asdict(), "text": shape.text._asdict()},
     }
     return (json.dumps(asdict(card) | record, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _array(array: npt.NDArray[np.float32]) -> bytes:
+    content = BytesIO()
+    np.save(content, array)
+    return content.getvalue()
 
 
 def _write(files: dict[Path, bytes], output: Path) -> None:

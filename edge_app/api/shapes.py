@@ -174,7 +174,7 @@ class Answer(Shape):
     """The most similar images, best first."""
 
     query: Asked
-    scale: Scale | None  # of these scores; None for words, unlike images and tiles
+    scale: Scale | None  # of these scores; None for words, unlike images, mixed queries and tiles
     items: list[Match]
 
 

@@ -188,6 +188,9 @@ def _is_text_tower(value: Any) -> bool:
         and all(type(value.get(name)) is int for name in ("tokens", "length"))
         and all(0 < value[name] <= most for name, most in (("tokens", 1 << 20), ("length", 1024)))
         and all(Path(value[name]).name == value[name] for name in ("file", "vocab"))
+        and ("captions" in value) == ("captions_sha256" in value)
+        and all(_is_text(value.get(name, "-")) for name in ("captions", "captions_sha256"))
+        and Path(value.get("captions", "-")).name == value.get("captions", "-")
     )
 
 

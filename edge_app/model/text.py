@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 import unicodedata
@@ -67,6 +68,29 @@ class TextTower:
             if len(self._kept) > TEXTS_KEPT:
                 self._kept.popitem(last=False)
         return vector
+
+    def captions(self) -> Floats | None:
+        """(n, dim) float32, unit rows: vectors of ordinary captions, by which scores are read; None
+        where none came with the tower."""
+        named = self.card.text or {}
+        if "captions" not in named:
+            return None
+        name = str(named["captions"])
+        content = _read(self._model, name, str(named["captions_sha256"]))
+        try:
+            vectors: Floats = np.load(io.BytesIO(content), allow_pickle=False)
+            if (
+                vectors.dtype != np.float32
+                or vectors.ndim != 2
+                or vectors.shape[1] != self.card.dim
+            ):
+                raise ValueError(f"it is {vectors.dtype} of {vectors.shape}")
+            if not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):  # NaN fails too
+                raise ValueError("not all vectors are of length 1")
+        except (ValueError, EOFError) as error:
+            path = self._model.with_name(name)
+            raise ModelError(f"the captions {path} can't be used: {error}") from None
+        return vectors
 
     def close(self) -> None:
         """Let the tower go; the next text loads it again."""

@@ -37,6 +37,7 @@ from edge_app.search.loaded import Loaded
 from edge_app.search.peaks import Floats
 from edge_app.search.scale import Scale, Scales
 from edge_app.search.sharedpass import SharedPass
+from edge_app.search.textscale import TextScale
 
 COLLAPSE_SCORE = 0.95  # a match this close to a better one is folded under it
 QUERY_IMAGES = 64  # photos in one combined query, like and unlike together
@@ -67,6 +68,7 @@ class Gallery:
         self.reader = Reader(config.index)
         self.thumbnails = Reader(config.index)  # of their own: the other may be held by a listing
         self._scales = Scales(self.reader)
+        self._text_scale = TextScale()
         self.loaded = Loaded(config)
         self._passes = SharedPass[Query, list[Match]]()
 
@@ -135,6 +137,8 @@ class Gallery:
     def scale(self, snapshot: Snapshot, query: Query, *, tiles: bool = False) -> Scale | None:
         """How the scores of a query's matches read; None for words, unlike photos and tiles, which
         have other scores than photos have with one another."""
+        if query.is_text and not tiles:
+            return self._text_scale.of(snapshot, self.loaded.text)
         if query.length is None or tiles:
             return None
         scale = self.photo_scale(snapshot)

@@ -36,7 +36,7 @@ GROWN = 1 / 8  # an index that has grown by less keeps its scale
 class Scale:
     """Scores that few random pairs of the index reach; None where its pairs are too few to tell.
 
-    It is of scores between photos. Scores of words with photos are lower, and would need another.
+    It is of scores between photos, or of one text with photos (textscale).
     """
 
     pairs: int  # that were scored
@@ -118,11 +118,7 @@ def _is_of(kept: KeptScale | None, snapshot: Snapshot) -> bool:
 
 
 def _measured(snapshot: Snapshot) -> KeptScale:
-    """The scale of a random sample of live rows: 5 MB are read for 1280 dimensions."""
-    rows = np.flatnonzero(snapshot.live)
-    if len(rows) > SAMPLE_ROWS:
-        random = np.random.default_rng(snapshot.generation)
-        rows = np.sort(random.choice(rows, SAMPLE_ROWS, replace=False))
+    rows = sample_rows(snapshot)
     return KeptScale(
         generation=snapshot.generation,
         rows=snapshot.rows,
@@ -132,13 +128,26 @@ def _measured(snapshot: Snapshot) -> KeptScale:
     )
 
 
+def sample_rows(snapshot: Snapshot) -> NDArray[np.intp]:
+    """A random sample of live rows, in order: 5 MB to read with 1280 dimensions."""
+    rows = np.flatnonzero(snapshot.live)
+    if len(rows) > SAMPLE_ROWS:
+        random = np.random.default_rng(snapshot.generation)
+        rows = np.sort(random.choice(rows, SAMPLE_ROWS, replace=False))
+    return rows
+
+
 def levels(vectors: Floats, twins: NDArray[np.uint64]) -> Levels:
     """What pairs of (n, dim) float32 unit rows score; (n,) equal twins are copies of one file."""
     scores = vectors @ vectors.T
     upper = np.triu(np.ones_like(scores, np.bool_), 1)
     copies = upper & ((scores >= COPIES_SCORE) | (twins[:, np.newaxis] == twins))
     different = ~copies.any(axis=0)
-    found = scores[upper & different & different[:, np.newaxis]]
+    return levels_of(scores[upper & different & different[:, np.newaxis]])
+
+
+def levels_of(found: Floats) -> Levels:
+    """(n,) scores of random pairs, as far as there are enough to tell."""
 
     def one_in(count: int) -> float | None:
         if len(found) < count:

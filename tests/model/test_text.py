@@ -187,9 +187,31 @@ def test_what_does_not_belong_to_the_model_is_refused(
     assert "\n" not in str(raised.value)
 
 
+def test_captions_come_with_the_tower_or_not_at_all(model: Path) -> None:
+    captions = TextTower(model).captions()
+    assert captions is not None and captions.shape[1] == tinyclip.DIM
+    assert np.allclose(np.linalg.norm(captions, axis=1), 1, atol=1e-5)
+    path = model.with_suffix(".captions.npy")
+    np.save(path, captions[:, :7])
+    with pytest.raises(ModelError, match=r"tiny\.captions\.npy has SHA-256"):
+        TextTower(model).captions()
+    change(model, captions_sha256=sha256(path))
+    with pytest.raises(ModelError, match=r"captions .* can't be used: it is float32 of \(48, 7\)"):
+        TextTower(model).captions()
+    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    change(model, captions_sha256=sha256(path))
+    with pytest.raises(ModelError, match="can't be used"):
+        TextTower(model).captions()
+    whole = json.loads(model.with_suffix(".json").read_text())["text"]
+    change(model, text={name: whole[name] for name in whole if "captions" not in name})
+    assert TextTower(model).captions() is None
+
+
 @pytest.mark.parametrize(
     "said",
     [
+        lambda whole: whole | {"captions": "../tiny.captions.npy"},
+        lambda whole: {name: whole[name] for name in whole if name != "captions_sha256"},
         lambda whole: "tiny.text.tflite",
         lambda whole: {"file": "tiny.text.tflite"},
         lambda whole: whole | {"file": "../tiny.text.tflite"},
