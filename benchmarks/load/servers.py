@@ -20,7 +20,7 @@ from edge_app.index.write.writer import Writer
 from edge_app.model.card import ModelCard
 
 ROOT = Path(__file__).parents[2]
-THUMBNAIL_BYTES = 15_000  # what a 320 px JPEG of quality 80 takes on average
+THUMBNAIL_BYTES = 22_000  # what a thumbnail takes on average (photos/thumbnail.py)
 
 
 class Server:

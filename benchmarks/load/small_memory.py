@@ -37,7 +37,7 @@ from edge_app.model.card import ModelCard
 from tools.report import machine, markdown, publish
 from tools.testing.cgroup import Group, forget, limited, memory_limit
 
-THUMBNAIL_BYTES = 15_000  # what a 320 px JPEG of quality 80 takes on average
+THUMBNAIL_BYTES = 22_000  # what a thumbnail takes on average (photos/thumbnail.py)
 ON_A_PAGE = 24  # thumbnails
 PAGE = ("/", "/api/status", "/api/facets", "/api/layout?sort=-date", "/api/images?limit=100")
 _BATCH = 4096

@@ -8,10 +8,9 @@ from edge_app.config import Limits
 from edge_app.photos import decode as usual
 from edge_app.photos.decode import Decoded
 from edge_app.photos.regions import Box
-
-PREVIEW_PX = 1600  # longer side at most: what a phone, or half a desk's screen, shows
+from edge_app.photos.thumbnail import PREVIEW
 
 
 def decode(data: bytes, size_px: int, limits: Limits, boxes: Sequence[Box]) -> Decoded:
     """`Decoded.thumbnail` is the preview."""
-    return usual.decode(data, size_px, limits, boxes, PREVIEW_PX)
+    return usual.decode(data, size_px, limits, boxes, PREVIEW)

@@ -20,9 +20,12 @@ from PIL import Image, ImageCms, PngImagePlugin, features
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError
 from edge_app.photos.cost import check_cost
-from edge_app.photos.decode import INCOMPLETE, THUMB_PX, TURNS, Decoded, Enough, _draft_size, decode
+from edge_app.photos.decode import INCOMPLETE, Decoded, decode
 from edge_app.photos.opening import opened
 from edge_app.photos.regions import CROP, WHOLE, Box
+from edge_app.photos.shrink import TURNS, draft_size, enough_of
+from edge_app.photos.thumbnail import THUMBNAIL
+from tests.conftest import ROOT
 
 LIMITS = Limits()
 SIZE_PX = 32
@@ -145,7 +148,7 @@ def test_the_thumbnail_is_a_small_upright_jpeg_without_metadata() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     photo = encoded(quadrants(900, 600), "JPEG", exif=exif, icc_profile=profile, comment=b"mine")
     thumbnail = thumbnail_of(decode(photo, SIZE_PX, LIMITS))
-    assert (thumbnail.format, thumbnail.mode, thumbnail.size) == ("JPEG", "RGB", (213, 320))
+    assert (thumbnail.format, thumbnail.mode, thumbnail.size) == ("JPEG", "RGB", (300, 450))
     assert thumbnail.info.keys() <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
 
 
@@ -155,7 +158,34 @@ def test_a_small_image_is_not_enlarged_for_its_thumbnail() -> None:
 
 def test_even_one_row_of_pixels_has_a_thumbnail() -> None:
     decoded = decode(encoded(Image.new("RGB", (5000, 1), RED), "PNG"), SIZE_PX, LIMITS)
-    assert thumbnail_of(decoded).size == (320, 1)
+    assert thumbnail_of(decoded).size == (4096, 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted"),
+    [
+        ((4000, 3000), (400, 300)),
+        ((3000, 4000), (300, 400)),
+        ((4000, 1000), (1200, 300)),
+        ((12000, 600), (2828, 141)),
+        ((300, 6000), (141, 2828)),
+        ((200, 150), (200, 150)),
+    ],
+)
+def test_a_thumbnail_has_enough_pixels_on_its_shorter_side(
+    size: tuple[int, int], wanted: tuple[int, int]
+) -> None:
+    assert THUMBNAIL.of(*size) == wanted
+    decoded = decode(encoded(photo_like(*size), "JPEG"), SIZE_PX, LIMITS)
+    assert min(thumbnail_of(decoded).size) >= 0.8 * min(wanted)
+
+
+def test_thumbnails_take_25_kilobytes_on_average() -> None:
+    photos = sorted((ROOT.parent / "shared/photos").rglob("*.jpg"))
+    if not photos:
+        pytest.skip("needs the photos of ../shared")
+    taken = [len(decode(p.read_bytes(), SIZE_PX, LIMITS).thumbnail) for p in photos[::7]]
+    assert sum(taken) / len(taken) < 25_000
 
 
 def test_twins_have_the_same_content_and_nothing_else_does() -> None:
@@ -404,8 +434,8 @@ def test_photos_of_phones_and_panoramas_fit_under_the_usual_limit(
     header = struct.pack(">HH", size[1], size[0])
     image = opened(small[: frame + 5] + header + small[frame + 9 :], "JPEG")
     assert image.size == size
-    enough = Enough(224, THUMB_PX)
-    check_cost(image, "JPEG", _draft_size(size, [WHOLE], enough), LIMITS)
+    enough = enough_of(size, 224, THUMBNAIL)
+    check_cost(image, "JPEG", draft_size(size, [WHOLE], enough), LIMITS)
     tight = replace(LIMITS, decode_memory_bytes=8 * MiB)
     with pytest.raises(DecodeError, match="--decode-memory"):
         check_cost(image, "JPEG", size, tight)
