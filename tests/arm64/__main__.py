@@ -17,8 +17,9 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 from edge_app.errors import EdgeAppError
 from edge_app.index.read.reader import Reader
 from edge_app.library.scan import scan
+from tests.arm64.kernels import difference
 from tests.arm64.tree import SUITES, command_in, emulation, make_tree
 from tests.conftest import ROOT
 from tools.report import machine, markdown, publish
@@ -39,6 +41,13 @@ QUERIES = 10
 K = 10
 COSINE_OFF = 1e-4  # by which the embeddings of one photo may differ
 SCORE_OFF = 1e-5
+# As QEMU names them: that of a Raspberry Pi 4, that of a Raspberry Pi 5, and one with all that QEMU
+# has, SVE and SME among it.
+PROCESSORS = {
+    "cortex-a72": "NumPy",
+    "cortex-a76": "NumKong (neonsdot)",
+    "max": "NumKong (svesdot)",
+}
 START_S = 120.0  # for an emulated server
 
 
@@ -158,6 +167,26 @@ def compare(here: Side, arm: Side, work: Path, names: Sequence[str]) -> list[lis
     return lines
 
 
+def kernels(here: Side, arm: Callable[..., Sequence[str]]) -> list[str]:
+    """What multiplies on each processor that QEMU knows, and that the answers are the same."""
+    module = ("-m", "tests.arm64.kernels")
+
+    def found(command: Sequence[str]) -> dict[str, Any]:
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+        answers: dict[str, Any] = json.loads(done.stdout)
+        return answers
+
+    ours, said, off = found([*here.python, *module]), [], 0.0
+    for processor, kernel in PROCESSORS.items():
+        theirs = found(arm("env", f"QEMU_CPU={processor}", "python3", *module))
+        assert theirs["kernel"] == kernel, (processor, theirs["kernel"])
+        off = max(off, difference(ours, theirs))
+        said.append(f"{processor}: {kernel}")
+    assert off < SCORE_OFF, off
+    what = "searches by codes and by vectors, on each of these and here"
+    return [what, f"{', '.join(said)}; here: {ours['kernel']}. The same images, within {off:.1e}"]
+
+
 def served(side: Side, index: str, here: Side) -> list[str]:
     """What one side serves of an index that the other has built is what this machine finds."""
     with side.serving(index) as url:
@@ -188,10 +217,11 @@ def main() -> None:
         for suffix in (".tflite", ".json"):
             shutil.copy(options.model.with_suffix(suffix), work)
         here = Side("x86-64", [sys.executable], str(work))
-        arm = Side("arm64", command_in(tree, ROOT, work, ["python3"]), "/srv/work")
+        arm = Side("arm64", command_in(tree, ROOT, work, "python3"), "/srv/work")
         began = time.monotonic()
         (facts,) = arm.run("info", "index-arm64")
         lines = [["system", f"Debian {options.suite}, {facts['program']['runtime']}, under QEMU"]]
+        lines.append(kernels(here, partial(command_in, tree, ROOT, work)))
         lines += compare(here, arm, work, names)
         lines.append(["all of it", f"{(time.monotonic() - began) / 60:.0f} minutes"])
     found = "\n".join([*markdown(["", "emulated 64-bit ARM"], lines), "", machine()])

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_app.search import bounds, products
+from tests.arm64 import kernels
 from tests.arm64.__main__ import (
     Side,
     collect_photos,
@@ -62,3 +64,18 @@ def test_this_machine_agrees_with_itself(model: Path, tmp_path: Path) -> None:
         shutil.copy(model.with_suffix(suffix), tmp_path)
     one, other = (Side(name, [sys.executable], str(tmp_path)) for name in ("one", "other"))
     assert len(compare(one, other, tmp_path, names)) == 9  # it raises where they differ
+
+
+def test_kernels_find_the_same_here_with_numkong_and_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernels, "ROWS", 300)
+    monkeypatch.setattr(bounds, "reads_codes", bounds.reads_codes)
+    ours = kernels.search()
+    monkeypatch.setattr(products, "numkong", None)
+    theirs = kernels.search()
+    assert theirs["kernel"] == "NumPy"
+    assert kernels.difference(ours, theirs) < 1e-12
+    theirs["found"]["True 256 1"][3][0] += 1
+    with pytest.raises(AssertionError):
+        kernels.difference(ours, theirs)

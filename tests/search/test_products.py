@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
@@ -117,3 +118,33 @@ def test_it_is_said_who_multiplies() -> None:
         numkong = pytest.importorskip("numkong")
         instructions = name.removeprefix("NumKong (").removesuffix(")")
         assert numkong.get_capabilities()[instructions]
+
+
+def test_a_kernel_that_multiplies_wrongly_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    numkong = pytest.importorskip("numkong")
+    right = products.instructions()
+    if right is None:
+        pytest.skip("there is none")
+
+    def wrong(rows: Codes, packed: object) -> object:
+        found = np.array(numkong.dots_packed(rows, packed))
+        found[-1, -1] += 1
+        return found
+
+    fake = SimpleNamespace(
+        get_capabilities=numkong.get_capabilities,
+        cdist=numkong.cdist,
+        dots_pack=numkong.dots_pack,
+        dots_packed=wrong,
+    )
+    monkeypatch.setattr(products, "numkong", fake)
+    products._is_right.cache_clear()
+    assert products.kernel() == "NumPy"
+    products._is_right.cache_clear()
+
+
+def test_sme_is_never_used() -> None:
+    """NumKong 7.8.6 writes beyond its memory with it."""
+    numkong = pytest.importorskip("numkong")
+    able = numkong.get_capabilities()
+    assert not [name for name in able if name.startswith("sme") and able[name]]
