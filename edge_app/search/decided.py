@@ -53,7 +53,9 @@ class Decided:
             group = joined.get(one, {one}) | joined.get(other, {other})
             joined.update(dict.fromkeys(group, group))
         groups = {id(group): group for group in joined.values()}.values()
-        listed = [[i for content in sorted(group) for i in by_content[content]] for group in groups]
+        listed = [[i for content in group for i in by_content[content]] for group in groups]
+        for images in listed:
+            images.sort(key=lambda image: image.path)
         return sorted((g for g in listed if len(g) > 1), key=lambda group: group[0].path)
 
     def _records(self, ids: Iterable[int]) -> list[Record]:

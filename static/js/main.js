@@ -1,5 +1,5 @@
 /** Starts the page: the frame, the shortcuts, and a view for every state of the URL. */
-import { h } from './lib/dom.js';
+import { addStyle, h } from './lib/dom.js';
 import gallery from './views/gallery.js';
 import { attachIntake } from './query/intake.js';
 import { createFinder } from './query/finder.js';
@@ -11,20 +11,21 @@ import { morph } from './lib/transition.js';
 import { attachTray } from './query/tray.js';
 
 // What a reader meets first comes with the page, the rest when it is asked for.
+const more = async (module) => (await Promise.all([module, addStyle('css/more.css')]))[0].default;
 const views = {
   gallery: () => gallery,
   similar: async () => (await import('./views/photo.js')).default,
   search: async () => (await import('./views/search.js')).default,
   upload: async () => (await import('./views/upload.js')).default,
-  duplicates: async () => (await import('./views/duplicates.js')).default,
-  status: async () => (await import('./views/status.js')).default,
-  frame: async () => (await import('./views/frame.js')).default,
+  duplicates: () => more(import('./views/duplicates.js')),
+  status: () => more(import('./views/status.js')),
+  frame: () => more(import('./views/frame.js')),
 };
 const viewOf = (params) => (isGallery(params) || !(params.view in views) ? 'gallery' : params.view);
 
 document.documentElement.lang = language;
 document.body.dataset.view = viewOf(route());
-const openHelp = async () => (await import('./views/help.js')).openHelp();
+const openHelp = async () => (await more(import('./views/help.js')))();
 const finder = createFinder();
 const shell = buildShell(openHelp, finder);
 const tray = attachTray();

@@ -37,3 +37,13 @@ export async function copyText(text) {
   document.execCommand('copy');
   area.remove();
 }
+
+const styles = new Map();
+
+/** Resolves once this stylesheet is in the page. */
+export function addStyle(path) {
+  if (!styles.has(path)) {
+    styles.set(path, new Promise((resolve) => document.head.append(h('link', { rel: 'stylesheet', href: path, onload: resolve, onerror: resolve }))));
+  }
+  return styles.get(path);
+}

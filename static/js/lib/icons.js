@@ -28,6 +28,7 @@ const PATHS = {
   folder: 'M3 6h6l2 2h10v11H3z',
   photos: 'M4 5h16v14H4zM4 16l4.5-5 4 4 2.5-2.5L20 17M15.5 9h.01',
   shuffle: 'M4 7h4l8 10h4M17 14l3 3-3 3M4 17h4l2-2.5M14 9.5 16 7h4M17 4l3 3-3 3',
+  compare: 'M4 5h7v14H4zM13 5h7v14h-7zM12 3v18',
   copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
 };
 const SVG = 'http://www.w3.org/2000/svg';

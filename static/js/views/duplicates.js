@@ -1,15 +1,20 @@
-/** Groups of photos that are the same or nearly so, side by side, and a list of the lesser ones. */
-import { copyText, h, named } from '../lib/dom.js';
+/** Photos that are the same or nearly so, by kind, side by side; and the list of those to move away. */
+import { createMarks } from '../duplicates/marks.js';
+import { createCard } from '../duplicates/card.js';
+import { bestOf } from '../duplicates/best.js';
+import { dismissedList, markedList } from '../duplicates/lists.js';
+import { h } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { remember } from '../lib/library.js';
 import { emptyState, failure, slider, toast } from '../lib/pieces.js';
 import { href, note } from '../lib/route.js';
 import { get, lastStatus, post } from '../lib/server.js';
-import { bytes, date, percent, score, t } from '../lib/text.js';
+import { bytes, number, score, t } from '../lib/text.js';
 
+const KINDS = ['identical', 'same', 'alike'];
+const COPIES = KINDS.slice(0, 2); // of these all but the best may be marked at once
 const LOWEST = 0.8; // that the device accepts
 const PAGE = 20;
-const NEVER = '9'; // after every date
 const PENDING_MS = 2000;
 
 /** What the device takes for near-duplicates unless it is told otherwise. */
@@ -17,13 +22,16 @@ const usual = () => lastStatus()?.limits.duplicate_score ?? LOWEST;
 
 export default function duplicates(first, { restored } = {}) {
   let params = first;
-  let groups = [];
-  let visible = PAGE;
   let loading = new AbortController();
   let waiting;
-  const listed = new Map(); // id → image
-  const count = h('span.count', { role: 'status' });
+  let visible = PAGE;
+  let returning = restored;
+  const found = new Map(); // kind → {groups, total, pending, next}
+  const marks = createMarks(() => drawBar());
+  const tabs = h('nav', { class: 'tabs', 'aria-label': t('duplicates.kinds') });
   const summary = h('span', { role: 'status' });
+  const about = h('p.quiet');
+  const place = h('div.groups');
   const least = slider({
     label: t('duplicates.min'), min: LOWEST, max: 1, step: 0.01, value: Number(params.min) || usual(), format: score,
     onchange: (value) => {
@@ -32,140 +40,122 @@ export default function duplicates(first, { restored } = {}) {
       load();
     },
   });
-  const place = h('div.groups');
+  const lesser = h('button', { type: 'button', onclick: markLesser }, icon('check'), t('duplicates.lesser'));
+  const toList = h('a.button.quiet-button', { href: href({ view: 'duplicates', kind: 'marked' }) }, t('duplicates.show.list'));
+  const bar = h('div.listbar', {}, summary, lesser, toList);
   const more = h('button.load-more', { type: 'button', hidden: true, onclick: () => {
     visible += PAGE;
     draw();
   } }, t('duplicates.more'));
-  const copy = h('button', { type: 'button', onclick: copyList }, icon('copy'), t('duplicates.copy'));
-  const download = h('button', { type: 'button', onclick: downloadList }, icon('download'), t('duplicates.download'));
-  const bar = h('div.listbar', { hidden: true }, summary,
-    h('button', { type: 'button', onclick: listLesser }, icon('check'), t('duplicates.lesser')),
-    copy, download);
-  const element = h('div.page', {},
-    h('div.heading', {}, h('h1', {}, t('duplicates.title')), count),
-    h('p.quiet', {}, t('duplicates.text')),
-    h('div.options', {}, least), bar, place, more);
+  const element = h('div.page', {}, h('h1', {}, t('duplicates.title')), tabs, about, least, bar, place, more);
 
-  async function load(back) {
+  /** The kind on show: the one in the URL, or the first that there is something of. */
+  const kind = () => params.kind || KINDS.find((each) => found.get(each)?.total) || KINDS[0];
+  const isKind = () => KINDS.includes(kind());
+  const current = () => found.get(kind()) ?? { groups: [], total: 0 };
+
+  async function load() {
     clearTimeout(waiting);
     loading.abort();
     loading = new AbortController();
+    const { signal } = loading;
     try {
-      const answer = await get('api/duplicates', { min_score: params.min }, loading.signal);
-      if (!params.min) least.set(answer.min_score);
-      groups = answer.groups.map((group) => ({ ...group, best: group.kind === 'alike' ? null : best(group.images) }));
-      remember(groups.flatMap((group) => group.images.map(({ score: _, ...image }) => image)));
-      for (const id of listed.keys()) if (!groups.some((group) => group.images.some((image) => image.id === id))) listed.delete(id);
-      draw(answer.pending);
-      if (answer.pending) waiting = setTimeout(load, PENDING_MS);
-      if (back) scrollTo(0, back.y);
+      const [answers] = await Promise.all([
+        Promise.all(KINDS.map((each) => get('api/duplicates', { kind: each, min_score: each === 'alike' ? params.min : '' }, signal))),
+        marks.load(signal),
+      ]);
+      answers.forEach((answer, i) => {
+        const groups = answer.groups.map((group) => ({ ...group, best: bestOf(group.images) }));
+        remember(groups.flatMap(({ images }) => images.map(({ score: _, copy_of: __, ...image }) => image)));
+        found.set(KINDS[i], { ...answer, groups });
+      });
+      if (!params.min) least.set(found.get('alike').min_score);
+      draw();
+      if (answers.some(({ pending }) => pending)) waiting = setTimeout(load, PENDING_MS);
+      if (returning) scrollTo(0, returning.y);
+      returning = null;
     } catch (error) {
-      if (error.name !== 'AbortError') place.replaceChildren(failure(error, () => load()));
+      if (error.name !== 'AbortError') place.replaceChildren(failure(error, load));
     }
   }
 
-  function draw(pending = false) {
-    count.textContent = pending ? t('duplicates.pending') : groups.length ? t('duplicates.groups', { n: groups.length }) : '';
-    place.replaceChildren(...groups.slice(0, visible).map(card));
-    if (!groups.length && !pending) place.replaceChildren(emptyState(t('duplicates.none.title'), params.min > LOWEST || !params.min ? t('duplicates.none.text') : ''));
-    more.hidden = groups.length <= visible;
-    drawList();
+  /** What a kind would free, as far as its groups have come. */
+  const freed = ({ groups }) => groups.reduce((sum, { images, best }) => sum + images.reduce((all, image) => all + (image.id === best.image.id ? 0 : image.bytes), 0), 0);
+
+  function draw() {
+    const tab = (each, label, count, size) => h('a.tab', { href: href({ view: 'duplicates', kind: each, min: params.min }), 'aria-current': kind() === each && 'true' },
+      label, ' ', h('small', {}, [number(count), size > 0 && bytes(size)].filter(Boolean).join(' · ')));
+    tabs.replaceChildren(
+      ...KINDS.map((each) => tab(each, t(`duplicates.kind.${each}`), found.get(each)?.total ?? 0, found.has(each) ? freed(found.get(each)) : 0)),
+      h('a.tab', { href: href({ view: 'duplicates', kind: 'marked' }), 'aria-current': kind() === 'marked' && 'true' }, t('duplicates.marked'), ' ', h('small', {}, number(marks.images().length))),
+      h('a.tab', { href: href({ view: 'duplicates', kind: 'dismissed' }), 'aria-current': kind() === 'dismissed' && 'true' }, t('duplicates.dismiss')));
+    const { groups, pending } = current();
+    about.textContent = [t(`duplicates.about.${kind()}`), pending && t('duplicates.pending')].filter(Boolean).join(' ');
+    least.hidden = kind() !== 'alike';
+    more.hidden = !isKind() || groups.length <= visible;
+    drawBar();
+    if (kind() === 'marked') return place.replaceChildren(markedList(marks));
+    if (kind() === 'dismissed') return dismissedList(load, loading.signal).then((list) => kind() === 'dismissed' && place.replaceChildren(list));
+    place.replaceChildren(...groups.slice(0, visible).map((group, i) => createCard(group, i, { marks, dismiss })));
+    if (!groups.length && !pending) {
+      place.replaceChildren(emptyState(t(`duplicates.none.${kind()}`),
+        kind() === 'alike' && (params.min > LOWEST || !params.min) && usual() > LOWEST ? t('duplicates.none.text') : ''));
+    }
   }
 
-  function drawList() {
-    bar.hidden = !groups.length;
-    const all = [...listed.values()];
+  function drawBar() {
+    const all = marks.images();
     const size = bytes(all.reduce((sum, image) => sum + image.bytes, 0));
+    bar.hidden = !isKind() || !current().groups.length;
     summary.textContent = all.length ? t('duplicates.listed', { n: all.length, bytes: size }) : t('duplicates.listed.none');
-    for (const button of [copy, download]) button.disabled = !all.length;
+    lesser.hidden = !COPIES.includes(kind());
+    toList.hidden = !all.length;
   }
 
-  function card(group, index) {
-    const ids = group.images.map((image) => image.id);
-    const undo = async () => {
+  /** Marks all but the best of every group of copies that has come. */
+  function markLesser() {
+    return marks.set(current().groups.flatMap(({ images, best }) => images.filter(({ id }) => id !== best.image.id)), true).then(draw);
+  }
+
+  async function dismiss(group) {
+    const ids = group.images.map(({ id }) => id);
+    const say = async (what) => {
       try {
-        await post('api/duplicates/restore', { ids });
+        await post(`api/duplicates/${what}`, { ids });
       } catch (error) {
-        return toast(error.message);
+        toast(error.message);
+        return false;
       }
-      groups = [...groups.slice(0, index), group, ...groups.slice(index)];
-      draw();
+      await load();
+      return true;
     };
-    const dismiss = async () => {
-      try {
-        await post('api/duplicates/dismiss', { ids });
-      } catch (error) {
-        return toast(error.message);
-      }
-      for (const image of group.images) listed.delete(image.id);
-      groups = groups.filter((each) => each !== group);
-      draw();
-      toast(t('duplicates.dismissed'), h('button.plain', { type: 'button', onclick: undo }, t('duplicates.undo')));
-    };
-    return h('section.dupes', { 'aria-label': t('duplicates.group', { n: index + 1 }) },
-      h('header', {}, h('span.badge', {}, t(`duplicates.${group.kind}`)),
-        h('button.plain', { type: 'button', onclick: dismiss }, t('duplicates.dismiss'))),
-      h('ul', {}, group.images.map((image) => photo(image, group))));
+    await marks.set(group.images.filter(({ id }) => marks.has(id)), false);
+    if (!(await say('dismiss'))) return;
+    toast(t('duplicates.dismissed'), h('button.plain', { type: 'button', onclick: () => say('restore') }, t('duplicates.undo')));
   }
 
-  function photo(image, group) {
-    const isBest = image.id === group.best?.id;
-    const box = h('input', { type: 'checkbox', checked: listed.has(image.id), 'aria-label': t('duplicates.list.label', { name: image.name }), onchange: () => {
-      if (box.checked) listed.set(image.id, image);
-      else listed.delete(image.id);
-      drawList();
-    } });
-    return h(`li${isBest ? '.best' : ''}`, {},
-      h('a', { href: href({ view: 'similar', id: image.id }), 'aria-label': image.name, title: image.name }, h('img', { src: image.thumb, alt: '', loading: 'lazy', draggable: 'false' })),
-      h('div.about', {}, named(image.name), h('small', {}, h('bdi', {}, image.folder || t('filter.folder.top')), ` · ${image.taken_at ? date(image.taken_at) : t('meta.undated')}`),
-        h('span', {}, `${image.width} × ${image.height} · ${bytes(image.bytes)}`),
-        h('span.difference', {}, isBest ? t('duplicates.best') : difference(image, group)),
-        h('label.option', {}, box, h('span', {}, t('duplicates.list')))));
-  }
-
-  /** Puts all copies but the best of every group on the list; photos that are only alike are not copies. */
-  function listLesser() {
-    for (const { images, best: top } of groups) if (top) for (const image of images) if (image.id !== top.id) listed.set(image.id, image);
-    draw();
-  }
-
-  const paths = () => `${[...listed.values()].map((image) => image.path).join('\n')}\n`;
-  async function copyList() {
-    await copyText(paths());
-    toast(t('duplicates.copied', { n: listed.size }));
-  }
-  function downloadList() {
-    const url = URL.createObjectURL(new Blob([paths()], { type: 'text/plain' }));
-    h('a', { href: url, download: 'duplicates.txt' }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 1000);
-  }
-
-  load(restored);
+  // Another tab may have marked some meanwhile.
+  const until = new AbortController();
+  document.addEventListener('visibilitychange', () => document.hidden || load(), { signal: until.signal });
+  draw();
+  load();
   return {
     element,
     title: t('duplicates.title'),
     position: () => ({ y: scrollY }),
+    update(next, { restored: back }) {
+      params = next;
+      visible = PAGE;
+      returning = back;
+      if (!back) scrollTo(0, 0);
+      draw();
+      load();
+      return true;
+    },
     destroy() {
+      until.abort();
       clearTimeout(waiting);
       loading.abort();
     },
   };
-}
-
-/** The one to keep: most pixels, then the largest file, then the oldest. */
-const best = (images) =>
-  [...images].sort((a, b) => b.width * b.height - a.width * a.height || b.bytes - a.bytes || (a.taken_at ?? NEVER).localeCompare(b.taken_at ?? NEVER) || a.id - b.id)[0];
-
-/** How a photo falls short of the best of its group, in words. */
-function difference(image, { best: top, kind }) {
-  if (kind === 'identical') return '';
-  if (!top) return t('duplicates.score', { score: score(image.score) });
-  const pixels = (image.width * image.height) / (top.width * top.height);
-  const size = image.bytes / top.bytes;
-  return [
-    pixels < 0.995 ? t('duplicates.fewer', { percent: percent(1 - pixels) }) : t('duplicates.samepixels'),
-    size < 0.995 && t('duplicates.smaller', { percent: percent(1 - size) }),
-    t('duplicates.score', { score: score(image.score) }),
-  ].filter(Boolean).join(' · ');
 }

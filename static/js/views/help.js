@@ -14,7 +14,7 @@ const SHORTCUTS = {
 
 const section = (title, rows) => h('section', {}, h('h3', {}, t(title)), h('dl', {}, rows.map(([term, meaning]) => h('div', {}, h('dt', {}, term), h('dd', {}, meaning)))));
 
-export function openHelp() {
+export default function openHelp() {
   if (document.querySelector('dialog.help')) return;
   const touch = matchMedia('(hover: none)').matches;
   const gestures = section('help.touch', GESTURES.map((each) => [t(`gesture.${each}`), t(`gesture.${each}.does`)]));
