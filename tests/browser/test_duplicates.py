@@ -70,7 +70,7 @@ def test_what_is_only_alike_is_marked_one_by_one(page: Page) -> None:
 
 
 def size_text(number: int) -> str:
-    width_px, height_px = SIZES[number % len(photos.SIZES)]
+    width_px, height_px = SIZES[number % len(SIZES)]
     return f"{width_px} × {height_px}"
 
 
