@@ -138,7 +138,7 @@ class Review:
         """Find groups for each score that is wanted, then end."""
 
         def note(fraction: float) -> None:
-            self.progress = fraction
+            self.progress = float(fraction)  # NumPy's own can't be put into an answer
             if self._stop.is_set():
                 raise InterruptedError
 

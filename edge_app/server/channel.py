@@ -143,7 +143,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def send(self, data: bytes, do_close: bool = True) -> int:
         if not data:  # or waitress would ask for it for ever
             raise OSError("an original became shorter while it was being sent")
-        return int(super().send(data, do_close))
+        try:
+            return int(super().send(data, do_close))
+        except AttributeError:  # the loop has closed it while a thread wrote the answer
+            raise OSError("the connection was closed") from None
 
     # A refused client may still be sending. Closing then would reset the connection and throw
     # away the answer, so: send it, say that no more comes, and drop what arrives for a while.

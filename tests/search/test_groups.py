@@ -217,6 +217,12 @@ def test_60_clients_with_falling_scores_wait_for_nothing_and_share_four_comparis
     assert names(reader, groups, scores[-1]) == [["a.jpg", "b.jpg"]]
 
 
+def test_progress_can_be_put_into_an_answer(reader: Reader, groups: Review) -> None:
+    names(reader, groups)
+    assert type(groups.progress) is float
+    assert groups.progress > 0
+
+
 def test_dismissing_is_all_or_nothing(tmp_path: Path) -> None:
     """4,950 pairs where a file may have 64 KiB: the kernel takes a part of what is written."""
     program = """
