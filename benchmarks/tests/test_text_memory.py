@@ -1,7 +1,7 @@
 """A model with two towers serves and searches under a memory limit, photos and texts.
 
-A scaled-down run of benchmarks/load/text_memory.py: 20,000 images and small towers of random numbers
-here, 100,000 and towers of the true shapes there.
+A scaled-down run of benchmarks/load/text_memory.py: 20,000 images and small towers of random
+numbers here, 100,000 and towers of the true shapes there.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.testing.waiting import until
+
 _ENTER = 'if [ -n "$0" ]; then echo $$ > "$0/cgroup.procs"; fi; exec "$@"'
 # What version 1 and version 2 of the kernel's interface call the same (cgroups(7)).
 _V1 = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.max_usage_in_bytes")
@@ -59,6 +61,12 @@ def limited(group: Group | None, *command: str | Path) -> list[str]:
     return ["sh", "-c", _ENTER, str(group.folder) if group else "", *map(str, command)]
 
 
+def _remove(folder: Path) -> None:
+    """Once the last process in it has ended: children outlive their parent by a moment."""
+    until(lambda: not (folder / "cgroup.procs").read_text().strip())
+    folder.rmdir()
+
+
 @contextmanager
 def memory_limit(limit_bytes: int) -> Iterator[Group | None]:
     """A cgroup below this process's own, with that limit and no swap; None where none may be
@@ -86,6 +94,6 @@ def memory_limit(limit_bytes: int) -> Iterator[Group | None]:
         try:
             yield Group(folder, peak)
         finally:
-            folder.rmdir()
+            _remove(folder)
         return
     yield None
