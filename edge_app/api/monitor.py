@@ -27,7 +27,7 @@ def add_routes(app: bottle.Bottle, gallery: Gallery, watcher: Watcher, searched:
     """Both routes; the second is as private as the photos."""
 
     def state() -> State:
-        return state_of(gallery.config, gallery.library, gallery.reader, watcher.status)
+        return state_of(gallery.config, gallery.library, gallery.reader, watcher)
 
     @app.get(HEALTH)
     def health() -> shapes.Health:
@@ -82,6 +82,12 @@ def _index(state: State) -> Iterator[Family]:
     yield gauge("lookalike_library_online", "1 if any source can be reached.", int(state.online))
     sources = tuple(("", (("source", s.name),), float(s.online)) for s in state.sources)
     yield Family("lookalike_source_online", "gauge", "1 if this source can be reached.", sources)
+    events = tuple(
+        ("", (("source", s.name),), float(s.watching == "events")) for s in state.sources
+    )
+    yield Family(
+        "lookalike_source_events", "gauge", "1 if changes of this source show at once.", events
+    )
 
 
 def _indexing(status: shapes.Indexing) -> Iterator[Family]:

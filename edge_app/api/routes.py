@@ -18,7 +18,7 @@ from edge_app.api.originals import Sent, Stripper, is_known, send_original
 from edge_app.api.params import filter_of, ids_of
 from edge_app.api.previews import Previews
 from edge_app.api.searches import add_duplicates, add_searches
-from edge_app.api.state import state_of
+from edge_app.api.state import library_shape, state_of
 from edge_app.api.thumbs import YEAR_S, Thumbnails
 from edge_app.api.views import (
     facets_of,
@@ -71,18 +71,13 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
 
     @app.get("/api/status")
     def status() -> shapes.Status:
-        state = state_of(gallery.config, library, gallery.reader, watcher.status)
+        state = state_of(gallery.config, library, gallery.reader, watcher)
         index, model = state.index, state.model
-        messages = [source.message for source in state.sources if source.message]
         return shapes.Status(
             images=index.images,
             rejected=index.rejected,
             offline=index.offline,
-            library=shapes.Library(
-                name=text_of(library.label),
-                online=state.online,
-                message="; ".join(messages) or None,
-            ),
+            library=library_shape(library, gallery.config, state),
             sources=list(state.sources),
             indexing=state.indexing,
             model=model.answering,

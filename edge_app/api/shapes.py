@@ -217,12 +217,31 @@ class Restored(Shape):
     restored: Count
 
 
+class Skipped(Shape):
+    """What the last index run passed over though it may be photos."""
+
+    reason: Literal["links", "marked", "excluded"]  # marked with a .nomedia or .noindex
+    count: Count
+    example: str | None
+
+
+class Away(Shape):
+    """A drive that is not where it was."""
+
+    folder: str  # where it begins, below the photo folder
+    images: Count
+
+
 class Library(Shape):
-    """The photo folder."""
+    """All photos together, and what of them is passed over."""
 
     name: str
     online: bool
-    message: str | None
+    message: str | None  # why it, or one of its sources, is offline
+    exclude: list[str]
+    follow_links: bool
+    skipped: list[Skipped]
+    away: list[Away]
 
 
 class Source(Shape):
@@ -231,6 +250,9 @@ class Source(Shape):
     name: str  # paths begin with it where there are several
     online: bool
     message: str | None
+    watching: Literal["events", "polling", "off"]  # how changes are noticed
+    polled_because: str | None  # and what to do about it
+    poll_s: float  # how often it is read in any case
 
 
 class Indexing(Shape):

@@ -17,7 +17,8 @@ from edge_app.api.views import text_of
 from edge_app.config import Config
 from edge_app.errors import ModelError, StoreError
 from edge_app.index.read.reader import Reader
-from edge_app.indexing.process import IndexingStatus
+from edge_app.indexing.process import Findings, IndexingStatus
+from edge_app.indexing.watch import Watcher
 from edge_app.library.source import Source
 from edge_app.library.sources import parts_of
 from edge_app.model.card import ModelCard, ModelIdentity, comparable
@@ -67,6 +68,7 @@ class State:
     found: IndexState | StoreError  # the error says why the index can't be read
     index_bytes: int  # of the index folder
     sources: tuple[shapes.Source, ...]
+    findings: Findings  # of the last index run
     model: ModelState
     indexing: shapes.Indexing
     kernel: str  # what computes products
@@ -87,7 +89,7 @@ class State:
 
 
 def state_of(
-    config: Config, library: Source, reader: Reader, indexing: IndexingStatus = IDLE
+    config: Config, library: Source, reader: Reader, watcher: Watcher | None = None
 ) -> State:
     """All of it; what is wrong with the index or the model is part of the answer."""
     found: IndexState | StoreError
@@ -100,25 +102,58 @@ def state_of(
     return State(
         found=found,
         index_bytes=_size_bytes(config.index),
-        sources=tuple(_sources(library, indexing)),
+        sources=tuple(_sources(config, library, watcher)),
+        findings=watcher.findings if watcher else Findings(),
         model=model_state(config, identity),
-        indexing=msgspec.convert(indexing, shapes.Indexing, from_attributes=True),
+        indexing=msgspec.convert(
+            watcher.status if watcher else IDLE, shapes.Indexing, from_attributes=True
+        ),
         kernel=kernel(),
         available_bytes=memory.available_bytes(),
         resident_bytes=memory.resident_bytes(),
     )
 
 
-def _sources(library: Source, indexing: IndexingStatus) -> Iterator[shapes.Source]:
-    """Each with whether it can be reached: what the last run found out about it, or looked up now
-    where that costs nothing."""
+def _sources(config: Config, library: Source, watcher: Watcher | None) -> Iterator[shapes.Source]:
+    """Each with whether it can be reached: a folder as it is watched, others as the last run found
+    out, or looked up now where that costs nothing."""
     for name, source in parts_of(library).items():
-        message = indexing.offline.get(name)
-        if message is None and not source.online():
+        watched = watcher.watched.get(name) if watcher else None
+        message = watcher.status.offline.get(name) if watcher and not watched else None
+        if watched and not watched.online:
+            message = f"the photo folder {text_of(source.label)} {watched.offline_because}"
+        elif not watched and message is None and not source.online():
             message = f"the photo folder {text_of(source.label)} can't be reached"
         yield shapes.Source(
-            name=text_of(name or source.label), online=message is None, message=message
+            name=text_of(name or source.label),
+            online=message is None,
+            message=message,
+            watching=watcher.mode(name) if watcher else "off",
+            polled_because=watched.polled_because if watched else None,
+            poll_s=watcher.poll_s(name) if watcher else config.limits.poll_s,
         )
+
+
+def library_shape(library: Source, config: Config, state: State) -> shapes.Library:
+    """What the page is told of the whole; no path of this machine above it."""
+    messages = [source.message for source in state.sources if source.message]
+    found = state.findings
+    return shapes.Library(
+        name=text_of(library.label),
+        online=state.online,
+        message="; ".join(messages) or None,
+        exclude=[text_of(glob) for glob in config.exclude],
+        follow_links=config.follow_links,
+        skipped=[
+            shapes.Skipped(
+                reason=one.reason,
+                count=one.count,
+                example=None if one.example is None else text_of(one.example),
+            )
+            for one in found.skipped
+        ],
+        away=[shapes.Away(folder=text_of(one.folder), images=one.images) for one in found.away],
+    )
 
 
 def _index(reader: Reader) -> IndexState:

@@ -191,6 +191,9 @@ def _index(parser: Parser) -> None:
         " are missing")  # fmt: skip
     add("--retry", action="store_true",
         help="try all files again that could not be used before")  # fmt: skip
+    add("--end-with-stdin", action="store_true",
+        help="end when standard input does, keeping what is done: for programs that start a run"
+    )  # fmt: skip
     add("--import", type=Path, dest="donor", metavar="DIR",
         help="first copy what another index of the same model has about these photos")  # fmt: skip
 

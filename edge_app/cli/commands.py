@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from argparse import Namespace
 from getpass import getpass
@@ -29,7 +30,7 @@ from edge_app.cli.printing import (
     shown,
     summary,
 )
-from edge_app.config import Config
+from edge_app.config import DRAIN_S, Config
 from edge_app.errors import LibraryError, NoIndexError, StoreError, UsageError
 from edge_app.guard import serve as guard
 from edge_app.guard.passcode import end_sessions, make_token, read_hash, write_passcode
@@ -56,6 +57,8 @@ CHECKED = ("images", "rows", "thumbnails", "rejected")
 def index(config: Config, options: Namespace) -> int:
     """Bring the index up to date with the library."""
     signal.signal(signal.SIGTERM, _exit)  # so that the index is closed clean
+    if options.end_with_stdin:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     os.setpriority(os.PRIO_PROCESS, 0, config.nice)
     go_first()
     with ProgressLine(as_json=options.json) as line:
@@ -307,6 +310,15 @@ def _lines(path: Path) -> list[str]:
             f"{TEXT_FILE_CHARS} characters are read"
         )
     return lines
+
+
+def _end_with_stdin() -> None:
+    """End this process when whoever started it does, which a kill leaves no time to say."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(DRAIN_S)
+    os._exit(128 + signal.SIGTERM)  # stuck, as on a dead share; what is committed stays
 
 
 def _exit(*_: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from edge_app.index.format.records import Known, RejectedRecord
 from edge_app.index.write.batch import Noted
@@ -17,7 +17,8 @@ from edge_app.library.scan import FoundFile, Scan
 class Skipped:
     """What a run passed over though it may be photos."""
 
-    reason: str  # "links" to folders, folders "marked" with .nomedia or .noindex, "excluded"
+    # Links to folders; folders with .nomedia or .noindex; what a glob names.
+    reason: Literal["links", "marked", "excluded"]
     count: int  # of links, folders, or files and folders
     example: str | None  # a path
 

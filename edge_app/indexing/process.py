@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_app.config import INDEXING_LIMITS, Config, options_of
+from edge_app.indexing.lost import Away
+from edge_app.indexing.plan import Skipped
 from edge_app.library.places import arguments
 
 
@@ -32,9 +34,19 @@ class IndexingStatus:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What an index run passed over, and which drives were not there."""
+
+    skipped: tuple[Skipped, ...] = ()
+    away: tuple[Away, ...] = ()
+
+
 def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
-    """An `index` run with these settings in a process of its own; its output is lines of JSON."""
-    command = [sys.executable, "-m", "edge_app", "index", "--json"]
+    """An `index` run with these settings in a process of its own; its output is lines of JSON.
+
+    It ends when its standard input does, and so when this process is killed."""
+    command = [sys.executable, "-m", "edge_app", "index", "--json", "--end-with-stdin"]
     command += arguments(config)
     for name in ("gallery_config", "index", "model", "workers", "threads", "runtime", "delegate"):
         value = getattr(config, name)
@@ -47,7 +59,7 @@ def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Pop
     return subprocess.Popen(
         command,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
@@ -57,11 +69,27 @@ def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Pop
 
 def progress_in(line: str) -> dict[str, Any] | None:
     """What a line of an index run says of its progress; others speak of other things."""
+    progress: dict[str, Any] | None = _object(line).get("progress")
+    return progress
+
+
+def findings_in(line: str) -> Findings | None:
+    """What the last line of an index run says of its library."""
+    told = _object(line)
+    if "skipped" not in told:
+        return None
+    return Findings(
+        tuple(Skipped(**one) for one in told["skipped"]),
+        tuple(Away(**one) for one in told["away"]),
+    )
+
+
+def _object(line: str) -> dict[str, Any]:
     try:
         told = json.loads(line)
     except ValueError:
-        return None
-    return told.get("progress") if isinstance(told, dict) else None
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def ending(code: int) -> str:

@@ -1,4 +1,4 @@
-"""Keeps the index up to date with the photo folder while the server runs.
+"""Keeps the index up to date with the library while the server runs.
 
 Each run is a process of its own, `python -m edge_app index`: at low priority beside the server, its
 memory given back when it ends, and killed safely at any moment.
@@ -7,58 +7,88 @@ memory given back when it ends, and killed safely at any moment.
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
-
 from edge_app.config import DRAIN_S, Config
-from edge_app.indexing.process import IndexingStatus, ending, progress_in, start_index
+from edge_app.errors import StoreError
+from edge_app.index.read.reader import Reader
+from edge_app.indexing.process import (
+    Findings,
+    IndexingStatus,
+    ending,
+    findings_in,
+    progress_in,
+    start_index,
+)
 from edge_app.library.places import is_url
+from edge_app.library.sources import rules_of
+from edge_app.library.watching import FolderWatch, Mode, Watched
 
 SETTLE_S = 2.0  # files are read when nothing has changed for so long ...
 SETTLE_MAX_S = 60.0  # ... or at the latest after this
 RETRY_S = 15.0  # after a run that failed
+_SAMPLE = 8  # photos of a source that are looked for to tell whether it is there
 
 log = logging.getLogger(__name__)
-# watchdog takes it for an error of its own that an event comes while it is being stopped.
-logging.getLogger("watchdog.observers.inotify").addFilter(
-    lambda record: "when the thread is inactive" not in record.getMessage()
-)
-
-# Reading a file makes events too: only these mean that something is different.
-CHANGES = frozenset({"created", "modified", "moved", "deleted", "closed"})
-
-# File systems whose changes made elsewhere cause no events here (statfs(2), fstypes of mount(8)).
-EVENTLESS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs"})
 
 LOCKED_EXIT = 75
 
 
 class Watcher:
-    """Runs the indexer at the start and, with `watch`, after every change below the root."""
+    """Runs the indexer at the start and, with `watch`, after every change of a source."""
 
     def __init__(self, config: Config, *, watch: bool) -> None:
         self.config = config
         self.status = IndexingStatus("scanning")
+        self.findings = Findings()  # of the last run that ended well
         self._watch = watch
         self._changed = threading.Event()
         self._last_change_s = 0.0
         self._stop = threading.Event()
         self._first_run_over = threading.Event()
         self._process: subprocess.Popen[str] | None = None
-        self._observers: list[BaseObserver] = []
+        self._reader = Reader(config.index)
+        self._samples: dict[str, tuple[str, list[str]]] = {}  # index version, paths
+        self._folders = {
+            name: FolderWatch(
+                Path(root),
+                rules_of(config),
+                self._note_change,
+                partial(self._expected, name),
+                events=watch,
+            )
+            for name, root in config.places
+            if not is_url(root)
+        }
         self._thread = threading.Thread(target=self._work, name="watcher", daemon=True)
 
     def start(self) -> None:
         """Begin the first run; returns at once."""
+        for folder in self._folders.values():
+            folder.start()
         self._thread.start()
+
+    @property
+    def watched(self) -> dict[str, Watched]:
+        """Of each source that is a folder, by name: whether it is there, and how it is watched."""
+        return {name: folder.state for name, folder in self._folders.items()}
+
+    def mode(self, name: str) -> Mode:
+        """How changes of a source are noticed."""
+        if name in self._folders:
+            return self._folders[name].state.mode
+        return "polling" if self._watch else "off"
+
+    def poll_s(self, name: str) -> float:
+        """How often a source is read in any case."""
+        limits = self.config.limits
+        if name not in self._folders:
+            return limits.poll_remote_s
+        return limits.poll_eventless_s if self.mode(name) == "polling" else limits.poll_s
 
     def wait(self, timeout_s: float) -> None:
         """Until the first run is over, or the time is."""
@@ -70,49 +100,46 @@ class Watcher:
         self._changed.set()
         if self._process:
             self._process.terminate()
+        for folder in self._folders.values():
+            folder.stop()
         if self._thread.is_alive():
             self._thread.join(DRAIN_S)
-        for observer in self._observers:
-            observer.stop()
+        self._reader.close()
 
     def _work(self) -> None:
         # Watching begins before the first scan, so that no change falls between the two.
-        polling_s = self._observe() if self._watch else None
+        for folder in self._folders.values():
+            folder.wait()
         while not self._stop.is_set():
             self._changed.clear()
             code = self._run()
             self._first_run_over.set()
             if not self._watch and code != LOCKED_EXIT:
                 return
-            self._changed.wait(min(RETRY_S, polling_s or RETRY_S) if code else polling_s)
+            poll_s = min(self.poll_s(name) for name, _ in self.config.places)
+            self._changed.wait(min(RETRY_S, poll_s) if code else poll_s)
+            while not self._is_reachable() and not self._stop.is_set():
+                self._changed.clear()
+                self._changed.wait(RETRY_S)
             self._settle()
 
-    def _observe(self) -> float:
-        """Ask for events of every source; how long to wait for one before looking anyway."""
-        return min(self._observe_source(root) for _, root in self.config.places)
+    def _is_reachable(self) -> bool:
+        """Whether a run could find anything; of sources elsewhere only a run can tell."""
+        watched = self.watched
+        return len(watched) < len(self.config.places) or any(
+            one.reachable for one in watched.values()
+        )
 
-    def _observe_source(self, root: str) -> float:
-        limits = self.config.limits
-        if is_url(root):
-            return limits.poll_remote_s
-        if file_system_of(Path(root)) in EVENTLESS:
-            return limits.poll_eventless_s
-        observer = Observer()
+    def _expected(self, name: str) -> list[str]:
+        """Some photos that should be in a source, spread over it and relative to it."""
         try:
-            observer.schedule(_Handler(self._note_change), root, recursive=True)
-            observer.start()
-        except OSError as error:
-            log.warning(
-                "%s can't be watched (%s); it is checked every %.0f s instead "
-                "(--poll-interval-remote). If it has many folders, raise "
-                "fs.inotify.max_user_watches",
-                root,
-                error.strerror,
-                limits.poll_eventless_s,
-            )
-            return limits.poll_eventless_s
-        self._observers.append(observer)
-        return limits.poll_s
+            version = self._reader.version()
+            if name not in self._samples or self._samples[name][0] != version:
+                paths = self._reader.sample(name, _SAMPLE)
+                self._samples[name] = version, [path[len(name and name + "/") :] for path in paths]
+        except StoreError:  # which the status says
+            return []
+        return self._samples[name][1]
 
     def _note_change(self) -> None:
         self._last_change_s = time.monotonic()
@@ -142,6 +169,8 @@ class Watcher:
                     if progress := progress_in(line):
                         offline = progress["offline"]
                         self.status = IndexingStatus(**progress)
+                    elif findings := findings_in(line):
+                        self.findings = findings
                     # The first error is why it ends; what was printed earlier may arrive later.
                     elif not line.startswith("{") and not said.startswith("error: "):
                         said = line.strip() or said
@@ -156,28 +185,3 @@ class Watcher:
         else:
             self.status = IndexingStatus(offline=offline)
         return code
-
-
-class _Handler(FileSystemEventHandler):
-    def __init__(self, note_change: Callable[[], None]) -> None:
-        self._note_change = note_change
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type in CHANGES:
-            self._note_change()
-
-
-def file_system_of(path: Path) -> str:
-    """The type of the file system `path` is on, "" where that can't be told."""
-    try:
-        mounts = Path("/proc/self/mounts").read_text().splitlines()
-    except OSError:
-        return ""
-    target = os.path.realpath(path)
-    best, found = "", ""
-    for line in mounts:
-        _, mount, kind, *_ = line.split()
-        mount = mount.replace("\\040", " ")
-        if (target + "/").startswith(mount.rstrip("/") + "/") and len(mount) >= len(best):
-            best, found = mount, kind
-    return found

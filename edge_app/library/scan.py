@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from edge_app.errors import LibraryError
 from edge_app.library.mounts import Mount, mount_of, mounts, mounts_below
@@ -30,6 +31,9 @@ class FoundFile:
     @property
     def raw_names(self) -> tuple[str, ...]:
         return tuple(raw.path.rpartition("/")[2] for raw in self.raws)
+
+
+LeftOut = Literal["links", "marked", "excluded"]
 
 
 @dataclass(slots=True)
@@ -72,10 +76,13 @@ class Scan:
         """Where the drive begins that `path` is on at present, as `FoundFile.mount`."""
         return max((f for f in folders_of(path) if f in self.mounted), key=len, default="")
 
-    def left_out(self) -> dict[str, Tally]:
+    def left_out(self) -> dict[LeftOut, Tally]:
         """What was passed over and may be photos, by the reason."""
-        tallies = {"links": _tally(self.linked), "marked": _tally(self.marked)}
-        tallies["excluded"] = self.excluded
+        tallies: dict[LeftOut, Tally] = {
+            "links": _tally(self.linked),
+            "marked": _tally(self.marked),
+            "excluded": self.excluded,
+        }
         return {reason: tally for reason, tally in tallies.items() if tally.count}
 
 
@@ -120,6 +127,7 @@ class Walk:
     """One walk over a library root.
 
     enter: called with the path and the real place of each folder before it is listed.
+    only_folders: nobody asks for the files, which are then not looked at.
     """
 
     def __init__(
@@ -127,8 +135,12 @@ class Walk:
         root: Path,
         rules: Rules,
         enter: Callable[[str, str], object] = lambda path, place: None,
+        *,
+        only_folders: bool = False,
     ) -> None:
         self.found = Scan(rules=rules)
+        self.links: set[str] = set()  # that lead to folders or to nothing, if links count
+        self._only_folders = only_folders
         self._root, self._rules, self._enter = root, rules, enter
         self._links: deque[tuple[str, str]] = deque()  # path and place
         self._seen: set[tuple[int, int]] = set()  # device and inode of folders, if links count
@@ -153,6 +165,12 @@ class Walk:
                     self.found.mounted.add(path)
                     yield from self._folder(path, real, path, self._keeps_inodes(real))
 
+    def enter(self, path: str, place: str) -> None:
+        """Enter a folder that is new below the root, and those in it; links in it are not
+        followed."""
+        for _ in self._folder(path, place, "", inodes=False):
+            pass
+
     def _folder(self, path: str, place: str, mount: str, inodes: bool) -> Iterator[FoundFile]:
         self._enter(path, place)
         try:
@@ -175,6 +193,9 @@ class Walk:
             try:
                 if entry.is_dir():
                     yield from self._subfolder(entry, path, mount, inodes)
+                elif self._only_folders:
+                    if self._rules.follow_links and entry.is_symlink():
+                        self.links.add(path)
                 elif is_image_name(entry.name) and entry.is_file(follow_symlinks=False):
                     if self._rules.excludes(path, is_folder=False):
                         self.found.excluded.add(path)
@@ -196,6 +217,7 @@ class Walk:
             self.found.excluded.add(path)
         elif entry.is_symlink():
             if self._rules.follow_links:
+                self.links.add(path)
                 self._links.append((path, entry.path))
             else:
                 self.found.linked.add(path)

@@ -78,6 +78,7 @@ def test_every_line_is_of_the_format_and_every_name_says_its_unit(site: Site) ->
     unitless = [name for name in families if not name.endswith(UNITS)]
     assert unitless == [
         "lookalike_index_readable", "lookalike_library_online", "lookalike_source_online",
+            "lookalike_source_events",
         "lookalike_http_connections",
     ]  # fmt: skip
 

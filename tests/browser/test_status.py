@@ -68,6 +68,20 @@ def test_an_empty_library_says_what_to_do(serve: Serve, page: Page, tmp_path: Pa
     expect(page.get_by_role("main")).not_to_contain_text("--")  # and none of its options
 
 
+def test_what_is_skipped_of_a_library_is_said(serve: Serve, page: Page, tmp_path: Path) -> None:
+    library = tmp_path / "Mixed"
+    for name in ("a.png", "scans/b.png", "app/c.png"):
+        save(library / name, 1)
+    (library / "app/.nomedia").touch()
+    (library / "albums").symlink_to(tmp_path)
+    page.goto(serve(library, "--exclude", "scans").url + "?view=status")
+    main = page.get_by_role("main")
+    expect(main).to_contain_text("1 linked folder is skipped (--follow-links reads it): albums")
+    expect(main).to_contain_text("1 folder is skipped because of .nomedia or .noindex: app")
+    expect(main).to_contain_text("1 file or folder is excluded: scans")
+    expect(main).to_contain_text("1 photo in the index")
+
+
 def test_photos_appear_while_they_are_indexed(serve: Serve, page: Page, tmp_path: Path) -> None:
     library = tmp_path / "Growing"
     library.mkdir()

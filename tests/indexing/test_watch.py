@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import logging
 import os
 import signal
 import subprocess
@@ -21,8 +20,10 @@ from edge_app.bench.indexing import family
 from edge_app.config import Config, Limits, Place
 from edge_app.index.read.reader import Reader
 from edge_app.indexing import watch
-from edge_app.indexing.process import IndexingStatus
+from edge_app.indexing.process import IndexingStatus, start_index
 from edge_app.indexing.watch import Watcher
+from edge_app.library import watching as watching_folder
+from edge_app.library.mounts import Mount
 from tools.testing.pictures import save
 from tools.testing.waiting import PATIENCE_S, until
 
@@ -33,6 +34,7 @@ pytestmark = pytest.mark.model
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "SETTLE_S", 0.2)
     monkeypatch.setattr(watch, "RETRY_S", 0.3)
+    monkeypatch.setattr(watching_folder, "LOOK_S", 0.3)
 
 
 @pytest.fixture
@@ -84,8 +86,8 @@ def test_new_renamed_and_deleted_files_are_followed(
 def test_changes_are_found_without_events_too(
     config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kind = watch.file_system_of(config.gallery)
-    monkeypatch.setattr("edge_app.indexing.watch.EVENTLESS", frozenset({kind}))
+    mount = Mount(1, "0:1", str(config.gallery), "fuse.rclone")
+    monkeypatch.setattr(watching_folder, "mount_of", lambda path, known: mount)
     limits = Limits(poll_eventless_s=0.5)
     watching(replace(config, limits=limits)).wait(PATIENCE_S)
     save(config.gallery / "b.png", 2)
@@ -180,6 +182,74 @@ def test_a_server_that_is_ended_at_its_start_leaves_no_index_run_behind(config: 
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in run))
 
 
+def test_a_server_that_is_killed_takes_its_index_run_with_it(config: Config) -> None:
+    for seed in range(300):
+        save(config.gallery / f"{seed}.png", seed)
+    words = ["serve", "--gallery", config.gallery, "--index", config.index, "--model", config.model]
+    command = [sys.executable, "-m", "edge_app", *map(str, words), "--port", "0"]
+    with subprocess.Popen([*command, "--head-start", "60"], stdout=subprocess.DEVNULL) as server:
+        until(lambda: images(config) > 0)
+        run = set(family(server.pid)) - {server.pid}
+        assert run
+        server.kill()
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in run))
+    assert 0 < images(config) < 300
+
+
+def test_a_library_that_goes_away_and_comes_back_is_followed_without_a_restart(
+    config: Config, watching: Callable[..., Watcher]
+) -> None:
+    watcher = watching()
+    watcher.wait(PATIENCE_S)
+    assert watcher.watched[""].online and watcher.watched[""].mode == "events"
+    away = config.gallery.with_name("away")
+    config.gallery.rename(away)
+    until(lambda: not watcher.watched[""].online)
+    config.gallery.mkdir()  # as the empty folder a drive was mounted on
+    until(lambda: "none of the indexed photos" in (watcher.watched[""].offline_because or ""))
+    with Reader(config.index) as reader:
+        until(lambda: reader.counts().offline == 1)
+        config.gallery.rmdir()
+        away.rename(config.gallery)
+        until(lambda: watcher.watched[""].online and reader.counts().offline == 0)
+        save(config.gallery / "b.png", 2)
+        until(lambda: reader.counts().images == 2)
+
+
+def test_a_library_that_is_away_costs_no_runs(
+    config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = watching()
+    watcher.wait(PATIENCE_S)
+    until(lambda: watcher.status.state == "idle")
+    started: list[Config] = []
+
+    def start(config: Config, **options: Any) -> subprocess.Popen[str]:
+        started.append(config)
+        return start_index(config, **options)
+
+    monkeypatch.setattr(watch, "start_index", start)
+    config.gallery.rename(config.gallery.with_name("away"))
+    until(lambda: not watcher.watched[""].online)
+    for _ in range(5):  # looks, each as long as the time after which a failed run is tried again
+        seen_s = watcher._folders[""]._seen_s
+        until(lambda seen_s=seen_s: watcher._folders[""]._seen_s != seen_s)  # type: ignore[misc]
+    assert len(started) <= 1
+
+
+def test_what_a_run_skipped_is_known_afterwards(
+    config: Config, watching: Callable[..., Watcher]
+) -> None:
+    save(config.gallery / "scans/b.png", 2)
+    (config.gallery / "link").symlink_to(config.index)
+    watcher = watching(replace(config, exclude=("scans",)))
+    until(lambda: len(watcher.findings.skipped) == 2)
+    links, excluded = watcher.findings.skipped
+    assert (links.reason, links.count, links.example) == ("links", 1, "link")
+    assert (excluded.reason, excluded.count, excluded.example) == ("excluded", 1, "scans")
+    assert images(config) == 1
+
+
 def test_another_writer_is_waited_for(config: Config, watching: Callable[..., Watcher]) -> None:
     config.index.mkdir()
     with (config.index / "lock").open("w") as lock:
@@ -218,15 +288,6 @@ def children() -> list[str]:
     return found
 
 
-def test_what_watchdog_says_of_its_own_end_is_no_error_of_ours(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    other = logging.getLogger("watchdog.observers.inotify")
-    other.error("InotifyEmitter.queue_events() called when the thread is inactive")
-    other.error("something else")
-    assert [record.getMessage() for record in caplog.records] == ["something else"]
-
-
 def test_every_one_of_several_folders_is_watched(
     config: Config, watching: Callable[..., Watcher], tmp_path: Path
 ) -> None:
@@ -238,3 +299,26 @@ def test_every_one_of_several_folders_is_watched(
     for number, root in enumerate(roots):
         save(root / "b.png", 2 + number)
         until(lambda: images(several) == 2 + len(list(tmp_path.rglob("b.png"))))
+
+
+def test_one_of_several_folders_is_away_and_the_others_are_followed(
+    config: Config, watching: Callable[..., Watcher], tmp_path: Path
+) -> None:
+    roots = [tmp_path / name for name in ("phone", "archive")]
+    for number, root in enumerate(roots):
+        save(root / "a.png", number)
+    several = replace(config, sources=tuple(Place(root.name, str(root)) for root in roots))
+    watcher = watching(several)
+    watcher.wait(PATIENCE_S)
+    roots[0].rename(tmp_path / "away")
+    until(lambda: not watcher.watched["phone"].online)
+    assert watcher.watched["archive"].online
+    save(roots[1] / "b.png", 3)
+    until(lambda: images(several) == 3)  # that of the phone included
+    roots[0].mkdir()
+    until(lambda: "none of the indexed" in (watcher.watched["phone"].offline_because or ""))
+    roots[0].rmdir()
+    (tmp_path / "away").rename(roots[0])
+    until(lambda: watcher.watched["phone"].online)
+    save(roots[0] / "b.png", 4)
+    until(lambda: images(several) == 4)

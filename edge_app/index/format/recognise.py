@@ -71,3 +71,29 @@ def _sample(catalog: Catalog, count: int) -> list[tuple[str, int, bytes]]:
         (step, count),
     )
     return [(join_path(folder, name), size, content) for folder, name, size, content in rows]
+
+
+def sample_paths(catalog: Catalog, folder: str, count: int) -> list[str]:
+    """Paths of about `count` images below a folder, "" for all, spread over it: of those that are
+    not offline, if there are any."""
+    name = os.fsencode(folder)
+    folders = catalog.connection.execute(
+        # "0" is the character behind "/".
+        """SELECT id, folder FROM folders
+           WHERE ?1 = x'' OR folder = ?1 OR folder > ?2 AND folder < ?3""",
+        (name, name + b"/", name + b"0"),
+    ).fetchall()
+    few = folders[:: len(folders) // (8 * count) + 1]  # some may hold no image any more
+    each = -(-count // max(1, len(few)))
+    for wanted in ("NOT offline", "TRUE"):
+        found: list[str] = []
+        for id, path in few:
+            rows = catalog.connection.execute(
+                f"SELECT name FROM images WHERE folder_id = ? AND {wanted} LIMIT ?", (id, each)
+            )
+            found += [join_path(path, name) for (name,) in rows]
+            if len(found) >= count:
+                break
+        if found:
+            return found
+    return []

@@ -19,7 +19,7 @@ from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import identity_of, thumbs_header, thumbs_name
 from edge_app.index.format.locking import obstacle_of
 from edge_app.index.format.readonly import open_for_reading, signature
-from edge_app.index.format.recognise import recognise
+from edge_app.index.format.recognise import recognise, sample_paths
 from edge_app.index.format.records import ImageRecord, RejectedRecord
 from edge_app.index.format.schema import CATALOG, SCHEMA_VERSION
 from edge_app.index.format.steps import version_message
@@ -95,6 +95,12 @@ class Reader:
         if library.online():
             with self._reading() as catalog:
                 recognise(self.index, catalog, library)
+
+    def sample(self, folder: str, count: int) -> list[str]:
+        """Paths of about `count` images below a folder, spread over it: of those that are not
+        offline, if there are any."""
+        with self._reading() as catalog:
+            return sample_paths(catalog, folder, count)
 
     def snapshot(self) -> Snapshot:
         """The index as of the last commit; the same object as before if nothing has changed."""

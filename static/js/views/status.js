@@ -4,6 +4,7 @@ import { icon } from '../lib/icons.js';
 import { get, lastStatus, poll, server } from '../lib/server.js';
 import { bytes, decimal, duration, number, t } from '../lib/text.js';
 import session from './session.js';
+import { skippedOf, watchingOf } from './watching.js';
 
 const PAGE = 50;
 
@@ -85,7 +86,7 @@ const problem = (title, ...texts) =>
 
 const card = (title, ...content) => h('section.card', {}, h('h2', {}, title), ...content);
 
-function indexing({ indexing: { state, done, total, images_per_s: rate, eta_s: eta, message }, rejected, images }) {
+function indexing({ indexing: { state, done, total, images_per_s: rate, eta_s: eta, message }, rejected, images, library }) {
   const busy = state === 'indexing' || (state === 'scanning' && total > 0);
   const left = eta !== null && eta > 0 ? t('status.eta', { time: duration(eta) }) : '';
   const lead = busy && total ? [t('status.progress', { done, total }), left].filter(Boolean).join(', ')
@@ -95,14 +96,17 @@ function indexing({ indexing: { state, done, total, images_per_s: rate, eta_s: e
     busy && h('progress', { max: Math.max(1, total), value: done, 'aria-label': t('status.indexing') }),
     busy && rate > 0 && h('p.quiet', {}, t('status.rate', { rate: decimal(rate) })),
     h('p', {}, t('status.images', { n: images })),
-    message && state !== 'failed' && h('p', {}, message));
+    message && state !== 'failed' && h('p', {}, message),
+    ...skippedOf(library));
 }
 
-function sourceCard({ name, online }, { offline, sources }) {
+function sourceCard(source, { offline, sources }) {
+  const { name, online } = source;
   return card(t('status.source'),
     h('p.lead', {}, h('bdi', {}, name)),
     h('p', {}, h(`span.dot${online ? '' : '.off'}`), t(online ? 'status.library.online' : 'status.library.offline')),
-    sources.length === 1 && offline > 0 && h('p', {}, t('status.offline', { n: offline })));
+    sources.length === 1 && offline > 0 && h('p', {}, t('status.offline', { n: offline })),
+    ...watchingOf(source));
 }
 
 function model({ model: card_, next_model: next, search, version }) {

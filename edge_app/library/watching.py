@@ -1,0 +1,259 @@
+"""Watches a photo folder: whether it is there, and whether anything in it has changed.
+
+Events of the kernel tell of changes. Nothing tells that a folder is another one than before: that a
+drive was pulled out, put back, or mounted over it. So it is also looked at every few seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from edge_app.errors import EdgeAppError
+from edge_app.library.inotify import Folders, LimitReachedError
+from edge_app.library.mounts import Mount, mount_id_of, mount_of, mounts, mounts_below
+from edge_app.library.rules import Rules
+from edge_app.library.scan import Walk
+
+LOOK_S = 5.0  # between two looks at the root: what changes shows within 30 s, settling included
+STALE_S = 20.0  # a look that takes longer hangs, as on a share whose server is gone
+RETRY_S = 60.0  # after events could not be had for some folders
+
+Mode = Literal["events", "polling", "off"]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is known of a photo folder at one moment."""
+
+    reachable: bool  # the folder can be opened
+    online: bool  # and photos that should be in it are
+    mode: Mode  # how changes are noticed: by events, or only by looking from time to time
+    offline_because: str | None = None  # follows the name of the folder
+    polled_because: str | None = None
+
+
+class _Place(NamedTuple):
+    """What tells one folder at a path from another one there: a drive that is mounted, also below
+    it, changes one of these."""
+
+    device: int
+    inode: int
+    mount: int | None
+    below: tuple[tuple[str, int], ...]  # path and id of the mounts below
+    linked: tuple[tuple[str, tuple[int, int] | None], ...]  # link, device and inode behind it
+
+
+class FolderWatch:
+    """Says what is true of a photo folder now, and calls when something in it has changed.
+
+    on_change: called from a thread of its own, often. expected: some files that should be there,
+    relative to the root; where none of them is, the folder is taken to be offline. events: whether
+    changes matter at all.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        rules: Rules,
+        on_change: Callable[[], object],
+        expected: Callable[[], Sequence[str]] = tuple,
+        *,
+        events: bool = True,
+    ) -> None:
+        self._root, self._rules = os.path.abspath(root), rules
+        self._on_change, self._expected, self._events = on_change, expected, events
+        self._ready, self._stopped = threading.Event(), threading.Event()
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._thread = threading.Thread(target=self._work, name="folder watch", daemon=True)
+        self._place: _Place | None = None
+        self._links: set[str] = set()
+        self._folders: Folders | None = None
+        self._devices: set[str] = set()  # that were there at some time
+        self._set_up_s = self._seen_s = 0.0
+        self._state = seen_now(root)
+        self._polled_because: str | None = None
+
+    @property
+    def state(self) -> Watched:
+        """As of a few seconds ago; costs nothing and never hangs."""
+        hangs = self._ready.is_set() and time.monotonic() - self._seen_s > STALE_S
+        if hangs and not self._stopped.is_set():
+            return Watched(False, False, self._state.mode, "does not answer")
+        if not self._ready.is_set():
+            return seen_now(self._root)
+        return self._state
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._seen_s = time.monotonic()
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until the folder is watched, or can't be, or `stop`."""
+        self._ready.wait()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._stopped.set()
+        self._ready.set()
+        os.eventfd_write(self._wake, 1)
+        if self._thread.is_alive():
+            self._thread.join(1.0)  # one that hangs on a dead share is left alone, as it is
+
+    def _work(self) -> None:
+        try:
+            while not self._stopped.is_set():
+                self._look()
+                self._ready.set()
+                self._listen(time.monotonic() + LOOK_S)
+        finally:
+            if self._folders:
+                self._folders.close()
+
+    # --- whether it is there ------------------------------------------------------------------
+
+    def _look(self) -> None:
+        first = not self._ready.is_set()
+        place, why = self._look_at_root()
+        stale = self._folders is not None and self._folders.stale
+        again_s = self._set_up_s + RETRY_S
+        limited = self._folders is None or self._folders.full
+        if place != self._place or stale:
+            changed = True
+            self._place = place
+            self._set_up()
+            if self._rules.follow_links and place is not None:  # links may be others now
+                self._place = self._look_at_root()[0]
+        else:
+            changed = False
+            if place and self._polled_because and limited and time.monotonic() > again_s:
+                self._set_up()
+        if place and why is None:
+            expected = self._expected()
+            if expected and not any(os.path.lexists(f"{self._root}/{path}") for path in expected):
+                why = "has none of the indexed photos; is its drive mounted?"
+        mode: Mode = "polling" if self._polled_because else "events"
+        state = Watched(
+            place is not None,
+            why is None,
+            mode if self._events else "off",
+            why,
+            self._polled_because,
+        )
+        changed |= state.online != self._state.online
+        self._state, self._seen_s = state, time.monotonic()
+        if changed and not first:
+            self._on_change()
+
+    def _look_at_root(self) -> tuple[_Place | None, str | None]:
+        """What is at the root's path, or why nothing is."""
+        try:
+            # Opening sets off an automount, which asking for its state would not.
+            file = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            return None, _unreachable(error)
+        try:
+            stat, mount = os.fstat(file), mount_id_of(file)
+        finally:
+            os.close(file)
+        known = mounts()
+        own = next((one for one in known if one.id == mount), None)
+        if own and self._is_pulled_out(own):
+            return None, "can't be reached: its drive was removed"
+        below = mounts_below(os.path.realpath(self._root), known)
+        return _Place(
+            stat.st_dev,
+            stat.st_ino,
+            mount,
+            tuple(sorted((path, one.id) for path, one in below.items())),
+            tuple((link, _identity(f"{self._root}/{link}")) for link in sorted(self._links)),
+        ), None
+
+    def _is_pulled_out(self, mount: Mount) -> bool:
+        if not mount.device_is_gone:
+            self._devices.add(mount.device)
+        return mount.device_is_gone and mount.device in self._devices
+
+    # --- whether anything in it has changed ---------------------------------------------------
+
+    def _set_up(self) -> None:
+        """Ask for events from every folder that a scan enters; say so where they can't be had."""
+        if self._folders:
+            self._folders.close()
+        self._folders, self._set_up_s, because = None, time.monotonic(), None
+        if self._events and self._place:
+            known = mounts()
+            real = os.path.realpath(self._root)
+            own, below = mount_of(real, known), mounts_below(real, known)
+            silent = [one for one in (own, *below.values()) if one and not one.has_events]
+            if silent:
+                because = f"a file system there ({silent[0].kind}) does not report changes"
+            if own not in silent:
+                because = self._ask(silent) or because
+        if because != self._polled_because and because:
+            log.warning("changes in %s are only noticed by looking: %s", self._root, because)
+        self._polled_because = because
+
+    def _ask(self, silent: list[Mount]) -> str | None:
+        """Why not every folder can be watched."""
+        try:
+            self._folders = folders = Folders(self._rules)
+        except LimitReachedError as error:
+            return str(error)
+
+        def enter(path: str, place: str) -> None:
+            self._seen_s = time.monotonic()  # a big library takes a while
+            if self._stopped.is_set():
+                raise InterruptedError
+            if not any(f"{place}/".startswith(f"{one.point}/") for one in silent):
+                folders.add(path, place)
+
+        walk = Walk(Path(self._root), self._rules, enter, only_folders=True)
+        with suppress(OSError, EdgeAppError):
+            for _ in walk.files():
+                pass
+        self._links = walk.links
+        return folders.why_full()
+
+    def _listen(self, until_s: float) -> None:
+        """Take events until it is time for a look, or one of them asks for it."""
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        if self._folders:
+            poll.register(self._folders.fileno(), select.POLLIN)
+        while not self._stopped.is_set():
+            left_s = until_s - time.monotonic()
+            if left_s <= 0 or not poll.poll(left_s * 1000) or not self._folders:
+                return
+            if self._folders.take():
+                self._on_change()
+            if self._folders.stale:
+                return
+
+
+def seen_now(root: str | os.PathLike[str]) -> Watched:
+    """What one look at a folder tells, without watching it."""
+    there = os.path.isdir(root)
+    return Watched(there, there, "off", None if there else "can't be reached")
+
+
+def _unreachable(error: OSError) -> str:
+    return f"can't be reached: {error.strerror}"
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino

@@ -1,0 +1,27 @@
+"""A drive that goes away under a running server is offline soon, and watched again soon after it is
+back: whatever takes it away and brings it back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_app.indexing.watch import SETTLE_S
+from edge_app.library.watching import LOOK_S, STALE_S
+from tests.faults.namespace import run_in_mount_namespace
+
+
+def test_soon_is_well_within_half_a_minute() -> None:
+    assert LOOK_S + SETTLE_S <= 10
+    assert LOOK_S + STALE_S < 30
+
+
+@pytest.mark.privileged
+def test_drives_that_come_and_go_are_noticed(tmp_path: Path) -> None:
+    told = {one["case"]: one for one in run_in_mount_namespace("tests.faults.watched", tmp_path)}
+    assert len(told) == 6
+    for case, one in told.items():
+        assert one["mode"] == "events", one
+        missing = case in ("its mount point removed", "above the root")
+        assert ("No such file" if missing else "none of the indexed") in one["why"], one
