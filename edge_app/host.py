@@ -21,7 +21,7 @@ PACKAGES = {
     "msgspec": "msgspec",
     "tqdm": "tqdm",
     "waitress": "waitress",
-    "watchdog": "watchdog",
+    "inotify_simple": "inotify-simple",
 }
 
 
