@@ -79,7 +79,7 @@ ROUTES = (
         shapes.Answer, requests.Similar, also=(422,),
     ),
     Route(
-        "POST", "/api/search", "Search by several images, by a word or by an uploaded "
+        "POST", "/api/search", "Search by several images, by a text or by an uploaded "
 "image",
         shapes.Answer, body=requests.Combined, form=requests.Upload,
         also=(422,),
