@@ -225,7 +225,11 @@ def _unreachable(
 ) -> ModelError:
     reason = getattr(error, "reason", None) or error.strerror or error
     checked = f", with SHA-256 {sha256}" if sha256 else ""
-    bring = f"; bring that file and copy it to {target}{checked}" if target else ""
+    bring = (
+        f"; bring that file and copy it to {target}{checked}"
+        if target
+        else "; bring the checkpoint and its config.json, and name it with --weights"
+    )
     return ModelError(f"{url} can't be downloaded ({reason}){bring}")
 
 
