@@ -157,6 +157,7 @@ export default {
   'set.more': 'Mehr wie',
   'set.less': 'Weniger wie',
   'set.search': 'Ähnliche finden',
+  'set.zip': 'Als Zip herunterladen',
   'set.clear': 'Leeren',
   'set.flip.less': 'Weniger wie {name}',
   'set.flip.more': 'Mehr wie {name}',

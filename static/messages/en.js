@@ -157,6 +157,7 @@ export default {
   'set.more': 'More like',
   'set.less': 'Less like',
   'set.search': 'Find similar',
+  'set.zip': 'Download as a zip',
   'set.clear': 'Clear',
   'set.flip.less': 'Less like {name}',
   'set.flip.more': 'More like {name}',

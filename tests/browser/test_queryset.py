@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -117,3 +118,34 @@ def test_only_less_asks_for_more(page: Page) -> None:
     tray(page).get_by_role("button", name="Less like photo-02.jpg").click()
     tray(page).get_by_role("button", name="Find similar").click()
     expect(page.get_by_text("Mark at least one photo as “more”.")).to_be_visible()
+
+
+def test_the_selection_comes_as_a_zip(page: Page, site: Site) -> None:
+    page.goto("?sort=name")
+    for name in ("photo-02.jpg", "photo-03.jpg"):
+        tile(page, name).click(modifiers=["Control"])
+    with page.expect_download() as download:
+        tray(page).get_by_role("link", name="Download as a zip").click()
+    assert download.value.suggested_filename == "photos.zip"
+    with zipfile.ZipFile(download.value.path()) as zipped:
+        assert zipped.testzip() is None
+        assert {name.rpartition("/")[2] for name in zipped.namelist()} == {
+            "photos.txt",
+            "photo-02.jpg",
+            "photo-03.jpg",
+        }
+
+
+def test_three_selected_photos_fit_the_smallest_phone(phone: Page) -> None:
+    phone.set_viewport_size({"width": 320, "height": 568})
+    phone.goto("?sort=name")
+    expect_thumbnails(phone)
+    phone.get_by_role("button", name="Select photos").tap()
+    for name in ("photo-02.jpg", "photo-03.jpg", "photo-04.jpg"):
+        tile(phone, name).dispatch_event("click")
+    expect(tray(phone)).to_contain_text("3 selected")
+    for name in ("Find similar", "Clear"):
+        expect(tray(phone).get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+    chips = tray(phone).locator("li")
+    for number in range(3):
+        expect(chips.nth(number)).to_be_in_viewport(ratio=1)

@@ -47,8 +47,11 @@ export function attachTray() {
     if (chosenAs('more').length) go(setParams());
     else toast(t('set.onlyless'));
   };
+  const zip = h('a.nav', { title: t('set.zip'), 'aria-label': t('set.zip'), download: 'photos.zip' }, icon('download'));
+  const play = h('a.nav', { title: t('slides.start'), 'aria-label': t('slides.start') }, icon('play'));
   const bar = h('aside.tray', { 'aria-label': t('set.label'), hidden: true },
     list, h('div.controls', {}, count,
+      zip, play,
       h('button.plain', { type: 'button', onclick: clear }, t('set.clear')),
       h('button.strong', { type: 'button', onclick: search }, icon('search'), t('set.search'))));
   document.body.append(bar);
@@ -59,6 +62,8 @@ export function attachTray() {
     document.body.classList.toggle('choosing', shown);
     if (!shown) return;
     count.textContent = t('set.count', { n: chosen().length });
+    zip.href = `api/zip?ids=${chosen()}`;
+    play.href = href({ view: 'frame', ids: chosen().join() });
     list.draw();
   };
   queryset.addEventListener('change', draw);
