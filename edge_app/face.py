@@ -30,6 +30,7 @@ from edge_app.photos.regions import WHOLE, Box, box_of
 from edge_app.search.duplicates import Kind
 from edge_app.search.gallery import Gallery, Query
 from edge_app.search.groups import DUPLICATE_SCORE, Review
+from edge_app.search.keep import Reason as KeepReason
 from edge_app.search.scale import Band, Scale
 
 Source = str | os.PathLike[str] | bytes | int | np.integer[Any] | NDArray[np.float32]
@@ -56,6 +57,8 @@ class DuplicateGroup:
     images: tuple[ImageRecord, ...]
     scores: tuple[float, ...]  # of each with the first
     kind: Kind
+    keep: int | None = None  # id of the copy to keep; None of what is alike, or not known
+    keep_reason: KeepReason | None = None  # what decided it; "unknown": an original can't be read
 
     @property
     def exact(self) -> bool:
@@ -261,7 +264,8 @@ class Index:
             members = {member.id: member.score for member in group.members}
             images = tuple(gallery.reader.images(members))
             scores = tuple(members[image.id] for image in images)
-            groups.append(DuplicateGroup(images, scores, group.kind))
+            keep = (None, None) if group.kind == "alike" else gallery.keeper.now(images)
+            groups.append(DuplicateGroup(images, scores, group.kind, *keep))
         return groups
 
     def dismiss(self, ids: Iterable[int]) -> int:

@@ -136,6 +136,7 @@ def test_vectors_are_mapped_and_can_not_be_written(index: edge_app.Index) -> Non
 @pytest.mark.model
 def test_duplicates_and_a_check(index: edge_app.Index) -> None:
     (group,) = [group for group in index.duplicates() if group.exact]
+    assert (group.keep, group.keep_reason) == (min(i.id for i in group.images), "first")
     assert index.duplicates(kind="identical") == [group]
     assert index.duplicates(kind="same") == []
     assert sorted(image.path for image in group.images) == ["b.jpg", "copy.jpg"]

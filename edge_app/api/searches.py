@@ -131,19 +131,23 @@ def add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> None
         wanted = asked(requests.Duplicates)
         everything, pending = review.groups(wanted.min_score)
         found = everything.of_kind(wanted.kind)
-        if pending:
-            response.status = 202
         end = wanted.cursor + PAGE_GROUPS
+        shown = {
+            group: gallery.reader.images(member.id for member in group.members)
+            for group in found[wanted.cursor : end]
+        }
+        copies = [group for group in shown if group.kind != "alike"]
+        keeps = dict(zip(copies, gallery.keeper.soon([shown[g] for g in copies]), strict=True))
+        unfinished = pending or None in keeps.values()
+        if unfinished:
+            response.status = 202
         return shapes.Groups(
-            groups=[
-                group_of(group, gallery.reader.images(member.id for member in group.members))
-                for group in found[wanted.cursor : end]
-            ],
+            groups=[group_of(group, images, keeps.get(group)) for group, images in shown.items()],
             next=str(end) if len(found) > end else None,
             total=len(found),
             min_score=fine(wanted.min_score),
             unpatterned=everything.unpatterned,
-            pending=pending,
+            pending=unfinished,
             progress=round(review.progress, 3) if pending else 1.0,
         )
 

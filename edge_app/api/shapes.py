@@ -11,6 +11,8 @@ Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Score = Annotated[float, Meta(ge=-1.0001, le=1.0001)]  # a cosine, rounded
 Doing = Literal["idle", "scanning", "importing", "indexing", "failed"]
 Band = Literal["almost_same", "very_similar", "similar", "less_similar"]
+# The camera's date, the place, real detail, bytes; or all are equal; or originals can't be read.
+KeepReason = Literal["date", "place", "detail", "bytes", "first", "unknown"]
 Kind = Literal["identical", "same", "alike"]
 Orientation = Literal["landscape", "portrait", "square"]
 # JSON has no tuples, and what describes their parts differs between versions of JSON Schema.
@@ -190,6 +192,8 @@ class Group(Shape):
 
     kind: Kind
     exact: bool  # all are copies of one file
+    keep: Id | None  # the copy to keep; None of what is alike, or not known (yet)
+    keep_reason: KeepReason | None  # why; None of what is alike, or while it is being found
     images: list[Copy]
 
 

@@ -18,6 +18,7 @@ from edge_app.index.read.listing import Facets, Layout
 from edge_app.index.read.rejections import Rejections
 from edge_app.search.duplicates import Group
 from edge_app.search.exact import Match
+from edge_app.search.keep import Keep
 from edge_app.search.scale import Scale
 
 DAY_S = 24 * 3600
@@ -64,8 +65,8 @@ def scale_of(scale: Scale | None) -> shapes.Scale | None:
     return None if scale is None else shapes.Scale(**asdict(scale))
 
 
-def group_of(group: Group, images: Iterable[ImageRecord]) -> shapes.Group:
-    """Near-duplicates of one another, each with its score with the first."""
+def group_of(group: Group, images: Iterable[ImageRecord], keep: Keep | None = None) -> shapes.Group:
+    """Near-duplicates of one another, each with its score with the first, and the one to keep."""
     members = {member.id: member for member in group.members}
     copies = [
         shapes.Copy(
@@ -75,7 +76,13 @@ def group_of(group: Group, images: Iterable[ImageRecord]) -> shapes.Group:
         )
         for image in images
     ]
-    return shapes.Group(kind=group.kind, exact=group.kind == "identical", images=copies)
+    return shapes.Group(
+        kind=group.kind,
+        exact=group.kind == "identical",
+        keep=keep.id if keep else None,
+        keep_reason=keep.reason if keep else None,
+        images=copies,
+    )
 
 
 def rejected_of(file: RejectedRecord) -> shapes.RejectedFile:

@@ -9,9 +9,9 @@ import sys
 import threading
 import time
 from argparse import Namespace
+from contextlib import closing
 from getpass import getpass
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -26,8 +26,8 @@ from edge_app.cli.printing import (
     ProgressLine,
     notes,
     print_answer,
+    print_group,
     print_rejections,
-    shown,
     summary,
 )
 from edge_app.config import DRAIN_S, Config
@@ -42,12 +42,13 @@ from edge_app.indexing.plan import IndexReport
 from edge_app.indexing.run import refuse_index_inside_library, run_index
 from edge_app.indexing.watch import Watcher
 from edge_app.library.places import where
+from edge_app.library.sources import folders_of
 from edge_app.memory import go_first
 from edge_app.model.embed import Embedder
 from edge_app.photos.regions import WHOLE
-from edge_app.search.duplicates import Kind
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
+from edge_app.search.keeper import Keeper
 
 TEXT_FILE_CHARS = 1_000_000
 DAY_S = 24 * 3600
@@ -174,24 +175,13 @@ def duplicates(config: Config, options: Namespace) -> int:
             bar.update(round(100 * fraction) - bar.n)
 
         found = Review(reader).all_groups(options.min_score, show)
-        for group in found.of_kind(options.kind):
-            images = reader.images(member.id for member in group.members)
-            told: dict[str, Any] = as_json(group_of(group, images))
-            if options.json:
-                print(json.dumps(told))
-                continue
-            print(f"{KIND_NAMES[group.kind]}:")
-            for image in told["images"]:
-                size = f"{image['width']} × {image['height']}, {image['bytes']} bytes"
-                print(f"  {image['score']:.4f}  {shown(image['path'])}  ({size})")
+        library = folders_of(reader.roots())
+        with closing(Keeper(library, config.limits)) as keeper:
+            for group in found.of_kind(options.kind):
+                images = reader.images(member.id for member in group.members)
+                keep = None if group.kind == "alike" else keeper.now(images)
+                print_group(as_json(group_of(group, images, keep)), options)
     return 0
-
-
-KIND_NAMES: dict[Kind, str] = {
-    "identical": "identical files",
-    "same": "the same picture",
-    "alike": "alike",
-}
 
 
 def check(config: Config, options: Namespace) -> int:

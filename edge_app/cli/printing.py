@@ -102,6 +102,35 @@ class ProgressLine:
             self._bar.update(progress.done - self._bar.n)
 
 
+KIND_NAMES = {
+    "identical": "identical files",
+    "same": "the same picture",
+    "alike": "alike",
+}
+KEEP_REASONS = {
+    "date": "has the camera's date",
+    "place": "has the place",
+    "detail": "most real detail",
+    "bytes": "largest file",
+    "first": "no better one, came first",
+}
+UNKNOWN = "not known which to keep: an original can't be read"
+
+
+def print_group(told: dict[str, Any], options: Namespace) -> None:
+    """A group of near-duplicates, in the shape of the HTTP API."""
+    if options.json:
+        print(json.dumps(told))
+        return
+    note = f" ({UNKNOWN})" if told["keep_reason"] == "unknown" else ""
+    print(f"{KIND_NAMES[told['kind']]}{note}:")
+    for image in told["images"]:
+        size = f"{image['width']} × {image['height']}, {image['bytes']} bytes"
+        is_kept = image["id"] == told["keep"]
+        keep = f"  keep: {KEEP_REASONS[told['keep_reason']]}" if is_kept else ""
+        print(f"  {image['score']:.4f}  {shown(image['path'])}  ({size}){keep}")
+
+
 def print_answer(
     gallery: Gallery,
     query: Sequence[str],

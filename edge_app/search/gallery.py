@@ -33,6 +33,7 @@ from edge_app.photos.decode import Decoded
 from edge_app.photos.regions import WHOLE, Box
 from edge_app.search import exact as search
 from edge_app.search.exact import Match
+from edge_app.search.keeper import Keeper
 from edge_app.search.loaded import Loaded
 from edge_app.search.peaks import Floats
 from edge_app.search.scale import Scale, Scales
@@ -68,6 +69,7 @@ class Gallery:
         self.reader = Reader(config.index)
         self.thumbnails = Reader(config.index)  # of their own: the other may be held by a listing
         self._scales = Scales(self.reader)
+        self.keeper = Keeper(self.library, config.limits)
         self._text_scale = TextScale()
         self.loaded = Loaded(config)
         self._passes = SharedPass[Query, list[Match]]()
@@ -75,6 +77,7 @@ class Gallery:
     def close(self) -> None:
         """Stop the decoding child and close the index."""
         self.loaded.close()
+        self.keeper.close()
         self.reader.close()
         self.thumbnails.close()
 

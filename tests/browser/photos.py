@@ -87,7 +87,7 @@ TWINS = len(TWIN_NAMES)
 
 
 def fill_twins(library: Path) -> None:
-    """Write a library of one photo twice, and another."""
+    """Write a library of one photo twice, and another that is not alike."""
     save(library / "twin.png", 1)
     shutil.copy(library / "twin.png", library / "the-same.png")
-    save(library / "other.png", 2)
+    scene(2, 300, 200).save(library / "other.png")

@@ -58,7 +58,7 @@ def test_identical_files_come_first_then_the_same_picture(page: Page) -> None:
     smaller = group_of(page, "smaller.jpg")
     expect(smaller).to_contain_text("75% fewer pixels")
     expect(smaller.locator(".best")).to_contain_text("photo-05.jpg")
-    expect(smaller.locator(".best")).to_contain_text("Best copy: most pixels")
+    expect(smaller.locator(".best")).to_contain_text("Best copy: has the camera’s date")
 
 
 def test_what_is_only_alike_is_marked_one_by_one(page: Page) -> None:

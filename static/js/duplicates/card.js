@@ -8,14 +8,14 @@ import { bytes, date, percent, score, t } from '../lib/text.js';
 export function createCard(group, index, { marks, dismiss }) {
   const compare = async () => (await import('./compare.js')).openCompare(group, marks);
   return h('section.dupes', { 'aria-label': t('duplicates.group', { n: index + 1 }) },
-    h('header', {}, h('button.small', { type: 'button', onclick: compare }, icon('compare'), t('duplicates.compare')),
+    h('header', {}, group.keep_reason === 'unknown' && h('small', {}, t('duplicates.best.unknown')), h('button.small', { type: 'button', onclick: compare }, icon('compare'), t('duplicates.compare')),
       h('button.plain', { type: 'button', onclick: () => dismiss(group) }, t('duplicates.dismiss'))),
     h('ul', {}, group.images.map((image) => photo(image, group, marks))));
 }
 
 function photo(image, group, marks) {
   const { image: best, reason } = group.best;
-  const isBest = image.id === best.id && group.kind !== 'alike';
+  const isBest = Boolean(reason) && image.id === best.id;
   return h(`li${isBest ? '.best' : ''}`, {},
     h('a', { href: href({ view: 'similar', id: image.id }), 'aria-label': image.name, title: image.name }, h('img', { src: image.thumb, alt: '', loading: 'lazy', draggable: 'false' })),
     h('div.about', {}, named(image.name), h('small', {}, h('bdi', {}, image.folder || t('filter.folder.top')), ` · ${image.taken_at ? date(image.taken_at) : t('meta.undated')}`),

@@ -65,7 +65,7 @@ export default function duplicates(first, { restored } = {}) {
         marks.load(signal),
       ]);
       answers.forEach((answer, i) => {
-        const groups = answer.groups.map((group) => ({ ...group, best: bestOf(group.images) }));
+        const groups = answer.groups.map((group) => ({ ...group, best: bestOf(group) }));
         remember(groups.flatMap(({ images }) => images.map(({ score: _, copy_of: __, ...image }) => image)));
         found.set(KINDS[i], { ...answer, groups });
       });
@@ -80,7 +80,7 @@ export default function duplicates(first, { restored } = {}) {
   }
 
   /** What a kind would free, as far as its groups have come. */
-  const freed = ({ groups }) => groups.reduce((sum, { images, best }) => sum + images.reduce((all, image) => all + (image.id === best.image.id ? 0 : image.bytes), 0), 0);
+  const freed = ({ groups }) => groups.filter(({ best }) => best.reason).reduce((sum, { images, best }) => sum + images.reduce((all, image) => all + (image.id === best.image.id ? 0 : image.bytes), 0), 0);
 
   function draw() {
     const tab = (each, label, count, size) => h('a.tab', { href: href({ view: 'duplicates', kind: each, min: params.min }), 'aria-current': kind() === each && 'true' },
@@ -114,7 +114,7 @@ export default function duplicates(first, { restored } = {}) {
 
   /** Marks all but the best of every group of copies that has come. */
   function markLesser() {
-    return marks.set(current().groups.flatMap(({ images, best }) => images.filter(({ id }) => id !== best.image.id)), true).then(draw);
+    return marks.set(current().groups.filter(({ best }) => best.reason).flatMap(({ images, best }) => images.filter(({ id }) => id !== best.image.id)), true).then(draw);
   }
 
   async function dismiss(group) {
