@@ -8,16 +8,19 @@ The product and the searches take turns, so that a slow moment of the machine sl
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 
 import numpy as np
 
+from benchmarks.speed.larger_than_memory import read_bytes
 from edge_app.bench.search import CountingReads
 from edge_app.bench.vectors import clustered, make_index
 from edge_app.config import MiB
@@ -29,13 +32,15 @@ from edge_app.search.exact import Match, similar, similar_many
 from edge_app.search.peaks import Floats
 from edge_app.search.products import kernel
 from edge_app.search.sharedpass import SharedPass
-from tools.report import machine, publish
+from tools.report import machine, private_bytes, publish
+from tools.testing.cgroup import forget
 
 _SIZES = ["1000x1280", "10000x1280", "100000x1280", "100000x256", "1000000x256"]
 _K = 50
 _TOGETHER = 100
 _CLIENTS = 16
 _PAIRS_ROWS = 100_000
+_CONTEXT = multiprocessing.get_context("spawn")
 
 
 def median_ms(calls: list[Callable[[], object]], rounds: int) -> list[float]:
@@ -80,7 +85,7 @@ def line(snapshot: Snapshot, rounds: int) -> str:
         f"**{plain_ms / product_ms:.2f}** | {filtered_ms / product_ms:.2f} | "
         f"{many_ms / _TOGETHER:.2f} | {many_ms / all_ms:.2f} | "
         f"{_CLIENTS * product_ms / clients_ms:.1f} | {vectors_read(snapshot, together):.0f} | "
-        f"{all_pairs(snapshot)} |"
+        f"{all_pairs(snapshot)} | "
     )
 
 
@@ -102,6 +107,24 @@ def at_once(snapshot: Snapshot, shared: SharedPass[Floats, list[Match]], queries
         client.start()
     for client in clients:
         client.join()
+
+
+def touched(index: Path, results: Connection) -> None:
+    """Send the bytes that a search reads of an index that is on the disk only, and what it and ten
+    more add to the memory of a process beside the page cache: for a process of its own."""
+    forget(index)
+    with Reader(index) as reader:
+        snapshot = reader.snapshot()
+        _ = snapshot.angle_max, snapshot.scales  # once for all searches
+        queries = np.random.default_rng(1).standard_normal((11, snapshot.vectors.shape[1]))
+        queries = np.maximum(queries, 0)
+        queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+        before_bytes, own_bytes = read_bytes(), private_bytes()
+        for number, query in enumerate(queries.astype(np.float32)):
+            similar(snapshot, query, _K)
+            if number == 0:
+                disk_bytes = read_bytes() - before_bytes
+        results.send((disk_bytes, private_bytes() - own_bytes))
 
 
 def vectors_read(snapshot: Snapshot, queries: Floats) -> float:
@@ -129,19 +152,27 @@ def table(sizes: list[tuple[int, int]], rounds: int) -> str:
     lines = [
         f"Milliseconds a query, k = {_K}, every tenth row dead, median of {rounds} rounds, "
         f"{kernel()}. × is by the bare product of the same run: of one query, or of the "
-        f"{_TOGETHER} together. The last but three: answers to {_CLIENTS} clients at once in the "
-        f"time of a bare product. {machine()}.",
+        f"{_TOGETHER} together. The last but five: answers to {_CLIENTS} clients at once in the "
+        f"time of a bare product. The last two: what a search reads that finds nothing in the page "
+        f"cache, and what it and ten more add to the memory of the process. {machine()}.",
         "",
         f"| rows × dim | `V @ q` | search | × | with 5 filters × | each of {_TOGETHER} together | "
-        f"× | {_CLIENTS} clients | vectors read | all pairs, s |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        f"× | {_CLIENTS} clients | vectors read | all pairs, s | MB read by the first | own MB |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for rows, dim in sizes:
         with TemporaryDirectory() as folder:
             make_index(Path(folder) / "index", clustered(rows, dim))
             with Reader(Path(folder) / "index") as reader:
-                whole = reader.snapshot()
-                lines.append(line(replace(whole, live=np.arange(rows) % 10 > 0), rounds))
+                live = np.arange(rows) % 10 > 0
+                # Under no name: pages that are mapped stay in the page cache.
+                measured = line(replace(reader.snapshot(), live=live), rounds)
+            here, there = _CONTEXT.Pipe(duplex=False)
+            process = _CONTEXT.Process(target=touched, args=(Path(folder) / "index", there))
+            process.start()
+            disk_bytes, own_bytes = here.recv()
+            process.join()
+            lines.append(f"{measured}{disk_bytes / 1e6:.1f} | {own_bytes / 1e6:.1f} |")
         print(lines[-1], file=sys.stderr, flush=True)
     return "\n".join(lines)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import multiprocessing
+import struct
 import sys
 import tempfile
 import time
@@ -138,6 +139,36 @@ def sqlite_vec(vectors: Floats, k: int, folder: Path) -> Query:
     return query
 
 
+def pgvector(vectors: Floats, k: int, folder: Path) -> Query:
+    """In a server of its own, with all of its defaults but one: rows as long as these would be kept
+    in pieces, and are put together for each comparison."""
+    import pgserver
+    import psycopg
+
+    dim = vectors.shape[1]
+    server = pgserver.get_server(folder)
+    connection = psycopg.connect(server.get_uri(), autocommit=True)
+    connection.execute("CREATE EXTENSION vector")
+    connection.execute(f"CREATE TABLE v (row int, e vector({dim}))")
+    connection.execute("ALTER TABLE v ALTER e SET STORAGE PLAIN")
+    with connection.cursor().copy("COPY v FROM STDIN (FORMAT BINARY)") as copy:
+        copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+        for row, vector in enumerate(vectors):
+            # Two fields: the number, and the vector as pgvector's vector_recv() reads it.
+            start = struct.pack(">hiiihh", 2, 4, row, 4 + 4 * dim, dim, 0)
+            copy.write(start + vector.astype(">f4").tobytes())
+        copy.write(struct.pack(">h", -1))
+    connection.execute("ANALYZE v")
+
+    def query(vector: Floats) -> list[int]:
+        text = f"[{','.join(map(str, vector.tolist()))}]"
+        found = connection.execute("SELECT row FROM v ORDER BY e <#> %s LIMIT %s", (text, k))
+        _ = server  # it ends with the last that holds it
+        return [row for (row,) in found]
+
+    return query
+
+
 def hnswlib_approximate(vectors: Floats, k: int, folder: Path) -> Query:
     import hnswlib
 
@@ -148,6 +179,8 @@ def hnswlib_approximate(vectors: Floats, k: int, folder: Path) -> Query:
     return lambda vector: index.knn_query(vector, k)[0][0].tolist()
 
 
+OUTSIDE = {pgvector}  # these compute in processes of their own, which are not measured
+
 ENGINES: dict[str, tuple[Engine, str]] = {  # name -> the engine and the package it comes from
     "`V @ q`, then the k largest": (product, "numpy"),
     "**this project**": (this_project, "numkong"),
@@ -157,6 +190,7 @@ ENGINES: dict[str, tuple[Engine, str]] = {  # name -> the engine and the package
     "usearch, int8, approximate": (usearch_int8, "usearch"),
     "LanceDB, flat": (lancedb_flat, "lancedb"),
     "sqlite-vec": (sqlite_vec, "sqlite-vec"),
+    "pgvector 0.6.2, sequential": (pgvector, "pgserver"),
     "hnswlib, M 16, ef 100 and 2k, approximate": (hnswlib_approximate, "hnswlib"),
 }
 
@@ -167,9 +201,9 @@ class Trial:
 
     version: str
     build_s: float
-    memory_bytes: int
+    memory_mb: str  # "–" where another process computes
     times_ms: list[float]
-    busy_cores: float  # processor time by time
+    busy_cores: str  # processor time by time
     answers: list[list[int]]
 
 
@@ -191,8 +225,9 @@ def attempt(name: str, file: Path, queries: Floats, k: int, results: Connection)
                 answers.append(query(vector))
                 times_ms.append(1000 * (time.perf_counter() - start))
             busy_cores = 1000 * (time.process_time() - cpu_s) / sum(times_ms)
-            memory_bytes = private_bytes() - before_bytes
-            results.send(Trial(version, build_s, memory_bytes, times_ms, busy_cores, answers))
+            memory_mb = (private_bytes() - before_bytes) / 1e6
+            told = ("–", "–") if engine in OUTSIDE else (f"{memory_mb:.0f}", f"{busy_cores:.1f}")
+            results.send(Trial(version, build_s, told[0], times_ms, told[1], answers))
     except ImportError as error:
         results.send(str(error))
 
@@ -236,8 +271,8 @@ def table(rows: int, dim: int, k: int, count: int) -> str:
                 exact = recall(vectors, queries, trial.answers, k)
                 lines.append(
                     f"| {name} | {trial.version} | {np.percentile(trial.times_ms, 50):.1f} | "
-                    f"{np.percentile(trial.times_ms, 95):.1f} | {trial.busy_cores:.1f} | "
-                    f"{exact:.4f} | {trial.build_s:.1f} | {trial.memory_bytes / 1e6:.0f} |"
+                    f"{np.percentile(trial.times_ms, 95):.1f} | {trial.busy_cores} | "
+                    f"{exact:.4f} | {trial.build_s:.1f} | {trial.memory_mb} |"
                 )
             print(lines[-1], file=sys.stderr, flush=True)
     return "\n".join(lines)

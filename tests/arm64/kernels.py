@@ -12,7 +12,7 @@ from edge_app.search import bounds, products
 from edge_app.search.exact import similar_many
 from tests.columns import Columns
 
-ROWS, K = 5000, 20
+ROWS, K = 1500, 20
 DIMS = (100, 256, 1280)  # of one query, the packed kernel multiplies the first two
 
 
