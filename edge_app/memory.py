@@ -52,6 +52,11 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def default_interpreters(model_bytes: int) -> int:
+    """One for each core, as far as half the memory goes round: each packs the weights anew."""
+    return max(1, min(default_threads(), available_bytes() // 2 // model_bytes))
+
+
 def default_workers(limits: Limits) -> int:
     """One decoding child for each core, as far as half the memory goes round."""
     fitting = available_bytes() // 2 // limits.decode_memory_bytes

@@ -21,7 +21,7 @@ from edge_app.indexing.images import new_image, pixels_of
 from edge_app.indexing.process import start_index
 from edge_app.library.scan import FoundFile, scan
 from edge_app.library.sources import rules_of
-from edge_app.memory import default_threads, default_workers
+from edge_app.memory import default_interpreters, default_workers
 from edge_app.model.embed import Embedder
 from edge_app.model.runtime import installed_runtime
 from edge_app.photos.decode import decode
@@ -73,7 +73,7 @@ def measure(config: Config) -> Figures:
         runtime=installed_runtime(config.runtime),
         cores=cores,
         workers=config.workers or default_workers(config.limits),
-        threads=config.threads or default_threads(),
+        threads=config.threads or default_interpreters(config.model.stat().st_size),
         images=report["added"],
         image_bytes=sum(file.size_bytes for file in images) // len(images),
         seconds=report["seconds"],
@@ -183,7 +183,10 @@ def run_index(config: Config) -> tuple[dict[str, Any], int]:
     """The report of one `index` run in a process of its own, and the peak of its memory in bytes,
     its decoding processes included."""
     with start_index(config) as process, _PeakMemory(process.pid) as memory:
+        held, process.stdin = process.stdin, None  # closed, it would end the run
         output, errors = process.communicate()
+        if held:
+            held.close()
     if process.returncode:
         raise EdgeAppError(errors.strip().removeprefix("error: "))
     return json.loads(output.splitlines()[-1]), memory.peak_bytes

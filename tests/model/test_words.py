@@ -220,6 +220,14 @@ def test_search_finds_what_a_word_looks_like(search: Search) -> None:
 
 
 @pytest.mark.model
+def test_the_field_for_texts_takes_the_words_of_a_classifier(search: Search) -> None:
+    code, answer = search("--text", "Daybreak")
+    assert code == 0 and answer["matches"][0]["path"] == "0.png"
+    code, line = search("--text", "a red car in the snow")
+    assert code == 2 and "does not know the word 'a red car in the snow'" in line
+
+
+@pytest.mark.model
 def test_a_word_goes_with_photos_and_against_others(config: Config, search: Search) -> None:
     _, answer = search("--word", "dawn", str(config.gallery / "1.png"))
     assert answer["query"] == [str(config.gallery / "1.png"), "dawn"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.config import Limits, MiB
-from edge_app.memory import available_bytes, default_workers
+from edge_app.memory import available_bytes, default_interpreters, default_workers
 
 
 def write(root: Path, files: dict[str, str]) -> None:
@@ -77,3 +77,16 @@ def test_this_machine_has_some() -> None:
 def test_little_memory_means_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_app.memory.available_bytes", lambda: 300 * MiB)
     assert default_workers(Limits()) == 1
+
+
+def test_a_large_model_has_fewer_interpreters_where_memory_is_small(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """ViT-B/32 in float32 has 351 MB, MobileNetV2 14: each interpreter packs them once more."""
+    monkeypatch.setattr("edge_app.memory.default_threads", lambda: 4)
+    monkeypatch.setattr("edge_app.memory.available_bytes", lambda: 900 * MiB)
+    assert default_interpreters(351_000_000) == 1
+    assert default_interpreters(89_000_000) == 4
+    assert default_interpreters(14_000_000) == 4
+    monkeypatch.setattr("edge_app.memory.available_bytes", lambda: 300 * MiB)
+    assert default_interpreters(89_000_000) == 1
