@@ -18,6 +18,7 @@ from edge_app.index.format.records import ImageRecord
 from edge_app.index.format.regular import open_regular
 from edge_app.library.sources import library_of
 from edge_app.photos import preview
+from edge_app.photos.lacks import check_size
 from edge_app.photos.pool import DecodePool
 
 FOLDER = "previews"  # in the index folder
@@ -31,7 +32,7 @@ class Previews:
     """Makes and keeps previews. Safe to use from several threads."""
 
     def __init__(self, config: Config) -> None:
-        self._library = library_of(config)
+        self._library, self._limits = library_of(config), config.limits
         self._pool = DecodePool(1, config.limits, AT_ONCE, nice=0, decoder=preview.__name__)
         self._folder = config.index.absolute() / FOLDER
         self._most_bytes = config.limits.preview_bytes
@@ -69,7 +70,9 @@ class Previews:
         return made
 
     def _make(self, image: ImageRecord) -> bytes:
-        return self._pool.decode(self._library.to_decode(image.path)).thumbnail
+        check_size(image.size_bytes, self._limits)
+        file = self._library.to_decode(image.path, image.size_bytes)
+        return self._pool.decode(file).thumbnail
 
     def _read(self, name: str) -> bytes | None:
         if not self._most_bytes:

@@ -7,7 +7,7 @@ only then is it counted as done. No stage runs further ahead of the next than ke
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -24,10 +24,11 @@ from edge_app.indexing.bounded import Ahead
 from edge_app.indexing.images import new_image, pixels_of
 from edge_app.indexing.lost import Lost
 from edge_app.indexing.plan import IndexReport, Plan, Progress, Skipped, plan
+from edge_app.indexing.reading import Reads
 from edge_app.indexing.renaming import rename_sources
 from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile, Scan
-from edge_app.library.source import Source
+from edge_app.library.source import InFolder, Source
 from edge_app.photos.decode import Decoded
 from edge_app.photos.lacks import is_worth_a_try, lacks_version
 from edge_app.photos.pool import DecodePool, Job, Outcome, Same
@@ -98,18 +99,19 @@ def index(
             on_progress,
         )  # fmt: skip
 
-        def jobs(files: Iterable[FoundFile]) -> Iterator[Job]:
-            return (
-                Job(file, library.to_decode(file.path), boxes, _content(known.get(file.path)))
-                for file in files
-            )
+        reads = Reads(library, limits, found.offline)
 
-        run.read(pool.run(jobs(todo.to_read)))
+        def job_of(file: FoundFile, source: InFolder | bytes) -> Job:
+            return Job(file, source, boxes, _content(known.get(file.path)))
+
+        run.read(reads.outcomes(pool, todo.to_read, job_of))
         if run.alone:  # RAW files whose picture turned out to be none
             rest = plan(Scan(run.alone), known, rejected, again | {f.path for f in run.alone})
             run.add(rest)
-            run.read(pool.run(jobs(rest.to_read)))
+            run.read(reads.outcomes(pool, rest.to_read, job_of))
         run.settle(prune)
+    if "" in found.offline:  # the only source went away in the middle
+        raise LibraryError(found.offline[""])
     report.seconds = time.monotonic() - start
     read = report.added + report.updated + report.moved
     report.images_per_s = read / report.seconds if read else 0.0
@@ -158,15 +160,15 @@ class _Run:
         self.done = 0
         self.started = self.filling = time.monotonic()
 
-    def read(self, results: Iterable[tuple[Job, Outcome]]) -> None:
+    def read(self, results: Iterable[tuple[FoundFile, Outcome]]) -> None:
         """Embed and commit what the pool decodes, as it comes."""
         self._tell()
         for start in range(0, len(self.todo.noted), _NOTED):
             self.batch.noted = self.todo.noted[start : start + _NOTED]
             self._commit(0)
         pending = 0
-        for job, result in results:
-            self._take(job.key, result)
+        for file, result in results:
+            self._take(file, result)
             self.batch.images.extend(self.images.done())
             pending += 1
             if 2 * pending >= BATCH_IMAGES or self._is_due():

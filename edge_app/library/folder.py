@@ -51,7 +51,10 @@ class Folder:
         version = version_of(stat, inode=False)
         return Original(file, stat.st_size, stat.st_mtime_ns, version, changed_ns)
 
-    def to_decode(self, path: str) -> InFolder:
+    def is_here(self, path: str) -> bool:
+        return True
+
+    def to_decode(self, path: str, size_bytes: int) -> InFolder:
         return self._place(path)
 
     def unchanged(self, file: FoundFile) -> bool:

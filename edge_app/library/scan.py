@@ -33,7 +33,7 @@ class FoundFile:
         return tuple(raw.path.rpartition("/")[2] for raw in self.raws)
 
 
-LeftOut = Literal["links", "marked", "excluded"]
+LeftOut = Literal["links", "marked", "excluded", "names"]
 
 
 @dataclass(slots=True)
@@ -60,6 +60,7 @@ class Scan:
     mounted: set[str] = field(default_factory=set)  # where other drives begin at present
     rules: Rules = field(default_factory=Rules)
     offline: dict[str, str] = field(default_factory=dict)  # why a source is out of reach, by name
+    refused: Tally = field(default_factory=Tally)  # listed under names that are no plain paths
     several: bool = False  # whether paths begin with the name of a source
 
     def hides(self, path: str) -> bool:
@@ -82,6 +83,7 @@ class Scan:
             "links": _tally(self.linked),
             "marked": _tally(self.marked),
             "excluded": self.excluded,
+            "names": self.refused,
         }
         return {reason: tally for reason, tally in tallies.items() if tally.count}
 

@@ -30,6 +30,7 @@ class Original:
     mtime_ns: int
     version: str = ""  # of FoundFile, or more
     changed_ns: int = 0  # when its bytes, its name or its time was last changed, if known
+    is_here: bool = True  # on this machine; else each read asks another one
 
     def __enter__(self) -> Self:
         return self
@@ -77,8 +78,12 @@ class Source(Protocol):
     def open(self, path: str) -> Original:
         """An original, for reading."""
 
-    def to_decode(self, path: str) -> InFolder | bytes:
-        """An original for a decoding process: its place if that can open it, or all its bytes."""
+    def to_decode(self, path: str, size_bytes: int) -> InFolder | bytes:
+        """An original for a decoding process: its place if that can open it, or all its bytes, of
+        which there are so many."""
+
+    def is_here(self, path: str) -> bool:
+        """Whether an original is on this machine, and needs no reading ahead."""
 
     def unchanged(self, file: FoundFile) -> bool:
         """Whether the file still is what the scan found."""

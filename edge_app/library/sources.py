@@ -10,6 +10,7 @@ from edge_app.config import Config
 from edge_app.errors import LibraryError, NotFoundError
 from edge_app.library import places
 from edge_app.library.folder import Folder
+from edge_app.library.remote import Remote
 from edge_app.library.rules import Rules
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.library.source import InFolder, Original, Source
@@ -18,7 +19,12 @@ from edge_app.library.source import InFolder, Original, Source
 def library_of(config: Config) -> Source:
     """Where the photos are."""
     rules = rules_of(config)
-    sources = {name: Folder(Path(root), rules) for name, root in config.places}
+    sources: dict[str, Source] = {
+        name: Remote(root, config.gallery_config, rules)
+        if places.is_url(root)
+        else Folder(Path(root), rules)
+        for name, root in config.places
+    }
     return sources[""] if "" in sources else Several(sources)
 
 
@@ -93,6 +99,8 @@ class Several:
             whole.linked |= set(map(inside, found.linked))
             whole.marked |= set(map(inside, found.marked))
             whole.excluded.count += found.excluded.count
+            whole.refused.count += found.refused.count
+            whole.refused.example = whole.refused.example or found.refused.example
             if found.excluded.example and not whole.excluded.example:
                 whole.excluded.example = inside(found.excluded.example)
             whole.files += [_under(name, file) for file in found.files]
@@ -105,9 +113,13 @@ class Several:
         source, inner = self._find(path)
         return source.open(inner)
 
-    def to_decode(self, path: str) -> InFolder | bytes:
+    def is_here(self, path: str) -> bool:
         source, inner = self._find(path)
-        return source.to_decode(inner)
+        return source.is_here(inner)
+
+    def to_decode(self, path: str, size_bytes: int) -> InFolder | bytes:
+        source, inner = self._find(path)
+        return source.to_decode(inner, size_bytes)
 
     def unchanged(self, file: FoundFile) -> bool:
         source, inner = self._find(file.path)

@@ -18,12 +18,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from edge_app.config import Limits, MiB
+from edge_app.config import Limits
 from edge_app.errors import DecodeError, EdgeAppError, UnreadableError
 from edge_app.library.originals import fingerprint, open_original
 from edge_app.library.source import InFolder
 from edge_app.photos.decode import Decoded
-from edge_app.photos.lacks import lacks_limit
+from edge_app.photos.lacks import check_size
 from edge_app.photos.regions import Box
 
 EXIT_MEMORY = 12  # ENOMEM; nothing Python itself exits with
@@ -116,12 +116,7 @@ def _read(place: InFolder, limits: Limits) -> bytes:
     """The whole original, read once."""
     with open_original(Path(place.root), place.path) as file:
         size_bytes = os.fstat(file.fileno()).st_size
-        if size_bytes > limits.file_bytes:
-            size_mib, limit_mib = size_bytes / MiB, limits.file_bytes / MiB
-            raise DecodeError(
-                f"{size_mib:.1f} MiB, over the limit of {limit_mib:g} (--file-size)",
-                lacks_limit("file_bytes", limits),
-            )
+        check_size(size_bytes, limits)
         try:
             return file.read(size_bytes)
         except OSError as error:

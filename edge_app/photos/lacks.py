@@ -10,7 +10,8 @@ from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 
-from edge_app.config import LIMITS, Limits, limit_text, option_of
+from edge_app.config import LIMITS, Limits, MiB, limit_text, option_of
+from edge_app.errors import DecodeError
 
 DECODER = 3  # raised when decode.py learns to read more: whatever was "damaged" is tried again
 INSTALL = {  # a module, and the package that brings it
@@ -28,6 +29,16 @@ def lacks_package(module: str) -> str:
 def lacks_limit(name: str, limits: Limits) -> str:
     """The file is over a limit as it is set now."""
     return f"limit {name}={getattr(limits, name)}"
+
+
+def check_size(size_bytes: int, limits: Limits) -> None:
+    """DecodeError for a file that is larger than any that is read."""
+    if size_bytes > limits.file_bytes:
+        raise DecodeError(
+            f"{size_bytes / MiB:.1f} MiB, over the limit of {limits.file_bytes / MiB:g} "
+            "(--file-size)",
+            lacks_limit("file_bytes", limits),
+        )
 
 
 @cache

@@ -25,6 +25,7 @@ from edge_app.errors import (
     NotFoundError,
     UnreadableError,
 )
+from edge_app.library.access import without_keys
 from edge_app.library.source import InFolder
 from edge_app.photos import child as decodechild
 from edge_app.photos.child import EXIT_MEMORY, LENGTHS, Settings, message, unpack
@@ -72,7 +73,9 @@ class DecodeProcess:
         self._answered = False
         command = [sys.executable, "-m", decodechild.__name__, json.dumps(settings)]
         try:
-            self._process = Popen(command, cwd=PACKAGE.parent, stdin=PIPE, stdout=PIPE)
+            self._process = Popen(
+                command, cwd=PACKAGE.parent, stdin=PIPE, stdout=PIPE, env=without_keys(os.environ)
+            )
         except OSError as error:  # no memory, or too many processes or open files
             raise EdgeAppError(f"a decoding process can't start: {error.strerror}") from None
         assert self._process.stdin is not None and self._process.stdout is not None

@@ -30,6 +30,7 @@ from edge_app.library.source import InFolder
 from edge_app.library.sources import library_of
 from edge_app.model.card import ModelCard, ModelIdentity, comparable
 from edge_app.photos.decode import Decoded
+from edge_app.photos.lacks import check_size
 from edge_app.photos.regions import WHOLE, Box
 from edge_app.search import exact as search
 from edge_app.search.exact import Match
@@ -157,7 +158,9 @@ class Gallery:
             vector = snapshot.read_rows(np.array([snapshot.row_of(id)]))[0]
             search.refuse_longer(np.array([vector @ vector]), [id])
         else:
-            file = self.library.to_decode(self.reader.image(id).path)
+            image = self.reader.image(id)
+            check_size(image.size_bytes, self.config.limits)
+            file = self.library.to_decode(image.path, image.size_bytes)
             vector, _ = self.embed(snapshot, file, box)
         return Query(vector, frozenset({id}))
 

@@ -267,6 +267,7 @@ export default {
   'library.away': { one: '{n} photo is on a drive that is not connected:', other: '{n} photos are on a drive that is not connected:' },
   'library.skipped.links': { one: '{n} linked folder is skipped (--follow-links reads it):', other: '{n} linked folders are skipped (--follow-links reads them):' },
   'library.skipped.marked': { one: '{n} folder is skipped because of .nomedia or .noindex:', other: '{n} folders are skipped because of .nomedia or .noindex:' },
+  'library.skipped.names': { one: '{n} photo is skipped because its name is no plain path:', other: '{n} photos are skipped because their names are no plain paths:' },
   'library.skipped.excluded': { one: '{n} file or folder is excluded:', other: '{n} files and folders are excluded:' },
   'library.exclude': 'Excluded (--exclude):',
   'status.model': 'Model',

@@ -33,7 +33,7 @@ def test_a_decoding_process_opens_the_file_itself(
     folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    place = Folder(Path("photos")).to_decode("2019/a.jpg")
+    place = Folder(Path("photos")).to_decode("2019/a.jpg", 5)
     monkeypatch.chdir("/")
     with open_original(Path(place.root), place.path) as file:
         assert file.read() == b"first"
@@ -80,7 +80,7 @@ def test_what_a_link_leads_to_is_opened_only_when_links_are_followed(
     for path in ("link/deep/b.jpg", "link/twice/b.jpg"):
         with following.open(path) as original:
             assert original.file.read() == b"behind"
-        place = following.to_decode(path)
+        place = following.to_decode(path, 0)
         assert open_original(Path(place.root), place.path).read() == b"behind"
         with pytest.raises(NotFoundError):
             folder.open(path)

@@ -1,0 +1,1 @@
+"""Sources that are on other machines, against real servers on loopback."""
