@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
+from io import BytesIO
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from bottle import HTTPResponse, parse_range_header, request
 
+from edge_app.api.streams import Stream
 from edge_app.api.views import text_of
 from edge_app.config import MiB
 from edge_app.errors import BusyError, LimitError
@@ -20,7 +23,7 @@ from edge_app.index.format.records import ImageRecord
 from edge_app.library.originals import fingerprint
 from edge_app.library.source import Original
 from edge_app.photos.pieces import Spliced, Version
-from edge_app.photos.strip import parts_without_location
+from edge_app.photos.strip import parts_without_location, without_location
 from edge_app.server.refusal import refusal
 
 STRIPPED_BYTES = 128 * MiB  # the largest original whose location is removed, in memory
@@ -52,26 +55,49 @@ class Stripper:
         self._turn = threading.Lock()
         self._known: OrderedDict[Version, list[range | bytes]] = OrderedDict()
 
+    def strip_remote(self, original: Original) -> Cleaned:
+        """The same of an original of another machine: one at a time is in memory to be looked at,
+        and as many as there are streams while they are sent."""
+        self._check(original.size_bytes)
+        with self._taking_turns(), original:
+            return Cleaned(without_location(original.file.read(original.size_bytes)))
+
     def strip(self, file: BinaryIO) -> Spliced:
         """The same image without its location."""
         version = Version.of(file)
-        size_bytes = version.size_bytes
+        self._check(version.size_bytes)
+        with self._taking_turns():
+            if version not in self._known:
+                pieces = parts_without_location(file.read(version.size_bytes))
+                self._known[version] = pieces.parts
+            self._known.move_to_end(version)
+            if len(self._known) > STRIPPED_KNOWN:
+                self._known.popitem(last=False)
+            return Spliced(file, self._known[version], version)
+
+    def _check(self, size_bytes: int) -> None:
         if size_bytes > self.most_bytes:
             raise LimitError(
                 f"the original has {size_bytes} bytes, too many to remove its location "
                 f"(--file-size, and no more than {STRIPPED_BYTES // MiB} MiB)"
             )
+
+    @contextmanager
+    def _taking_turns(self) -> Iterator[None]:
         if not self._turn.acquire(timeout=STRIP_WAIT_S):
             raise BusyError("too many originals are being opened at once; try again")
         try:
-            if version not in self._known:
-                self._known[version] = parts_without_location(file.read(size_bytes)).parts
-            self._known.move_to_end(version)
-            if len(self._known) > STRIPPED_KNOWN:
-                self._known.popitem(last=False)
-            return Spliced(file, self._known[version], version)
+            yield
         finally:
             self._turn.release()
+
+
+class Cleaned(BytesIO):
+    """An original of another machine without its location, in memory; few are sent at a time."""
+
+    @property
+    def size_bytes(self) -> int:
+        return self.getbuffer().nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +125,9 @@ def send_original(
     """The answer to a request for an original; closes it when it has been sent.
 
     The body is the open file itself: waitress then sends from its own loop, and no thread waits for
-    a client that reads slowly.
+    a client that reads slowly. That of another machine is a `Stream`.
     """
-    file: BinaryIO | Spliced = original.file
+    file: BinaryIO | Spliced | Cleaned = original.file
     size = original.size_bytes
     # Of the bytes that are sent: what the catalogue knows may be older, and a program that edits
     # may leave size and time as they were.
@@ -123,8 +149,7 @@ def send_original(
         return HTTPResponse(status=304, headers=headers)
     if stripper:
         try:
-            file = stripped = stripper.strip(original.file)
-            size = stripped.size_bytes
+            file, size = _stripped(stripper, original)
         except BaseException:
             original.file.close()
             raise
@@ -136,7 +161,8 @@ def send_original(
         or _is_backward(ranges)
         or request.environ.get("HTTP_IF_RANGE", tag) != tag
     ):
-        return HTTPResponse(file, headers=headers | {"Content-Length": str(size)})
+        headers["Content-Length"] = str(size)
+        return HTTPResponse(_body(original, file, 0, size), headers=headers)
     # Several ranges at once are answered with the first: allowed, and nobody asks for them.
     first = next(parse_range_header(f"bytes={ranges}", size), None)
     if first is None:
@@ -148,8 +174,22 @@ def send_original(
     start, end = first
     headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
+    return HTTPResponse(_body(original, file, start, end - start), 206, headers)
+
+
+def _stripped(stripper: Stripper, original: Original) -> tuple[Spliced | Cleaned, int]:
+    stripped = (
+        stripper.strip(original.file) if original.is_here else stripper.strip_remote(original)
+    )
+    return stripped, stripped.size_bytes
+
+
+def _body(original: Original, file: Any, start: int, size_bytes: int) -> Any:
+    """The file itself where the event loop can read it, else a stream that a thread reads."""
+    if not original.is_here:
+        return Stream(file, start, size_bytes)
     file.seek(start)
-    return HTTPResponse(file, 206, headers)
+    return file
 
 
 def is_known(tag: str, environ: Mapping[str, Any]) -> bool:

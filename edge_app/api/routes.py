@@ -30,7 +30,7 @@ from edge_app.api.views import (
     version_of,
 )
 from edge_app.api.zips import Member, Zip
-from edge_app.errors import NotFoundError
+from edge_app.errors import NotFoundError, UsageError
 from edge_app.guard.metrics import Histogram
 from edge_app.indexing.watch import Watcher
 from edge_app.photos.pieces import Spliced
@@ -178,6 +178,10 @@ def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
 
         members = []
         for image in images:  # each is opened once now: what can't be sent is said before
+            if not gallery.library.is_here(image.path):
+                raise UsageError(
+                    "photos that are not on this machine are downloaded one by one, not in a ZIP"
+                )
             with gallery.library.open(image.path) as original, open_one(image.path) as file:
                 size = file.seek(0, os.SEEK_END)
                 opener = functools.partial(open_one, image.path)
