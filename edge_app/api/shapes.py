@@ -224,7 +224,7 @@ class Restored(Shape):
 class Skipped(Shape):
     """What the last index run passed over though it may be photos."""
 
-    reason: Literal["links", "marked", "excluded"]  # marked with a .nomedia or .noindex
+    reason: Literal["links", "marked", "excluded", "names"]  # marked with a .nomedia or .noindex
     count: Count
     example: str | None
 

@@ -18,7 +18,7 @@ class Skipped:
     """What a run passed over though it may be photos."""
 
     # Links to folders; folders with .nomedia or .noindex; what a glob names.
-    reason: Literal["links", "marked", "excluded"]
+    reason: Literal["links", "marked", "excluded", "names"]
     count: int  # of links, folders, or files and folders
     example: str | None  # a path
 
