@@ -117,7 +117,7 @@ class Keeper:
 
     def _decoded(self, image: ImageRecord) -> Patches | None:
         try:
-            decoded = self._pool.decode(self._library.to_decode(image.path))
+            decoded = self._pool.decode(self._library.to_decode(image.path, image.size_bytes))
         except EdgeAppError as error:
             log.info("%s can't be compared: %s", image.path, error)
             return None
