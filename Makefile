@@ -27,7 +27,7 @@ ONLY  ?=
 MAKEFLAGS += --jobs=2
 PIP   := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint model samples faults test-arm64 test-container bench release screenshots clean
+.PHONY: run test lint model samples faults soak test-arm64 test-container bench release screenshots clean
 
 run: $(EDGE)/ready $(MODEL) samples
 	@# A small gallery is complete when its address is printed; a large one goes on filling.
@@ -52,6 +52,11 @@ samples: $(EDGE)/ready
 
 faults: $(TEST)/ready $(MODEL)
 	FAULTS=long $(TEST)/bin/python -m pytest tests/faults
+
+# A server for SECONDS, while photos change and answers are compared with a brute force in float64.
+SECONDS ?= 600
+soak: $(TEST)/ready $(MODEL)
+	$(TEST)/bin/python -m benchmarks.load.soak --seconds $(SECONDS)
 
 # On emulated 64-bit ARM, as root; needs debootstrap and qemu-user-static. The system is made once.
 ARM64_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lookalike-arm64

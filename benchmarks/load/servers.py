@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from edge_app.bench.vectors import clustered, made_up
 from edge_app.index.write.batch import BATCH_IMAGES, Batch
@@ -57,15 +59,27 @@ class Server:
 
 
 @contextmanager
-def running(*command: str | Path, ask: str = "/thumbs/1") -> Iterator[Server]:
+def running(
+    *command: str | Path,
+    ask: str = "/thumbs/1",
+    descriptors: int | None = None,
+    log: IO[str] | None = None,
+) -> Iterator[Server]:
     """A server from when it has answered `ask` to SIGTERM; PORT in the command is its port."""
+
+    def limit() -> None:
+        if descriptors is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     words = [sys.executable, *(str(port) if word == "PORT" else str(word) for word in command)]
-    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=log, preexec_fn=limit
+    )
     server = Server(process, port)
     try:
-        for _ in range(3_000):
+        for _ in range(12_000):
             try:
                 server.get(ask)
                 break
@@ -78,7 +92,14 @@ def running(*command: str | Path, ask: str = "/thumbs/1") -> Iterator[Server]:
 
 
 @contextmanager
-def serving(home: Path, model: Path, *options: str, ask: str = "/thumbs/1") -> Iterator[Server]:
+def serving(
+    home: Path,
+    model: Path,
+    *options: str,
+    ask: str = "/thumbs/1",
+    descriptors: int | None = None,
+    log: IO[str] | None = None,
+) -> Iterator[Server]:
     """Our server, over the library and the index in `home`."""
     where = ("--gallery", home / "library", "--index", home / "index", "--model", model)
     command: tuple[str | Path, ...] = (
@@ -90,7 +111,7 @@ def serving(home: Path, model: Path, *options: str, ask: str = "/thumbs/1") -> I
         "PORT",
         *options,
     )
-    with running(*command, ask=ask) as server:
+    with running(*command, ask=ask, descriptors=descriptors, log=log) as server:
         yield server
 
 

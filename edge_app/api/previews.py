@@ -19,7 +19,7 @@ from edge_app.index.format.regular import open_regular
 from edge_app.library.sources import library_of
 from edge_app.photos import preview
 from edge_app.photos.lacks import check_size
-from edge_app.photos.pool import DecodePool
+from edge_app.photos.pool import REQUEST_NICE, DecodePool
 
 FOLDER = "previews"  # in the index folder
 AT_ONCE = 2  # made; each takes up to decode_memory_bytes, and a thread of the server
@@ -33,7 +33,9 @@ class Previews:
 
     def __init__(self, config: Config) -> None:
         self._library, self._limits = library_of(config), config.limits
-        self._pool = DecodePool(1, config.limits, AT_ONCE, nice=0, decoder=preview.__name__)
+        self._pool = DecodePool(
+            1, config.limits, AT_ONCE, nice=REQUEST_NICE, decoder=preview.__name__
+        )
         self._folder = config.index.absolute() / FOLDER
         self._most_bytes = config.limits.preview_bytes
         self._places = threading.Semaphore(AT_ONCE + WAITING)

@@ -22,6 +22,10 @@ DECODERS = {PREPROCESS: "edge_app.photos.decode", CROP: "edge_app.photos.cropped
 AHEAD = 6  # jobs in flight at one decoding child, the one it works on included
 
 
+# Of what decodes for a request: the loop that serves all others goes first.
+REQUEST_NICE = 5
+
+
 class DecodePool:
     """Children that decode, each with a memory cap and a time cap.
 

@@ -32,7 +32,7 @@ from edge_app.server.eventloop import EventLoop
 from edge_app.server.refusal import refusal, status_line
 from edge_app.server.request import Refusal, Request
 from edge_app.server.room import least, places, to_close
-from edge_app.server.turns import Dispatcher, Turn
+from edge_app.server.turns import Dispatcher, Queue, Turn
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
             bind_socket=False,
             dispatcher=Dispatcher(
-                bounds.server_threads, bounds.queued_requests, bounds.slow_requests
+                bounds.server_threads,
+                Queue(bounds.queued_requests, bounds.slow_requests, bounds.client_requests),
             ),
         )
 

@@ -6,15 +6,18 @@ Not who came first: a client that sends sixty slow requests would make all other
 from __future__ import annotations
 
 import itertools
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from waitress.task import ThreadedTaskDispatcher
 
 from edge_app.server.clients import network_of
 
+T = TypeVar("T")
+RECENT_S = 10.0  # a client that asked within this time is there
 REMEMBERED = 1000  # clients whose last turn is known; who has had none goes first
 
 
@@ -43,15 +46,20 @@ class Turn:
 
 
 class Queue:
-    """Turns that wait; the lock of whoever uses it guards it. No more than `slow_most` slow ones
-    are under way, so that threads stay free for the others."""
+    """Turns that wait; the lock of whoever uses it guards it.
 
-    def __init__(self, most: int, slow_most: int) -> None:
-        self.most, self.slow_most = most, slow_most
+    No more than `slow_most` slow ones are under way, so that threads stay free for the others. Nor
+    are more than `client_most` of one client while others are there: threads share one Python and
+    one catalogue, and a request beside seven others takes eight times as long.
+    """
+
+    def __init__(self, most: int, slow_most: int, client_most: int) -> None:
+        self.most, self.slow_most, self.client_most = most, slow_most, client_most
         self._waiting: list[Turn] = []
         self._working = Counter[str]()  # threads, by network and by address
         self._slow = 0  # slow turns under way
         self._served: dict[str, int] = {}  # by network and by address, the latest last
+        self._seen: dict[str, float] = {}  # when a network asked last, the latest last
         self._numbers = itertools.count(1)
 
     def __len__(self) -> int:
@@ -65,6 +73,7 @@ class Queue:
         """The one that finds no room: the latest of the client with the most."""
         turn.number = next(self._numbers)
         self._waiting.append(turn)
+        _put_last(self._seen, turn.network, time.monotonic())
         if len(self._waiting) <= self.most:
             return None
         crowd = Counter[str]()
@@ -82,10 +91,7 @@ class Queue:
         self._waiting.remove(turn)
         self._slow += turn.slow
         for name in (turn.network, turn.address):
-            self._served.pop(name, None)
-            self._served[name] = next(self._numbers)
-        while len(self._served) > REMEMBERED:
-            del self._served[next(iter(self._served))]
+            _put_last(self._served, name, next(self._numbers))
         self._working.update({turn.network, turn.address})
         return turn
 
@@ -98,7 +104,14 @@ class Queue:
                 del self._working[name]
 
     def _may_begin(self, turn: Turn) -> bool:
-        return not turn.slow or self._slow < self.slow_most
+        if turn.slow and self._slow >= self.slow_most:
+            return False
+        return self._working[turn.network] < self.client_most or self._is_alone(turn.network)
+
+    def _is_alone(self, network: str) -> bool:
+        """Whether nobody else has asked for a while."""
+        other = next((name for name in reversed(self._seen) if name != network), None)
+        return other is None or self._seen[other] < time.monotonic() - RECENT_S
 
     def _rank(self, turn: Turn) -> tuple[int, ...]:
         shares = (
@@ -108,12 +121,20 @@ class Queue:
         return *itertools.chain.from_iterable(shares), turn.number
 
 
+def _put_last(table: dict[str, T], name: str, value: T) -> None:
+    """Remember a value; the oldest of too many is forgotten."""
+    table.pop(name, None)
+    table[name] = value
+    if len(table) > REMEMBERED:
+        del table[next(iter(table))]
+
+
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
     """Threads that take turns."""
 
-    def __init__(self, threads: int, most: int, slow_most: int) -> None:
+    def __init__(self, threads: int, queue: Queue) -> None:
         super().__init__()
-        self.queue = Queue(most, slow_most)
+        self.queue = queue
         self.set_thread_count(threads)
 
     def offer(self, turn: Turn) -> Turn | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from edge_app.server import turns
 from edge_app.server.clients import network_of
 from edge_app.server.turns import Queue, Turn
 
@@ -38,14 +39,14 @@ def test_an_ipv6_client_is_its_network(address: str, network: str) -> None:
 
 
 def test_who_sends_sixty_requests_does_not_go_before_who_sends_one() -> None:
-    queue = Queue(64, 4)
+    queue = Queue(64, 4, 4)
     for address in ["10.0.0.1"] * 60 + ["10.0.0.2", "10.0.0.3"]:
         assert queue.add(turn(address)) is None
     assert begun(queue)[:4] == ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.1"]
 
 
 def test_the_client_for_whom_no_thread_works_goes_first() -> None:
-    queue = Queue(64, 4)
+    queue = Queue(64, 4, 4)
     for address in ["10.0.0.1"] * 9:
         queue.add(turn(address))
     for _ in range(3):
@@ -55,7 +56,7 @@ def test_the_client_for_whom_no_thread_works_goes_first() -> None:
 
 
 def test_addresses_of_one_network_share_its_turns() -> None:
-    queue = Queue(64, 4)
+    queue = Queue(64, 4, 4)
     crowd = [f"2001:db8::{number:x}" for number in range(1, 31)]
     for address in [*crowd, "2001:db8::1", "10.0.0.2", "10.0.0.2", "10.0.0.2"]:
         queue.add(turn(address))
@@ -65,7 +66,7 @@ def test_addresses_of_one_network_share_its_turns() -> None:
 
 
 def test_when_the_queue_is_full_the_last_of_the_client_with_the_most_goes() -> None:
-    queue = Queue(4, 4)
+    queue = Queue(4, 4, 4)
     waiting = [turn(address) for address in ["10.0.0.1"] * 3 + ["10.0.0.2"]]
     assert [queue.add(one) for one in waiting] == [None] * 4
     assert queue.add(turn("10.0.0.3")) is waiting[2]
@@ -75,7 +76,7 @@ def test_when_the_queue_is_full_the_last_of_the_client_with_the_most_goes() -> N
 
 
 def test_slow_requests_leave_threads_free() -> None:
-    queue = Queue(64, 2)
+    queue = Queue(64, 2, 4)
     slow = [turn("10.0.0.1", slow=True) for _ in range(3)]
     for one in slow:
         queue.add(one)
@@ -87,10 +88,32 @@ def test_slow_requests_leave_threads_free() -> None:
     assert queue.popleft() is slow[2]
 
 
+def test_one_client_has_few_threads_while_others_are_there_and_all_when_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("edge_app.server.turns.time.monotonic", lambda: now)
+    queue = Queue(64, 4, 2)
+    for _ in range(9):
+        queue.add(turn("10.0.0.1"))
+    begun = [queue.popleft() for _ in range(5)]  # it is alone
+    queue.add(turn("10.0.0.2"))
+    begun.append(queue.popleft())
+    assert begun[-1].address == "10.0.0.2"
+    assert not queue
+    for one in begun[:4]:
+        queue.done(one)
+    assert queue.popleft().address == "10.0.0.1"
+    assert not queue
+    now += turns.RECENT_S + 1
+    assert queue
+
+
 def test_what_is_remembered_of_clients_is_bounded() -> None:
-    queue = Queue(64, 4)
+    queue = Queue(64, 4, 4)
     for number in range(5000):
         queue.add(turn(f"10.0.{number // 250}.{number % 250}"))
         queue.done(queue.popleft())
-    assert len(queue._served) <= 1000
+    assert len(queue._served) <= turns.REMEMBERED
+    assert len(queue._seen) <= turns.REMEMBERED
     assert not queue._working
