@@ -88,6 +88,11 @@ def test_the_score_slider_hides_lower_matches_at_once(page: Page, site: Site) ->
     shown = sum(score >= least for score in scores)
     page.get_by_role("button", name="Refine").click()
     slider = page.get_by_role("slider", name="Minimum score")
+    scale = site.get(f"api/images/{site.id_of('photo-05.jpg')}/similar")["scale"]
+    half, similar = scale["half"], scale["similar"]
+    assert half - 0.01 < float(slider.get_attribute("min") or "0") <= half
+    slider.fill(f"{similar + 0.01:.2f}")
+    expect(page.get_by_text(re.compile(r"^\d\.\d\d · Similar$"))).to_be_visible()
     slider.fill(f"{least:.2f}")
     expect(page.locator(".tile")).to_have_count(shown)
     expect(page.get_by_text(f"{shown} photos", exact=True)).to_be_visible()

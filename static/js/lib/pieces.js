@@ -38,6 +38,10 @@ export function slider({ label, min, max, step, value, format, oninput, onchange
     input.value = to;
     report();
   };
+  element.begin = (at) => {
+    input.min = at;
+    report();
+  };
   return element;
 }
 

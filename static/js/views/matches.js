@@ -80,6 +80,7 @@ export function createMatches({ title, search, key, restored, least = 0, slides 
   }
 
   function draw() {
+    refine.setScale(answer.scale);
     const items = shownItems();
     const shown = items.length;
     marks.set(items);
@@ -119,6 +120,7 @@ export function createMatches({ title, search, key, restored, least = 0, slides 
       remember(page.items.map(imageOf));
       answer = {
         items: [...(answer?.items ?? []), ...page.items],
+        scale: page.scale,
         next: offset + page.items.length,
         done: page.items.length < PAGE || (Boolean(page.total) && offset + page.items.length >= page.total),
       };
