@@ -7,9 +7,9 @@
     python -m benchmarks.speed.towers models/tinyclip-*.tflite --write docs/words.md
 
 Random weights of the true shapes will do: neither time nor memory depends on them. Each figure
-comes from processes of its own that have loaded no other model: the median time of one image, or
-one text, at a time on one thread, without decoding, and the memory that the tower added. Of three
-rounds over all models the lowest counts, since what else a machine does only adds.
+comes from processes of its own that have loaded no other model: the median processor time of one
+image, or one text, at a time on one thread, without decoding, and the memory that the tower added.
+Of three rounds over all models the lowest counts, since what else a machine does only adds.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ def measure_text(model: Path, runtime: str) -> Cost | None:
 def _median_ms(work: Callable[[int], object]) -> float:
     times_ms = []
     for run in range(FIRST + TIMED):
-        start = time.perf_counter()
+        start = time.process_time()
         work(run)
-        times_ms.append((time.perf_counter() - start) * 1e3)
+        times_ms.append((time.process_time() - start) * 1e3)
     return statistics.median(times_ms[FIRST:])
 
 

@@ -94,7 +94,11 @@ def read_shape(folder: Path) -> Shape | None:
 
 def _of_transformers(config: Mapping[str, Any]) -> Shape:
     """Hugging Face's CLIPConfig; what it does not say has the defaults of that class."""
-    image, text = config["vision_config"], config["text_config"]
+    # Older files have both, of which the second counts (transformers, configuration_clip.py).
+    image, text = (
+        config[name] | (config.get(f"{name}_dict") or {})
+        for name in ("vision_config", "text_config")
+    )
     activation = image.get("hidden_act", "quick_gelu")
     if text.get("hidden_act", "quick_gelu") != activation:
         raise ValueError("its towers have different activations")
