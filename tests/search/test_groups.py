@@ -18,6 +18,7 @@ from edge_app.errors import NotFoundError, StoreError, UsageError
 from edge_app.index.format.linkfile import FILE, load_links
 from edge_app.index.read.reader import Reader
 from edge_app.index.repair.check import check, repair
+from edge_app.index.write import decided
 from edge_app.index.write.batch import Batch
 from edge_app.index.write.dismissed import FILE as DISMISSED
 from edge_app.index.write.dismissed import add_dismissed, read_dismissed
@@ -358,3 +359,48 @@ def test_groups_of_a_damaged_vector_are_an_error_and_not_awaited_for_ever(tmp_pa
         with pytest.raises(StoreError, match="image 2 is damaged"):
             groups.all_groups(0.95)
         groups.close()
+
+
+def test_a_compressed_file_of_links_is_not_unpacked(reader: Reader, groups: Review) -> None:
+    """400 KB would have been 400 MB in memory."""
+    names(reader, groups)
+    kept = load_links(reader.index)
+    pairs = np.zeros((25_000_000, 2), np.int64)
+    with (reader.index / FILE).open("wb") as file:
+        np.savez_compressed(
+            file,
+            generation=kept.generation,
+            min_score=kept.min_score,
+            rows=kept.rows,
+            pairs=pairs,
+            fingerprint=np.frombuffer(kept.fingerprint, np.uint8),
+        )
+    del pairs
+    with pytest.raises(ValueError, match="compressed"):
+        load_links(reader.index)
+
+
+def test_dismissals_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One request may add 4,950 pairs, and all are read at once."""
+    pairs = [(bytes([number]) * 16, bytes(16)) for number in range(1, 9)]
+    monkeypatch.setattr(decided, "MOST_BYTES", 500)
+    assert add_dismissed(tmp_path, pairs[:6]) == 6
+    with pytest.raises(StoreError, match="over the limit of 500"):
+        add_dismissed(tmp_path, pairs)
+    assert read_dismissed(tmp_path) == {(bytes(16), one) for one, _ in pairs[:6]}
+    with (tmp_path / DISMISSED).open("ab") as file:
+        file.write(b" " * 500)
+    with pytest.raises(StoreError, match="remove lines"):
+        read_dismissed(tmp_path)
+
+
+def test_repair_deletes_no_decisions_that_can_not_be_read(
+    reader: Reader, groups: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert groups.dismiss([1, 2]) == 1
+    content = (reader.index / DISMISSED).read_bytes()
+    monkeypatch.setattr(decided, "MOST_BYTES", 50)
+    assert len(check(reader.index).problems) == 1
+    repair(reader.index)
+    assert check(reader.index).problems == []
+    assert (reader.index / f"{DISMISSED}.broken-1").read_bytes() == content

@@ -48,6 +48,8 @@ def load_links(index: Path) -> KeptLinks:
     with open(open_regular(index / FILE, os.O_RDONLY), "rb") as file:
         try:
             with np.load(file) as kept:
+                if any(member.compress_type for member in kept.zip.infolist()):
+                    raise ValueError("it is compressed, and may be of any size")  # ours are not
                 links = KeptLinks(
                     int(kept["generation"]),
                     float(kept["min_score"]),

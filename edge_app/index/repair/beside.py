@@ -84,7 +84,7 @@ def _decided(index: Path, file: DecidedFile, so: str) -> Iterator[Problem]:
     try:
         lost = file.damaged_lines(index)
     except StoreError as error:
-        yield Problem(str(error), partial(cures.forget_file, path=index / file.name))
+        yield Problem(str(error), partial(cures.set_file_aside, path=index / file.name))
         return
     if lost:
         yield Problem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -57,6 +58,11 @@ def forget_file(_: Catalog, path: Path) -> None:
         path.unlink()
 
 
+def set_file_aside(_: Catalog, path: Path) -> None:
+    """What can't be made again is kept, under another name."""
+    path.rename(unused_name(path))
+
+
 def restore(_: Catalog, path: Path, header: Header, length: int) -> None:
     """The file as the catalogue expects it, with zeros for what is lost; rows of zeros differ from
     their CRC, so each has a cure of its own."""
@@ -69,11 +75,17 @@ def restore(_: Catalog, path: Path, header: Header, length: int) -> None:
 
 def set_aside(index: Path) -> Path:
     """Rename the catalogue and what belongs to it; where it is now."""
-    number = 1
-    while (aside := index / f"{CATALOG}.broken-{number}").exists():
-        number += 1
+    aside = unused_name(index / CATALOG)
     for ending in ("-wal", "-shm", ""):  # the catalogue last: until then it is whole
         with suppress(FileNotFoundError):
             (index / f"{CATALOG}{ending}").rename(f"{aside}{ending}")
     sync_folder(index)
+    return aside
+
+
+def unused_name(path: Path) -> Path:
+    """Where a damaged file may be kept, beside its place."""
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.name}.broken-{number}")):
+        number += 1
     return aside

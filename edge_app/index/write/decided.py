@@ -15,12 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_app.config import MiB
 from edge_app.errors import DiskFullError, StoreError
 from edge_app.index.format.appendfile import sync_folder
 from edge_app.index.format.regular import open_regular, replace_regular
 
 Record = tuple[bytes, ...]
 
+MOST_BYTES = 64 * MiB  # 880,000 pairs; all of it is read at once
 _UNDO = b"undo "  # a line that takes back an earlier one
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -33,7 +35,8 @@ class DecidedFile:
     width: int
 
     def read(self, index: Path) -> set[Record]:
-        """All records; a line that was torn by a power cut, or damaged, is passed over."""
+        """All records; a line that was torn by a power cut, or damaged, is passed over. StoreError
+        if the file can't be read, or has more than MOST_BYTES."""
         records: set[Record] = set()
         for line in self._lines(index):
             change = self._unpack(line)
@@ -76,6 +79,7 @@ class DecidedFile:
         path = index / self.name
         try:
             with open(open_regular(path, os.O_RDONLY), "rb") as file:
+                _check_size(path, os.fstat(file.fileno()).st_size)
                 return file.read().split(b"\n")
         except FileNotFoundError:
             return []
@@ -96,7 +100,9 @@ class DecidedFile:
                 if changed:
                     # A torn last line must not swallow the first new one.
                     lines = [b"\n", *(_pack(record, undo) for record in sorted(changed))]
-                    _append(fd, b"".join(lines))
+                    data = b"".join(lines)
+                    _check_size(path, os.fstat(fd).st_size + len(data))
+                    _append(fd, data)
             finally:
                 os.close(fd)
             sync_folder(index)
@@ -124,6 +130,14 @@ class DecidedFile:
 
 # Photos to move away, by content and path: one of two identical files is not the other.
 MARKED = DecidedFile("marked.txt", width=2)
+
+
+def _check_size(path: Path, size_bytes: int) -> None:
+    if size_bytes > MOST_BYTES:
+        raise StoreError(
+            f"{path} would have {size_bytes} bytes, over the limit of {MOST_BYTES}: remove lines "
+            "from it, or the file"
+        )
 
 
 def _append(fd: int, data: bytes) -> None:
