@@ -62,7 +62,7 @@ def make_routes(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bo
     add_searches(app, gallery, searched)
     add_duplicates(app, gallery, review)
     add_marks(app, gallery.reader)
-    _add_files(app, gallery)
+    _add_files(app, gallery, watcher)
     return app
 
 
@@ -149,7 +149,7 @@ def _add_listings(app: bottle.Bottle, gallery: Gallery) -> None:
         return image_of(reader.image(id))
 
 
-def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
+def _add_files(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
     config = gallery.config
     stripper = Stripper(config.limits.file_bytes) if config.strip_location else None
 
@@ -182,6 +182,7 @@ def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
                 raise UsageError(
                     "photos that are not on this machine are downloaded one by one, not in a ZIP"
                 )
+            watcher.check(image.path)
             with gallery.library.open(image.path) as original, open_one(image.path) as file:
                 size = file.seek(0, os.SEEK_END)
                 opener = functools.partial(open_one, image.path)
@@ -204,5 +205,6 @@ def _add_files(app: bottle.Bottle, gallery: Gallery) -> None:
             raise NotFoundError(f"image {id} has {len(image.raws)} RAW files, not {wanted.raw}")
         path = image.files[wanted.raw]
         sent = Sent.raw(path) if wanted.raw else Sent.of(image)
+        watcher.check(path)
         opened = gallery.library.open(path)
         return send_original(opened, sent, download=wanted.download, stripper=stripper)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from edge_app.config import DRAIN_S, Config
-from edge_app.errors import StoreError
+from edge_app.errors import LibraryError, StoreError
 from edge_app.index.read.reader import Reader
 from edge_app.indexing.process import (
     Findings,
@@ -76,6 +76,14 @@ class Watcher:
     def watched(self) -> dict[str, Watched]:
         """Of each source that is a folder, by name: whether it is there, and how it is watched."""
         return {name: folder.state for name, folder in self._folders.items()}
+
+    def check(self, path: str) -> None:
+        """LibraryError where the source of a photo is known to be out of reach: on a share that
+        hangs, whoever opens the file would wait for ever, and hold a thread of the server."""
+        name = "" if "" in self._folders else path.partition("/")[0]
+        folder = self._folders.get(name)
+        if folder and not (state := folder.state).reachable:
+            raise LibraryError(f"the photo folder {folder.name} {state.offline_because}")
 
     def mode(self, name: str) -> Mode:
         """How changes of a source are noticed."""

@@ -18,6 +18,8 @@ class Folder:
     def __init__(self, path: Path, rules: Rules = Rules()) -> None:  # noqa: B008 - immutable
         self.path, self.rules = path, rules
         self._absolute = path.absolute()
+        # Once: a share that hangs must not hang whoever only wants its name.
+        self._label = path.resolve().name
 
     @property
     def root(self) -> str:
@@ -25,7 +27,7 @@ class Folder:
 
     @property
     def label(self) -> str:
-        return self.path.resolve().name
+        return self._label
 
     def check(self) -> None:
         scan.check_root(self.path)

@@ -84,6 +84,11 @@ class FolderWatch:
         self._polled_because: str | None = None
 
     @property
+    def name(self) -> str:
+        """Of the folder, without those above it."""
+        return os.path.basename(self._root)
+
+    @property
     def state(self) -> Watched:
         """As of a few seconds ago; costs nothing and never hangs."""
         hangs = self._ready.is_set() and time.monotonic() - self._seen_s > STALE_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,18 @@ def test_a_server_outlives_its_drive(tmp_path: Path, model: Path) -> None:
             assert (one["message"], one["original"]) == (None, 200), one
     assert [one["images"] for one in told if one["case"] == "added"] == [PHOTOS + 1, PHOTOS + 2]
     assert told[-1]["images"] == PHOTOS + 2
+
+
+@pytest.mark.privileged
+@pytest.mark.model
+@pytest.mark.skipif(not os.access("/dev/fuse", os.R_OK | os.W_OK), reason="no access to /dev/fuse")
+def test_a_server_whose_share_hangs_answers_everything_else(tmp_path: Path, model: Path) -> None:
+    hanging, back = run_in_mount_namespace("tests.faults.hanging", tmp_path, model)
+    assert hanging == {
+        "healthz": 200,
+        "api": 200,
+        "thumbs": 200,
+        "originals": 503,
+        "message": "the photo folder library does not answer",
+    }
+    assert back == {"originals": 200}

@@ -3,6 +3,7 @@ back: whatever takes it away and brings it back."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,13 @@ def test_drives_that_come_and_go_are_noticed(tmp_path: Path) -> None:
         assert one["mode"] == "events", one
         missing = case in ("its mount point removed", "above the root")
         assert ("No such file" if missing else "none of the indexed") in one["why"], one
+
+
+@pytest.mark.privileged
+@pytest.mark.skipif(not os.access("/dev/fuse", os.R_OK | os.W_OK), reason="no access to /dev/fuse")
+def test_a_share_that_does_not_answer_is_offline_until_it_is_gone(tmp_path: Path) -> None:
+    hanging, cut_off, without = run_in_mount_namespace("tests.faults.hanging", tmp_path)
+    assert (hanging["online"], hanging["offline_because"]) == (False, "does not answer")
+    assert cut_off["offline_because"] == "can't be reached: Transport endpoint is not connected"
+    assert hanging["kind"] == "fuse.rclone"
+    assert (without["online"], without["mode"]) == (True, "events")

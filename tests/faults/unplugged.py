@@ -26,6 +26,14 @@ from tools.testing.waiting import PATIENCE_S, until
 PHOTOS = 3
 
 
+def code_of(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
 class Server:
     """A server, and what it says and serves of the first photo."""
 
@@ -50,20 +58,13 @@ class Server:
                     "images": status["images"],
                     "message": status["library"]["message"],
                     "watching": status["sources"][0]["watching"],
-                    "thumbnail": self.code(f"thumbs/{self.id}"),
-                    "similar": self.code(f"api/images/{self.id}/similar"),
-                    "original": self.code(f"originals/{self.id}"),
+                    "thumbnail": code_of(f"{self.site.url}thumbs/{self.id}"),
+                    "similar": code_of(f"{self.site.url}api/images/{self.id}/similar"),
+                    "original": code_of(f"{self.site.url}originals/{self.id}"),
                 }
             ),
             flush=True,
         )
-
-    def code(self, path: str) -> int:
-        try:
-            with urllib.request.urlopen(self.site.url + path, timeout=PATIENCE_S) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
 
     @property
     def is_online(self) -> bool:

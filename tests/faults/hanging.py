@@ -1,0 +1,96 @@
+"""Watches a library that is covered by a FUSE mount whose program never answers, as that of a share
+whose server is gone; run in a mount namespace of its own.
+
+    unshare --map-root-user --mount python -m tests.faults.hanging FOLDER
+
+Prints one JSON object for each state: hanging, cut off, and without the mount.
+
+    unshare --map-root-user --mount python -m tests.faults.hanging FOLDER MODEL
+
+does the same to a whole server, and prints what it answers meanwhile.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from edge_app.library import watching
+from edge_app.library.mounts import mount_of, mounts
+from edge_app.library.rules import Rules
+from edge_app.library.watching import FolderWatch
+from tests.faults.unplugged import code_of
+from tests.faults.watched import unmount
+from tools.testing.pictures import save
+from tools.testing.site import Site
+from tools.testing.waiting import until
+
+
+def mount_fuse(root: Path) -> int:
+    """The descriptor that its program would read requests from."""
+    program = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+    options = f"fd={program},rootmode=40000,user_id=0,group_id=0".encode()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"remote:", os.fsencode(root), b"fuse.rclone", 0, options):
+        raise OSError(ctypes.get_errno(), "mount")
+    return program
+
+
+def main(folder: Path) -> None:
+    watching.LOOK_S, watching.STALE_S = 0.1, 1.0
+    root = folder / "library"
+    root.mkdir()
+    watch = FolderWatch(root, Rules(), lambda: None)
+    watch.start()
+    watch.wait()
+    until(lambda: watch.state.online)
+    program = mount_fuse(root)
+    [kind] = [mount.kind for mount in mounts() if mount.point == str(root)]
+    until(lambda: not watch.state.online)
+    tell(watch, kind)
+    os.close(program)
+    until(lambda: "not connected" in (watch.state.offline_because or ""))
+    tell(watch, kind)
+    unmount(root)
+    until(lambda: watch.state.online)
+    mount = mount_of(str(root), mounts())
+    tell(watch, mount.kind if mount else "")
+    watch.stop()
+
+
+def tell(watch: FolderWatch, kind: str) -> None:
+    print(json.dumps(asdict(watch.state) | {"kind": kind}), flush=True)
+
+
+def serve(folder: Path, model: Path) -> None:
+    root = folder / "library"
+    save(root / "a.png", 1)
+    site = Site(root, folder / "index", "--model", str(model))
+    site.wait_until_indexed(1)
+    id = site.id_of("a.png")
+    paths = ["healthz", "api/status", f"thumbs/{id}", f"api/images/{id}/similar"]
+    paths.append(f"originals/{id}")
+    program = mount_fuse(root)
+    until(lambda: site.get("api/status")["library"]["message"] is not None)
+    # As many at a time as the server has threads, and more: none of them is held.
+    for _ in range(10):
+        codes = {path.split("/")[0]: code_of(site.url + path) for path in paths}
+    print(json.dumps(codes | {"message": site.get("api/status")["library"]["message"]}), flush=True)
+    os.close(program)
+    unmount(root)
+    until(lambda: bool(site.get("api/status")["library"]["online"]))
+    save(root / "b.png", 2)
+    site.wait_until_indexed(2)
+    print(json.dumps({"originals": code_of(f"{site.url}originals/{id}")}), flush=True)
+    site.stop()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        serve(Path(sys.argv[1]), Path(sys.argv[2]))
+    else:
+        main(Path(sys.argv[1]))
