@@ -7,15 +7,14 @@ import os
 import time
 from argparse import Namespace
 from collections.abc import Iterator
-from pathlib import Path
 
 from edge_app.cli.info import describe
 from edge_app.config import Config, MiB
+from edge_app.library.inotify import shortage
 from edge_app.library.mounts import mount_of, mounts
 from edge_app.library.places import is_url
 from edge_app.memory import available_bytes
 
-WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
 RELEASED_S = 1_767_225_600  # 2026-01-01: no clock that goes shows an earlier time
 
 
@@ -69,17 +68,5 @@ def _folder_problems(config: Config) -> Iterator[str]:
         if not os.access(root, os.R_OK | os.X_OK):
             yield f"the photo folder {root} can't be read by this user; change its permissions"
             continue
-        yield from _watch_problems(root)
-
-
-def _watch_problems(root: str) -> Iterator[str]:
-    try:
-        limit = int(WATCHES.read_text())
-    except (OSError, ValueError):
-        return
-    folders = sum(1 for _ in os.walk(root))
-    if folders > limit:
-        yield (
-            f"{root} has {folders} folders, and this system watches {limit} at most; raise it, "
-            f"such as: sudo sysctl fs.inotify.max_user_watches={2 * folders}"
-        )
+        if short := shortage(sum(1 for _ in os.walk(root))):
+            yield short

@@ -18,7 +18,6 @@ from edge_app.config import Config, MiB
 from edge_app.errors import NoIndexError, StoreError
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.upgrade import bring_up_to_date
-from edge_app.library.inotify import shortage
 from edge_app.library.places import arguments, shown
 from edge_app.library.sources import library_of
 from edge_app.memory import default_workers
@@ -86,8 +85,6 @@ def _libraries() -> dict[str, str]:
 def _index_problems(
     config: Config, index: IndexState, reader: Reader, embedder: Embedder | None
 ) -> Iterator[str]:
-    if short := shortage(len(reader.folders())):
-        yield short
     for group in reader.rejections():
         if group.advice:
             yield f"{group.count} {group.reason}: {group.advice}"

@@ -22,6 +22,9 @@ _SELF = flags.DELETE_SELF | flags.MOVE_SELF
 _COMES = flags.CREATE | flags.MOVED_TO | flags.ATTRIB
 
 
+_ENOUGH = {"watches": 524288, "instances": 1024}  # what desktops are set to
+
+
 class LimitReachedError(Exception):
     """A limit of the kernel; the text says which one to raise."""
 
@@ -127,8 +130,9 @@ def shortage(folders: int) -> str | None:
     name, limit = _lowest("watches")
     if limit is None or limit > folders:
         return None
-    return f"{name} is {limit} and the library has {folders} folders; raise it, such as: " + (
-        _command(name, "watches")
+    return (
+        f"the library has {folders} folders, and {name} allows watching {limit}; raise it, such "
+        f"as: sudo sysctl {name}={max(524288, 2 * folders)}"
     )
 
 
@@ -137,12 +141,8 @@ def _advice(what: str, error: OSError) -> str:
     value = "" if limit is None else f" ({limit})"
     return (
         f"{error.strerror}: the limit {name}{value} is reached, so not every folder can be "
-        f"watched; raise it, such as: {_command(name, what)}"
+        f"watched; raise it, such as: sudo sysctl {name}={_ENOUGH[what]}"
     )
-
-
-def _command(name: str, what: str) -> str:
-    return f"sysctl {name}={'524288' if what == 'watches' else '1024'}"
 
 
 def _lowest(what: str) -> tuple[str, int | None]:

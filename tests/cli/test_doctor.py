@@ -12,6 +12,7 @@ import pytest
 from edge_app.cli import doctor
 from edge_app.cli.arguments import main
 from edge_app.config import Config, Limits
+from edge_app.library import inotify
 from edge_app.library.mounts import Mount
 from tools.testing.pictures import save
 
@@ -66,11 +67,9 @@ def test_a_device_without_a_fault_has_none(config: Config) -> None:
 def test_more_folders_than_the_system_watches(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit = tmp_path / "max_user_watches"
-    limit.write_text("1\n")
-    monkeypatch.setattr(doctor, "WATCHES", limit)
-    assert "has 2 folders, and this system watches 1 at most" in only(config)
-    assert "fs.inotify.max_user_watches=4" in only(config)
+    monkeypatch.setattr(inotify, "_limit", {"fs.inotify.max_user_watches": 1}.get)
+    assert "the library has 2 folders" in only(config)
+    assert "sudo sysctl fs.inotify.max_user_watches=" in only(config)
 
 
 @pytest.mark.model

@@ -28,7 +28,7 @@ def mount(*words: object) -> None:
 
 
 def unmount(folder: Path, *options: str) -> None:
-    """As soon as nobody is looking at it: a look, and a run that ends, keep it busy for a moment."""
+    """As soon as nobody uses it: a look, and a run that ends, keep it busy for a moment."""
     until(lambda: subprocess.run(["umount", *options, str(folder)]).returncode == 0)
 
 

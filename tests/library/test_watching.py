@@ -312,6 +312,6 @@ def test_too_few_watches_for_a_library_are_told_before_they_are_needed(
     limits = {"fs.inotify.max_user_watches": 100, "user.max_inotify_watches": 200}
     monkeypatch.setattr(inotify, "_limit", limits.get)
     assert inotify.shortage(99) is None
-    assert "fs.inotify.max_user_watches is 100" in (inotify.shortage(100) or "")
+    assert "sudo sysctl fs.inotify.max_user_watches=" in (inotify.shortage(100) or "")
     monkeypatch.setattr(inotify, "_limit", lambda name: None)
     assert inotify.shortage(10**9) is None
