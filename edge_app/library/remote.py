@@ -10,23 +10,23 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 from edge_app.errors import EdgeAppError, LibraryError, NotFoundError, UnreadableError, UsageError
 from edge_app.library.access import options_of
+from edge_app.library.listing import listed, time_ns, version_of
 from edge_app.library.places import shown
-from edge_app.library.rules import Rules, folders_of, is_image_name
+from edge_app.library.rules import Rules
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.library.source import Original
 
-OBJECTS = 2_000_000  # listed at most: a hundred times a large library, and 400 MB of names
-NAME_BYTES = 1024  # S3's own limit for a whole key
 TIMEOUT_S = 30.0  # for a page of a listing, or for a part of an object
 TRIES = 3
 PIECE_BYTES = 256 * 1024  # of an original that is sent to a browser
 CHECK_S = 5.0  # what `check` found is true for so long
+_CHANGED = "it has changed while it was read"
 _NOTHING = "there is no such bucket or folder"
 _STATUS = re.compile(r"status: (\d{3})")
 
@@ -73,28 +73,28 @@ class Remote:
     def open(self, path: str) -> Original:
         about = self._ask(lambda operator: operator.stat(path))
         size_bytes = int(about.content_length)
-        file = io.BufferedReader(_Reader(self, path, size_bytes, about.etag), PIECE_BYTES)
+        match = {"if_match": about.etag} if about.etag and self._service == "s3" else {}
+        reader = self._ask(lambda operator: operator.open(path, "rb", **match))
+        file = io.BufferedReader(_Reader(self._ask, reader, size_bytes), PIECE_BYTES)
         return Original(
-            cast(BinaryIO, file), size_bytes, _time_ns(about), _version(about), is_here=False
+            cast(BinaryIO, file), size_bytes, time_ns(about), version_of(about), is_here=False
         )
 
     def is_here(self, path: str) -> bool:
         return False
 
     def to_decode(self, path: str, size_bytes: int) -> bytes:
-        return self.read(path, 0, size_bytes)
+        """All bytes; UnreadableError if there are more or less now: that is another object."""
 
-    def read(self, path: str, start: int, size_bytes: int, etag: str | None = None) -> bytes:
-        """So many bytes, or UnreadableError: an object that is shorter now is another one."""
-        if not size_bytes:
-            return b""
-        match = {"if_match": etag} if etag and self._service == "s3" else {}
-        data = self._ask(
-            lambda operator: operator.read(path, offset=start, size=size_bytes, **match)
-        )
-        if len(data) != size_bytes:
-            raise UnreadableError("it has changed while it was read")
-        return bytes(data)
+        def whole(operator: Any) -> bytes:
+            # Not `read`, which takes in all that a server sends before it looks at the length.
+            with operator.open(path, "rb") as file:
+                data = read_up_to(file.read, size_bytes + 1)
+            if len(data) != size_bytes:
+                raise UnreadableError(_CHANGED)
+            return data
+
+        return self._ask(whole)
 
     def unchanged(self, file: FoundFile) -> bool:
         return True  # a read gets what was listed, or fails
@@ -153,18 +153,20 @@ class Remote:
         operator = self._operator()
         try:
             return call(operator)
+        except EdgeAppError:
+            raise
         except Exception as error:
-            kind = type(error).__name__
+            kind = _kind(error)
             if kind == "NotFound":
                 raise NotFoundError("the photo is no longer in its source") from None
             if kind in ("ConditionNotMatch", "RangeNotSatisfied") or "too little" in str(error):
-                raise UnreadableError("it has changed while it was read") from None
+                raise UnreadableError(_CHANGED) from None
             self._look(error)
             raise UnreadableError("its source did not hand it out") from None
 
     def _look(self, error: Exception) -> None:
         """LibraryError if the source as a whole does not answer."""
-        if not _is_temporary(error) and _status(error) not in (401, 403):
+        if not _is_temporary(error) and not _is_refusal(error):
             return
         try:
             self._operator(retries=False).check()
@@ -174,8 +176,8 @@ class Remote:
     def _away(self, error: Exception) -> EdgeAppError:
         if isinstance(error, EdgeAppError):
             return error
-        kind, status, text = type(error).__name__, _status(error), str(error)
-        if kind == "PermissionDenied" or status in (401, 403):
+        kind, status, text = _kind(error), _status(error), str(error)
+        if _is_refusal(error):
             why = "it refuses these keys; look at --gallery-config or the environment"
         elif kind == "NotFound" or status == 404 or "NoSuchBucket" in text:
             why = _NOTHING
@@ -192,70 +194,40 @@ class Remote:
         return LibraryError(f"{self.label} can't be reached: {why}")
 
 
-def listed(entries: Iterable[Any], rules: Rules, label: str) -> Scan:
-    """The photos among the entries of a listing."""
-    found = Scan(rules=rules)
-    seen: set[str] = set()
-    for count, entry in enumerate(entries):
-        if count >= OBJECTS:
-            raise LibraryError(
-                f"{label} has more than {OBJECTS:,} objects; name a folder of it with --gallery"
-            )
-        path, about = entry.path, entry.metadata
-        if not about.is_file or not is_image_name(path.rpartition("/")[2]):
-            continue
-        if not is_plain(path) or path in seen or about.content_length < 0:
-            found.refused.add(ascii(path)[:200])
-            continue
-        if rules.leaves_out(path):
-            if rules.excludes(path, is_folder=False) or any(
-                rules.excludes(folder, is_folder=True) for folder in folders_of(path)
-            ):
-                found.excluded.add(path)
-            continue
-        seen.add(path)
-        found.files.append(
-            FoundFile(path, int(about.content_length), _time_ns(about), _version(about))
-        )
-    found.files.sort(key=lambda file: file.path)
-    return found
-
-
-def is_plain(path: str) -> bool:
-    """Whether a listed name is a path below the root, and can be written in one line."""
-    return (
-        len(path.encode(errors="replace")) <= NAME_BYTES
-        and {"", ".", ".."}.isdisjoint(path.split("/"))
-        and path.isprintable()
-    )
-
-
-def _time_ns(about: Any) -> int:
-    """To the second: some services tell more in a listing than of the object."""
-    return 0 if about.last_modified is None else int(about.last_modified.timestamp()) * 10**9
-
-
-def _version(about: Any) -> str:
-    etag = (about.etag or "").removeprefix("W/").strip('"')
-    return f"{etag} {about.version}" if about.version else etag
-
-
 def _status(error: Exception) -> int | None:
     found = _STATUS.search(str(error))
     return int(found[1]) if found else None
+
+
+def _kind(error: Exception) -> str:
+    """What went wrong, in opendal's words; an open object tells it in an OSError's text only."""
+    name = type(error).__name__
+    return str(error).partition(" ")[0] if name == "OSError" else name
+
+
+def _is_refusal(error: Exception) -> bool:
+    return _kind(error) == "PermissionDenied" or _status(error) in (401, 403)
 
 
 def _is_temporary(error: Exception) -> bool:
     return "(temporary)" in str(error) or "(persistent)" in str(error)
 
 
-class _Reader(io.RawIOBase):
-    """An object as a file: each read is a request for a part of it."""
+def read_up_to(read: Callable[[int], bytes], size_bytes: int) -> bytes:
+    """So many bytes, or all that there are."""
+    data = bytearray()
+    while len(data) < size_bytes and (piece := read(size_bytes - len(data))):
+        data += piece
+    return bytes(data)
 
-    def __init__(self, source: Remote, path: str, size_bytes: int, etag: str | None) -> None:
-        self._source, self._path = source, path
-        self._size_bytes, self._etag = size_bytes, etag
-        self._at = 0
+
+class _Reader(io.RawIOBase):
+    """An object as a file of the size that was told: what follows is not read."""
+
+    def __init__(
+        self, ask: Callable[[Callable[[Any], bytes]], bytes], file: Any, size_bytes: int
+    ) -> None:
+        self._ask, self._file, self._size_bytes = ask, file, size_bytes
 
     def readable(self) -> bool:
         return True
@@ -264,21 +236,24 @@ class _Reader(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size_bytes}[whence]
-        self._at = max(0, start + offset)
-        return self._at
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._size_bytes}[whence]
+        return int(self._file.seek(max(0, start + offset)))
 
     def tell(self) -> int:
-        return self._at
+        return int(self._file.tell())
 
     def readinto(self, buffer: Any) -> int:
-        count = min(len(buffer), self._size_bytes - self._at)
+        count = min(len(buffer), self._size_bytes - self.tell())
         if count <= 0:
             return 0
         try:
-            data = self._source.read(self._path, self._at, count, self._etag)
+            data = self._ask(lambda operator: bytes(self._file.read(count)))
         except EdgeAppError as error:
             raise OSError(str(error)) from None
-        buffer[:count] = data
-        self._at += count
-        return count
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+            super().close()

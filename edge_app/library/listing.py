@@ -1,0 +1,61 @@
+"""What a listing of another machine says, made into photos; none of it is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from edge_app.errors import LibraryError
+from edge_app.library.rules import Rules, folders_of, is_image_name
+from edge_app.library.scan import FoundFile, Scan
+
+OBJECTS = 2_000_000  # listed at most: a hundred times a large library, and 400 MB of names
+NAME_BYTES = 1024  # S3's own limit for a whole key
+
+
+def listed(entries: Iterable[Any], rules: Rules, label: str) -> Scan:
+    """The photos among the entries of a listing."""
+    found = Scan(rules=rules)
+    seen: set[str] = set()
+    for count, entry in enumerate(entries):
+        if count >= OBJECTS:
+            raise LibraryError(
+                f"{label} has more than {OBJECTS:,} objects; name a folder of it with --gallery"
+            )
+        path, about = entry.path, entry.metadata
+        if not about.is_file or not is_image_name(path.rpartition("/")[2]):
+            continue
+        if not is_plain(path) or path in seen or about.content_length < 0:
+            found.refused.add(ascii(path)[:200])
+            continue
+        if rules.leaves_out(path):
+            if rules.excludes(path, is_folder=False) or any(
+                rules.excludes(folder, is_folder=True) for folder in folders_of(path)
+            ):
+                found.excluded.add(path)
+            continue
+        seen.add(path)
+        found.files.append(
+            FoundFile(path, int(about.content_length), time_ns(about), version_of(about))
+        )
+    found.files.sort(key=lambda file: file.path)
+    return found
+
+
+def is_plain(path: str) -> bool:
+    """Whether a listed name is a path below the root, and can be written in one line."""
+    return (
+        len(path.encode(errors="replace")) <= NAME_BYTES
+        and {"", ".", ".."}.isdisjoint(path.split("/"))
+        and path.isprintable()
+    )
+
+
+def time_ns(about: Any) -> int:
+    """To the second: some services tell more in a listing than of the object."""
+    return 0 if about.last_modified is None else int(about.last_modified.timestamp()) * 10**9
+
+
+def version_of(about: Any) -> str:
+    etag = (about.etag or "").removeprefix("W/").strip('"')
+    return f"{etag} {about.version}" if about.version else etag

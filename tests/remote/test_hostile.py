@@ -1,0 +1,83 @@
+"""A source that lies or breaks: what it lists leads nowhere, costs little, and drops nothing."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_app.config import MiB
+from edge_app.errors import LibraryError, UnreadableError
+from edge_app.library import listing, remote
+from edge_app.library.remote import Remote
+from edge_app.library.rules import Rules
+from tests.conftest import ROOT
+from tests.remote.hostile import NAMES
+from tools.testing.rclone import write_config
+
+pytest.importorskip("opendal")
+Lie = Callable[..., Remote]
+
+
+@pytest.fixture
+def lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lie]:
+    """A source whose server lies in one way."""
+    monkeypatch.setattr(remote, "TIMEOUT_S", 5.0)
+    started: list[subprocess.Popen[str]] = []
+
+    def start(kind: str, *arguments: str) -> Remote:
+        command = [sys.executable, "-m", "tests.remote.hostile", kind, *arguments]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout
+        port = int(process.stdout.readline())
+        served = write_config("s3", port, tmp_path, tmp_path / "log")
+        return Remote(served.url, served.config, Rules())
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_names_that_are_no_plain_paths_are_skipped_and_counted(lie: Lie) -> None:
+    found = lie("names").scan()
+    assert all(listing.is_plain(file.path) for file in found.files)
+    paths = {file.path for file in found.files}
+    assert "good.jpg" in paths
+    # A client may take a slash too many away before we see it; that leads nowhere either.
+    assert paths <= {"good.jpg", "a/b.jpg", "root.jpg", "c.jpg"}
+    assert found.refused.count >= 4 and found.refused.count + len(paths) == len(NAMES)
+    assert found.refused.example and found.refused.example.isascii()
+
+
+def test_a_listing_without_end_is_refused_in_bounded_memory(
+    lie: Lie, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "OBJECTS", 20_000)
+    source = lie("endless")
+    with pytest.raises(LibraryError, match="more than 20,000 objects"):
+        source.scan()
+
+
+@pytest.mark.parametrize("kind", ["page", "nonsense"])
+def test_a_page_that_fails_is_a_source_out_of_reach(lie: Lie, kind: str) -> None:
+    """Half a listing would be half of the photos deleted."""
+    with pytest.raises(LibraryError) as error:
+        lie(kind).scan()
+    assert "does not answer as it should" in str(error.value)
+    assert "secret words" not in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["long", "short", "broken"])
+def test_a_body_that_is_not_as_long_as_listed_is_not_taken(lie: Lie, kind: str) -> None:
+    source = lie(kind)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UnreadableError) as error:
+        source.to_decode("good.jpg", 5)
+    assert "secret words" not in str(error.value) and "\n" not in str(error.value)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 30 * MiB
