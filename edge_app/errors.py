@@ -107,6 +107,10 @@ class NoIndexError(StoreError):
         )
 
 
+class OldIndexError(StoreError):
+    """An earlier version of the program made the index, and it has to be brought up to date."""
+
+
 class DiskFullError(StoreError):
     """The index folder's file system has no room for the batch; the batch was dropped."""
 

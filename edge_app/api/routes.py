@@ -154,6 +154,7 @@ def _add_files(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
     stripper = Stripper(config.limits.file_bytes) if config.strip_location else None
 
     previews = Previews(config)
+    gallery.on_close(previews.close)
 
     @app.get("/previews/<id:id>")
     def preview(id: int) -> HTTPResponse:

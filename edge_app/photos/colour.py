@@ -13,7 +13,10 @@ from typing import Any
 
 from PIL import Image
 
+from edge_app.photos.cicp import profile_of_gamma
+
 PROFILE_BYTES = 8 << 20  # at most; printers' profiles take up to 3 MB
+CODED = "coded colours"  # in an image's info: a profile made of code points that the file has
 KEPT_TRANSFORMS = 16  # of profiles met last: a library has few cameras
 SAME_LEVELS = 1  # a transform that changes nothing by more is not worth its time: it is sRGB's
 SRGB_GAMMA = 0.45455  # of PNG's gAMA chunk, for what looks right without any (PNG, 11.3.2.2)
@@ -26,7 +29,7 @@ class Colours:
     """What the pixels of one file mean."""
 
     def __init__(self, image: Image.Image) -> None:
-        profile = image.info.get("icc_profile")
+        profile = image.info.get(CODED) or image.info.get("icc_profile")
         self._profile = b""
         if isinstance(profile, bytes) and 128 < len(profile) <= PROFILE_BYTES:
             self._profile = profile
@@ -35,6 +38,9 @@ class Colours:
         if not profile and "srgb" not in image.info and isinstance(gamma, float):
             usual = abs(gamma - SRGB_GAMMA) < 0.01
             self._gamma = gamma if 0.05 < gamma < 20 and not usual else None
+            points = image.info.get("chromaticity")
+            if isinstance(points, tuple) and len(points) == 8 and 0.05 < gamma < 20:
+                self._profile = profile_of_gamma(points, 1 / gamma) or b""
 
     def srgb(self, image: Image.Image) -> Image.Image:
         """A small image of 8 bits a channel, of any mode, as RGB."""

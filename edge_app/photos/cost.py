@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from PIL import Image
 
 from edge_app.config import Limits, MiB
@@ -12,8 +14,10 @@ from edge_app.photos.lacks import lacks_limit
 PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "LA": 4, "La": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}
 USUAL_PIXEL_BYTES = 4
 # A progressive JPEG is decoded in several passes over all coefficients, two bytes each; libjpeg
-# holds them for the whole picture, whatever size comes out.
+# holds them for the whole picture, whatever size comes out. So it does with those of another JPEG
+# whose channels come one after the other.
 COEFFICIENT_BYTES = 2
+START_OF_SCAN = 0xDA
 # Times a full picture that these decoders hold beside Pillow's copy of it.
 EXTRA_COPIES = {"WEBP": 1, "AVIF": 2, "HEIF": 2, "JXL": 2, "GIF": 1}
 USABLE = 0.9  # of the limit; the rest is the file itself and what comes out
@@ -39,9 +43,25 @@ def decoded_bytes(image: Image.Image, name: str, size: tuple[int, int]) -> int:
     """Memory that decoding takes; size: what a JPEG is decoded at, for others their own."""
     out_bytes = size[0] * size[1] * PIXEL_BYTES.get(image.mode, USUAL_PIXEL_BYTES)
     if name == "JPEG":
-        progressive = bool(image.info.get("progressive") or image.info.get("progression"))
-        return out_bytes + (_samples(image) * COEFFICIENT_BYTES if progressive else 0)
+        held = bool(image.info.get("progressive") or image.info.get("progression"))
+        held = held or _comes_by_channel(image)
+        return out_bytes + (_samples(image) * COEFFICIENT_BYTES if held else 0)
     return out_bytes * (1 + EXTRA_COPIES.get(name, 0))
+
+
+def _comes_by_channel(image: Image.Image) -> bool:
+    """Whether the first scan of a JPEG lacks a channel of its frame (ITU T.81, B.2.3)."""
+    file = getattr(image, "fp", None)
+    if not isinstance(file, BytesIO):
+        return False
+    data, place = file.getbuffer(), 2
+    with data:
+        while place + 5 <= len(data) and data[place] == 0xFF:
+            if data[place + 1] == START_OF_SCAN:
+                return data[place + 4] < len(getattr(image, "layer", ()))
+            fill = data[place + 1] == 0xFF
+            place += 1 if fill else 2 + int.from_bytes(data[place + 2 : place + 4])
+    return False
 
 
 def _samples(image: Image.Image) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from edge_app.errors import (
     ModelError,
     NoIndexError,
     NotFoundError,
+    OldIndexError,
+    StoreError,
     UsageError,
 )
 from edge_app.index.format.records import ImageRecord
@@ -66,8 +69,14 @@ class Gallery:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.library = library_of(config)
-        bring_up_to_date(config.index)
+        self._closing = ExitStack()
         self.reader = Reader(config.index)
+        try:
+            self.reader.version()
+        except OldIndexError:
+            bring_up_to_date(config.index)
+        except StoreError:
+            pass  # told to whoever asks for something
         self.thumbnails = Reader(config.index)  # of their own: the other may be held by a listing
         self._scales = Scales(self.reader)
         self.keeper = Keeper(self.library, config.limits)
@@ -75,8 +84,13 @@ class Gallery:
         self.loaded = Loaded(config)
         self._passes = SharedPass[Query, list[Match]]()
 
+    def on_close(self, call: Callable[[], object]) -> None:
+        """Have it called when the gallery is closed."""
+        self._closing.callback(call)
+
     def close(self) -> None:
-        """Stop the decoding child and close the index."""
+        """Stop the decoding child, close the index, and what was opened beside it."""
+        self._closing.close()
         self.loaded.close()
         self.keeper.close()
         self.reader.close()

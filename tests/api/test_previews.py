@@ -15,10 +15,14 @@ import pytest
 from PIL import Image
 
 from edge_app.api.previews import AT_ONCE, FOLDER, WAITING, Previews
+from edge_app.api.routes import make_app
 from edge_app.config import Config, Limits
 from edge_app.errors import BusyError, EdgeAppError
 from edge_app.index.format.records import ImageRecord
+from edge_app.indexing.watch import Watcher
 from edge_app.library.source import InFolder
+from edge_app.search.gallery import Gallery
+from edge_app.search.groups import Review
 from tools.testing.pictures import picture
 
 
@@ -151,3 +155,17 @@ def test_of_64_at_once_a_few_wait_and_the_others_are_told(
             refused.acquire()
         going.set()
         assert sum(answer.result() for answer in answers) == AT_ONCE + WAITING
+
+
+def test_its_decoding_process_ends_with_the_gallery(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Previews] = []
+    monkeypatch.setattr(Previews, "close", lambda self: closed.append(self))
+    gallery = Gallery(config)
+    review = Review(gallery.reader)
+    make_app(gallery, Watcher(config, watch=False), review)
+    assert closed == []
+    review.close()
+    gallery.close()
+    assert len(closed) == 1

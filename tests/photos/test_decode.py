@@ -19,7 +19,7 @@ from PIL import Image, ImageCms, PngImagePlugin, features
 
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError
-from edge_app.photos.cost import check_cost
+from edge_app.photos.cost import check_cost, decoded_bytes
 from edge_app.photos.decode import INCOMPLETE, Decoded, decode
 from edge_app.photos.opening import opened
 from edge_app.photos.regions import CROP, WHOLE, Box
@@ -439,6 +439,17 @@ def test_photos_of_phones_and_panoramas_fit_under_the_usual_limit(
     tight = replace(LIMITS, decode_memory_bytes=8 * MiB)
     with pytest.raises(DecodeError, match="--decode-memory"):
         check_cost(image, "JPEG", size, tight)
+
+
+def test_a_jpeg_whose_channels_come_one_after_the_other_is_held_whole() -> None:
+    """As a progressive one: no row comes out before the last channel has come."""
+    together = encoded(photo_like(64, 48), "JPEG")
+    scan = together.index(b"\xff\xda")
+    assert together[scan + 4] == 3
+    apart = together[: scan + 4] + b"\1" + together[scan + 5 :]
+    counted = [decoded_bytes(opened(data, "JPEG"), "JPEG", (8, 6)) for data in (together, apart)]
+    assert counted[0] == 8 * 6 * 4
+    assert counted[1] == counted[0] + 64 * 48 * 3  # half as much of two channels, two bytes each
 
 
 def test_the_same_damage_has_the_same_reason_every_time() -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edge_app.errors import NotFoundError, StoreError
+from edge_app.errors import NotFoundError, OldIndexError, StoreError
 from edge_app.index.format.appendfile import AppendFile
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import identity_of, thumbs_header, thumbs_name
@@ -22,7 +22,7 @@ from edge_app.index.format.readonly import open_for_reading, signature
 from edge_app.index.format.recognise import recognise, sample_paths
 from edge_app.index.format.records import ImageRecord, RejectedRecord
 from edge_app.index.format.schema import CATALOG, SCHEMA_VERSION
-from edge_app.index.format.steps import version_message
+from edge_app.index.format.steps import STEPS, version_message
 from edge_app.index.read import listing
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.listing import LAYOUT_MAX, Counts, Facets, Layout, Page
@@ -284,7 +284,8 @@ class Reader:
         version = catalog.schema_version()
         if version != SCHEMA_VERSION:
             catalog.close()
-            raise StoreError(version_message(self.index, version))
+            kind = OldIndexError if version in STEPS else StoreError
+            raise kind(version_message(self.index, version))
         return catalog
 
     def _disconnect(self) -> None:

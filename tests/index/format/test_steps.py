@@ -21,6 +21,7 @@ from edge_app.config import Config, Limits
 from edge_app.errors import StoreError
 from edge_app.index.format import steps
 from edge_app.index.format.catalog import Catalog
+from edge_app.index.format.readonly import open_for_reading
 from edge_app.index.format.schema import SCHEMA_VERSION
 from edge_app.index.read.reader import Reader
 from edge_app.index.repair.check import check
@@ -74,6 +75,22 @@ def test_it_is_served_at_once(old: Path) -> None:
         assert matches[0].id == original.id
         assert gallery.reader.thumbnail(copy.id)[0][:2] == b"\xff\xd8"
         assert gallery.reader.counts().rejected == 2
+
+
+def test_one_of_today_is_opened_once(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Off read-only media each opening copies the catalogue and its log."""
+    bring_up_to_date(old / "index")
+    opened: list[Path] = []
+
+    def counted(index: Path) -> Catalog:
+        opened.append(index)
+        return open_for_reading(index)
+
+    for module in ("edge_app.index.read.reader", "edge_app.index.write.upgrade"):
+        monkeypatch.setattr(f"{module}.open_for_reading", counted)
+    with closing(Gallery(Config(gallery=old / "library", index=old / "index"))) as gallery:
+        gallery.reader.snapshot()
+    assert len(opened) == 1
 
 
 def test_it_is_then_as_one_made_today(old: Path) -> None:
