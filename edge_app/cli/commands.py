@@ -181,6 +181,12 @@ def duplicates(config: Config, options: Namespace) -> int:
                 images = reader.images(member.id for member in group.members)
                 keep = None if group.kind == "alike" else keeper.now(images)
                 print_group(as_json(group_of(group, images, keep)), options)
+        if found.unpatterned:
+            print(
+                f"note: edited copies of {found.unpatterned} images are found after the next index "
+                "run: lookalike index",
+                file=sys.stderr,
+            )
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -189,6 +190,14 @@ def test_an_unknown_option_suggests_the_one_that_is_like_it(
     with pytest.raises(SystemExit, match="2"):
         main(words)
     assert said in capsys.readouterr().err
+
+
+def test_duplicates_of_an_older_index_say_what_is_not_found_yet(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests/fixtures/index-v2/index", tmp_path / "index")
+    code, _, errors = run("duplicates", "--index", tmp_path / "index")
+    assert code == 0
+    (note,) = [line for line in errors.splitlines() if line.startswith("note: ")]
+    assert "edited copies of 6 images" in note
 
 
 def test_search_takes_a_file_from_anywhere(
