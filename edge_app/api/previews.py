@@ -12,7 +12,7 @@ import re
 import threading
 from contextlib import suppress
 
-from edge_app.config import Config
+from edge_app.config import Config, MiB
 from edge_app.errors import BusyError, StoreError
 from edge_app.index.format.records import ImageRecord
 from edge_app.index.format.regular import open_regular
@@ -25,6 +25,7 @@ FOLDER = "previews"  # in the index folder
 AT_ONCE = 2  # made; each takes up to decode_memory_bytes, and a thread of the server
 WAITING = 2  # for a turn beside those, so that threads stay free for others ...
 WAIT_S = 5.0  # ... and no longer
+KEPT_BYTES_MAX = 16 * MiB  # a preview has a fiftieth of that; an index folder may hold any file
 NAME = re.compile(r"[0-9a-f]{32}\.jpg")
 
 
@@ -81,6 +82,8 @@ class Previews:
             return None
         with suppress(OSError, StoreError):
             with open(open_regular(self._folder / name, os.O_RDONLY), "rb") as file:
+                if os.fstat(file.fileno()).st_size > KEPT_BYTES_MAX:
+                    return None
                 content = file.read()
             if content[:2] == b"\xff\xd8" and content[-2:] == b"\xff\xd9":  # else cut by a crash
                 return content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -107,6 +108,14 @@ def test_a_kept_file_that_is_damaged_is_made_again(
     image = saved(config, "a.png", 1)
     made = previews.of(image)
     (config.index / FOLDER / f"{image.content.hex()}.jpg").write_bytes(content)
+    assert previews.of(image) == made
+
+
+def test_a_kept_file_of_any_size_is_not_read(config: Config, previews: Previews) -> None:
+    image = saved(config, "a.jpg", 1)
+    made = previews.of(image)
+    (name,) = kept(config)
+    os.truncate(config.index / FOLDER / name, 2**34)  # it takes no room
     assert previews.of(image) == made
 
 

@@ -36,6 +36,7 @@ from edge_app.library.source import Source
 T = TypeVar("T")
 _COUNTS = 100  # kept until the index changes, so that a filter a visitor makes up costs little
 _IMAGES_AT_ONCE = 100  # 2 ms; other threads wait for so long
+_THUMB_BYTES_MAX = 1024 * 1024  # ours have 15,000 on average; a catalogue may name any number
 _LOAD_TRIES = 5  # a writer switches generations at most every few minutes, never five times here
 
 
@@ -218,11 +219,13 @@ class Reader:
                     missing = error.filename  # a writer has just switched: look again
             else:
                 raise StoreError(f"{missing} is missing; repair it with: lookalike check --repair")
-        try:
-            data = file.read(place.offset, place.bytes)
-        except OSError as error:
-            raise self._unreadable(error) from error
-        if zlib.crc32(data) != place.crc:
+        data = b""
+        if place.bytes <= _THUMB_BYTES_MAX:
+            try:
+                data = file.read(place.offset, place.bytes)
+            except OSError as error:
+                raise self._unreadable(error) from error
+        if not data or zlib.crc32(data) != place.crc:
             raise StoreError(
                 f"the thumbnail of {self.image(id).path} in {self.index} is damaged; "
                 "restore it with: lookalike check --repair, then lookalike index"

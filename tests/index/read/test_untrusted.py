@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_app import memory
+from edge_app.config import MiB
 from edge_app.errors import EdgeAppError, StoreError
 from edge_app.index.format.records import record_crc
 from edge_app.index.format.schema import CATALOG, IMAGE_TABLES, STORED_COLUMNS
@@ -97,6 +99,17 @@ def test_values_of_other_types_and_ranges_never_give_a_traceback(
     check(index)
     with suppress(EdgeAppError), writer_of(index.parent) as writer:
         writer.known()
+
+
+def test_a_thumbnail_of_a_gigabyte_is_not_read(index: Path) -> None:
+    """The server reads thumbnails in its loop, and everybody waits meanwhile."""
+    (thumbs,) = index.glob("thumbs-*.bin")
+    os.truncate(thumbs, 2**30 + 8192)  # it takes no room
+    change(index, f"UPDATE images SET thumb_offset = 0, thumb_bytes = {2**30}")
+    before = memory.resident_bytes()
+    with Reader(index) as reader, pytest.raises(StoreError, match="is damaged"):
+        reader.thumbnail(1)
+    assert memory.resident_bytes() - before < 64 * MiB
 
 
 def a_link(path: Path) -> None:
