@@ -59,14 +59,22 @@ def make(home: Path, rows: int, dim: int) -> None:
         writer.finish()
 
 
+def file_of(number: int) -> FoundFile:
+    """Where one of them is."""
+    folder = number // _FOLDER_IMAGES
+    path = f"{2000 + folder // 400}/{folder % 400:03}/IMG_{number}.jpg"
+    return FoundFile(path, size_bytes=4_000_000, mtime_ns=(_FIRST_S + number) * 10**9)
+
+
 def image(number: int, vector: NDArray[np.float32]) -> NewImage:
     """One of them, without a thumbnail."""
     width_px, height_px, format = _SHAPES[number * 7919 % 11 % len(_SHAPES)]
-    folder = number // _FOLDER_IMAGES
+    file = file_of(number)
     return replace(
         made_up(number, vector, b"\0"),
-        path=f"{2000 + folder // 400}/{folder % 400:03}/IMG_{number}.jpg",
-        mtime_ns=(_FIRST_S + number) * 10**9,
+        path=file.path,
+        size_bytes=file.size_bytes,
+        mtime_ns=file.mtime_ns,
         width_px=width_px,
         height_px=height_px,
         format=format,
@@ -82,9 +90,7 @@ class MadeUp(Folder):
         self.rows = rows
 
     def scan(self) -> Scan:
-        vector = np.zeros(1, np.float32)
-        images = (image(number, vector) for number in range(self.rows))
-        return Scan([FoundFile(one.path, one.size_bytes, one.mtime_ns) for one in images])
+        return Scan(list(map(file_of, range(self.rows))))
 
 
 def run_unchanged(home: Path, rows: int) -> None:
