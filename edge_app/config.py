@@ -97,6 +97,8 @@ class Config:
     passcode_file: Path | None = None  # None: everyone who reaches the server sees the photos
     access_log: bool = False
     strip_location: bool = False  # originals leave without the place they were taken at
+    cluster: str | None = None  # a scheduler's address: its machines decode and embed
+    cluster_tls: Path | None = None  # the certificates of the cluster
     limits: Limits = field(default_factory=Limits)
 
     @property

@@ -33,7 +33,8 @@ from edge_app.config import Limits
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.batch import Batch, NewImage
 from edge_app.index.write.writer import Writer
-from edge_app.indexing.indexer import Embeds, index
+from edge_app.indexing.indexer import index
+from edge_app.indexing.stages import Embeds
 from edge_app.library.folder import Folder
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.model.card import ModelIdentity

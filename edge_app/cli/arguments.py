@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge_app import VERSION
 from edge_app.bench.subjects import SUBJECTS
-from edge_app.cli import commands, hints
+from edge_app.cli import commands, hints, machines
 from edge_app.cli.completion import SHELLS, print_completion
 from edge_app.cli.doctor import doctor
 from edge_app.cli.folder import model_for, words_of
@@ -90,7 +90,7 @@ def make_parser() -> Parser:
     command(
         commands.index, "index the photo folder: add new and changed photos, remove deleted ones",
         _index_folder, _library, _exclude, _links, _json, _workers, _index,
-        limit_options(*INDEXING_LIMITS),
+        _cluster, limit_options(*INDEXING_LIMITS),
     )  # fmt: skip
     command(
         commands.serve, "show the gallery in browsers, and index in the background",
@@ -119,6 +119,17 @@ def make_parser() -> Parser:
         commands.bench, "measure how fast this device indexes, searches or serves",
         _bench, _index_folder, _model, _exclude, _links, _json, _workers,
         limit_options(*DECODING_LIMITS),
+    )  # fmt: skip
+    command(
+        machines.scheduler, "run the meeting point of a cluster of machines", _address, _cluster_tls
+    )
+    command(
+        machines.worker, "decode and embed for a cluster, with the photos that this machine sees",
+        _address, _cluster_tls, _library, _workers, limit_options(*DECODING_LIMITS),
+    )  # fmt: skip
+    command(
+        machines.cluster_keys, "make the certificates that the machines of a cluster need",
+        _cluster_keys, name="cluster-keys",
     )  # fmt: skip
     command(commands.passcode, "create the passcode file for serve --passcode-file", _passcode)
     command(
@@ -324,6 +335,26 @@ def _passcode(parser: Parser) -> None:
         " send it as Authorization: Bearer TOKEN")  # fmt: skip
     add("--sign-out", action="store_true",
         help="keep the passcode, but sign everybody out: all sessions and tokens end")  # fmt: skip
+
+
+def _address(parser: Parser) -> None:
+    parser.add_argument("address", metavar="ADDRESS",
+        help="of the scheduler, such as tls://photos.local:8786")  # fmt: skip
+
+
+def _cluster_tls(parser: Parser) -> None:
+    parser.add_argument("--cluster-tls", type=Path, metavar="DIR",
+        help="the certificates of the cluster, made by cluster-keys")  # fmt: skip
+
+
+def _cluster(parser: Parser) -> None:
+    parser.add_argument("--cluster", metavar="ADDRESS",
+        help="have the machines at this scheduler decode and embed")  # fmt: skip
+    _cluster_tls(parser)
+
+
+def _cluster_keys(parser: Parser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the folder to make")
 
 
 def _completion(parser: Parser) -> None:

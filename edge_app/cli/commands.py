@@ -30,6 +30,7 @@ from edge_app.cli.printing import (
     print_rejections,
     summary,
 )
+from edge_app.cluster.pool import opener
 from edge_app.config import DRAIN_S, Config
 from edge_app.errors import LibraryError, NoIndexError, StoreError, UsageError
 from edge_app.guard import serve as guard
@@ -69,6 +70,7 @@ def index(config: Config, options: Namespace) -> int:
             retry=options.retry,
             donor=options.donor,
             on_progress=line.show,
+            over=opener(config),
         )
     with Reader(config.index) as reader:
         if options.json:

@@ -10,10 +10,6 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from edge_app.config import Limits
 from edge_app.errors import DecodeError, LibraryError, NotFoundError, UnreadableError
@@ -26,12 +22,13 @@ from edge_app.indexing.lost import Lost
 from edge_app.indexing.plan import IndexReport, Plan, Progress, Skipped, plan
 from edge_app.indexing.reading import Reads
 from edge_app.indexing.renaming import rename_sources
+from edge_app.indexing.stages import Decodes, Embedded, Embeds, Result
 from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.library.source import InFolder, Source
 from edge_app.photos.decode import Decoded
 from edge_app.photos.lacks import is_worth_a_try, lacks_version
-from edge_app.photos.pool import DecodePool, Job, Outcome, Same
+from edge_app.photos.pool import Job, Same
 from edge_app.photos.regions import TILES, WHOLE
 
 FIRST_BATCH_S = 1.0
@@ -39,22 +36,14 @@ NEVER_NS = -(2**63)
 _NOTED = 2000  # in a commit: the first run of a new version notes something of every image
 
 
-class Embeds(Protocol):
-    """What indexing needs of an `embed.Embedder`."""
-
-    threads: int  # calls of `embed` that run at a time
-
-    def embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """(n, s, s, 3) uint8 RGB → (n, dim) float32, unit rows."""
-
-
 def index(
     library: Source | Path,
     writer: Writer,
-    pool: DecodePool,
+    pool: Decodes,
     embedder: Embeds,
     limits: Limits,
     *,
+    machines: Callable[[], dict[str, int]] = dict,
     prune: bool = False,
     retry: bool = False,
     on_progress: Callable[[Progress], object] = lambda progress: None,
@@ -96,7 +85,7 @@ def index(
     ):
         run = _Run(
             library, writer, embedder, limits, todo, known, lost, report, images, commits,
-            on_progress,
+            machines, on_progress,
         )  # fmt: skip
 
         reads = Reads(library, limits, found.offline)
@@ -139,6 +128,7 @@ class _Run:
         report: IndexReport,
         images: Ahead[NewImage],  # being embedded
         commits: Ahead[int],  # of batches; each gives the count of its files
+        machines: Callable[[], dict[str, int]],  # files that each of a cluster has done
         on_progress: Callable[[Progress], object],
     ) -> None:
         self.library, self.writer = library, writer
@@ -146,6 +136,7 @@ class _Run:
         self.todo, self.known, self.lost = todo, known, lost
         self.report, self.on_progress = report, on_progress
         self.images, self.commits = images, commits
+        self.machines = machines
         self.missing_paths = {
             old.content: path
             for path, old in todo.missing.items()
@@ -160,7 +151,7 @@ class _Run:
         self.done = 0
         self.started = self.filling = time.monotonic()
 
-    def read(self, results: Iterable[tuple[FoundFile, Outcome]]) -> None:
+    def read(self, results: Iterable[tuple[FoundFile, Result]]) -> None:
         """Embed and commit what the pool decodes, as it comes."""
         self._tell()
         for start in range(0, len(self.todo.noted), _NOTED):
@@ -204,7 +195,7 @@ class _Run:
         if prune or not ((self.lost.doubtful or self.todo.offline) and self.writer.building):
             self.writer.finish()
 
-    def _take(self, file: FoundFile, result: Outcome) -> None:
+    def _take(self, file: FoundFile, result: Result) -> None:
         if isinstance(result, NotFoundError) or not self.library.unchanged(file):
             return  # gone, or still being written: the next run sees what became of it
         old = self.known.get(file.path)
@@ -258,7 +249,9 @@ class _Run:
         path = self.missing_paths.pop(content, None)
         return self.todo.missing.pop(path) if path else None
 
-    def _embed(self, file: FoundFile, decoded: Decoded) -> NewImage:
+    def _embed(self, file: FoundFile, decoded: Decoded | Embedded) -> NewImage:
+        if isinstance(decoded, Embedded):
+            return new_image(file, decoded.decoded, decoded.vectors)
         views = pixels_of(decoded, self.writer.identity.input_size_px)
         return new_image(file, decoded, self.embedder.embed(views))
 
@@ -295,5 +288,12 @@ class _Run:
     def _tell(self) -> None:
         rate = self.done / (time.monotonic() - self.started) if self.done else 0.0
         self.on_progress(
-            Progress("indexing", self.done, len(self.todo.to_read), rate, self.todo.offline)
+            Progress(
+                "indexing",
+                self.done,
+                len(self.todo.to_read),
+                rate,
+                self.todo.offline,
+                self.machines(),
+            )
         )

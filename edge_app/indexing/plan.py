@@ -63,6 +63,7 @@ class Progress:
     total: int = 0
     images_per_s: float = 0.0
     offline: dict[str, str] = field(default_factory=dict)  # why a source can't be reached, by name
+    machines: dict[str, int] = field(default_factory=dict)  # files that each of a cluster has done
 
     @property
     def eta_s(self) -> float | None:
@@ -71,7 +72,10 @@ class Progress:
 
     def as_json(self) -> dict[str, Any]:
         """The object `progress` of `index --json`, and `indexing` of /api/status."""
-        return asdict(self) | {"eta_s": self.eta_s}
+        told = asdict(self) | {"eta_s": self.eta_s}
+        if not self.machines:
+            del told["machines"]
+        return told
 
 
 @dataclass(slots=True)

@@ -12,11 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError, LibraryError, NotFoundError
+from edge_app.indexing.stages import Decodes, Result
 from edge_app.library.scan import FoundFile
 from edge_app.library.source import InFolder, Source
 from edge_app.library.sources import parts_of
 from edge_app.photos.lacks import check_size
-from edge_app.photos.pool import DecodePool, Job, Outcome
+from edge_app.photos.pool import Job
 
 AHEAD = 32  # reads at a time; at 50 ms each that is 640 a second
 AHEAD_BYTES = 64 * MiB  # of those and of what waits for a decoder; one larger file goes alone
@@ -39,8 +40,8 @@ class Reads:
         self._failed: deque[tuple[FoundFile, DecodeError | NotFoundError]] = deque()
 
     def outcomes(
-        self, pool: DecodePool, files: Iterable[FoundFile], job_of: MakeJob
-    ) -> Iterator[tuple[FoundFile, Outcome]]:
+        self, pool: Decodes, files: Iterable[FoundFile], job_of: MakeJob
+    ) -> Iterator[tuple[FoundFile, Result]]:
         """Each file with what became of it, in the order they are done; none of a source that is
         out of reach."""
         for job, outcome in pool.run(self._jobs(files, job_of)):
@@ -79,7 +80,7 @@ class Reads:
         except (DecodeError, NotFoundError) as error:
             self._failed.append((file, error))
 
-    def _failures(self) -> Iterator[tuple[FoundFile, Outcome]]:
+    def _failures(self) -> Iterator[tuple[FoundFile, Result]]:
         while self._failed:
             yield self._failed.popleft()
 

@@ -12,10 +12,13 @@ from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.indexing.patterns import fill_patterns
 from edge_app.indexing.plan import IndexReport, Progress
+from edge_app.indexing.stages import Machines
 from edge_app.indexing.takeover import take_over
 from edge_app.library.places import where
+from edge_app.library.source import Source
 from edge_app.library.sources import library_of
 from edge_app.memory import default_workers
+from edge_app.model.card import ModelIdentity
 from edge_app.model.embed import Embedder
 from edge_app.photos.pool import DECODERS, DecodePool
 from edge_app.photos.regions import TILES
@@ -28,9 +31,11 @@ def run_index(
     retry: bool = False,
     donor: Path | None = None,
     on_progress: Callable[[Progress], object] = lambda progress: None,
+    over: Callable[[Source, ModelIdentity, DecodePool], Machines] | None = None,
 ) -> IndexReport:
     """Bring the index up to date with the library; see `indexer.index`.
 
+    over: opens machines that read the files in this one's place, such as `cluster.pool.opener`.
     donor: another index, from which rows of photos with the same content are taken over first.
     Raises LibraryError, ModelError, StoreError and UsageError before anything is written.
     """
@@ -48,8 +53,10 @@ def run_index(
         imported = 0
         if donor is not None:
             imported = take_over(donor, library, writer, BATCH_IMAGES, on_progress)
+        machines = over(library, embedder.identity, pool) if over else None
         report = indexer.index(
-            library, writer, pool, embedder, limits,
+            library, writer, machines or pool, embedder, limits,
+            machines=machines.counts if machines else dict,
             prune=prune, retry=retry, on_progress=on_progress,
         )  # fmt: skip
         report.imported = imported

@@ -1,0 +1,48 @@
+"""`lookalike scheduler`: the meeting point of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from edge_app.cluster.keys import security_of
+from edge_app.cluster.quiet import no_page, quietly
+from edge_app.errors import UsageError
+
+PORT = 8786  # Dask's
+DEATHS = 1  # of workers that a task survives; at the second it is given up
+
+
+def schedule(address: str, tls: Path | None, on_ready: Callable[[str], object]) -> None:
+    """Listen at an address until SIGTERM or SIGINT."""
+    security = security_of(address, tls)
+    try:
+        asyncio.run(_schedule(address, security, on_ready))
+    except OSError as error:
+        raise UsageError(f"{address} can't be listened at: {error}") from None
+
+
+async def _schedule(address: str, security: object, on_ready: Callable[[str], object]) -> None:
+    import dask
+    from distributed import Scheduler
+
+    class Quiet(Scheduler):  # type: ignore[misc]
+        start_http_server = no_page
+
+    parts = urlsplit(address)
+    quietly()
+    with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}):
+        scheduler = Quiet(
+            host=f"{parts.scheme}://{parts.hostname}",
+            port=PORT if parts.port is None else parts.port, security=security, dashboard=False,
+        )  # fmt: skip
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for one in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(one, ended.set)
+        async with scheduler:
+            on_ready(scheduler.address)
+            await ended.wait()

@@ -1,0 +1,1 @@
+"""Several machines at one index; here each is a process."""

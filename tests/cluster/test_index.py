@@ -1,0 +1,191 @@
+"""`index --cluster`: machines that come, go and disagree, and the same index as one makes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_app.cluster.keys import make_keys
+from edge_app.index.read.reader import Reader
+from tests.conftest import ROOT
+from tools.testing.pictures import save
+from tools.testing.waiting import PATIENCE_S
+
+pytest.importorskip("distributed")
+psutil = pytest.importorskip("psutil")  # which distributed needs
+pytestmark = [pytest.mark.model, pytest.mark.slow]
+
+PHOTOS = 96
+
+
+class Cluster:
+    """A scheduler, and machines that are processes."""
+
+    def __init__(self, folder: Path, model: Path) -> None:
+        self.folder, self.model = folder, model
+        make_keys(folder / "keys")
+        self.processes: list[subprocess.Popen[str]] = []
+        self.tls = ["--cluster-tls", str(folder / "keys")]
+        self.scheduler, said = self._start("scheduler", "tls://127.0.0.1:0")
+        found = re.search(r"tls://\S+", said)
+        assert found, said
+        self.address = found[0]
+
+    def machine(self, library: Path, model: Path | None = None) -> subprocess.Popen[str]:
+        """One more that works, with these photos."""
+        options = ["--gallery", str(library), "--model", str(model or self.model)]
+        process, said = self._start("worker", self.address, *options, "--workers", "2")
+        assert said.startswith("Working for")
+        return process
+
+    def index(self, library: Path, name: str) -> subprocess.Popen[str]:
+        """An index run over these machines, in a process of its own."""
+        words = ["index", "--gallery", str(library), "--index", str(self.folder / name)]
+        words += ["--model", str(self.model), "--cluster", self.address, *self.tls, "--json"]
+        return subprocess.Popen(
+            [sys.executable, "-m", "edge_app", *words],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def _start(self, *words: str) -> tuple[subprocess.Popen[str], str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge_app", *words, *self.tls],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        self.processes.append(process)
+        assert process.stdout
+        return process, process.stdout.readline()
+
+    def close(self) -> None:
+        """Every machine ends by itself when it is asked to, the scheduler last."""
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.terminate()
+                process.wait(PATIENCE_S)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, model: Path) -> Iterator[Cluster]:
+    cluster = Cluster(tmp_path, model)
+    yield cluster
+    cluster.close()
+    codes = {one.returncode for one in cluster.processes}
+    assert codes <= {0, -signal.SIGKILL}, codes
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cluster") / "photos"
+    for seed in range(PHOTOS):
+        save(folder / f"{seed % 7}/{seed}.jpg", seed, width_px=320, height_px=240)
+    (folder / "broken.jpg").write_bytes(b"no photo")
+    return folder
+
+
+def rows(index: Path) -> dict[str, bytes]:
+    """The bytes of the vector of each image, by its path."""
+    with Reader(index) as reader:
+        snapshot = reader.snapshot()
+        images = {image.id: image.path for image in reader.images(snapshot.ids.tolist())}
+        vectors = np.asarray(snapshot.vectors)
+        return {
+            images[id]: vectors[row].tobytes()
+            for row, id in enumerate(snapshot.ids.tolist())
+            if id in images
+        }
+
+
+def listening(process: subprocess.Popen[str]) -> int:
+    """How many ports a process listens on."""
+    found = psutil.Process(process.pid).net_connections("inet")
+    return sum(connection.status == psutil.CONN_LISTEN for connection in found)
+
+
+def report(said: str) -> dict[str, object]:
+    told: dict[str, object] = json.loads(said.splitlines()[-1])
+    return told
+
+
+def test_machines_that_die_and_join_make_the_index_that_one_makes(
+    cluster: Cluster, library: Path, model: Path
+) -> None:
+    first, _ = cluster.machine(library), cluster.machine(library)
+    run = cluster.index(library, "together")
+    assert run.stdout and run.stderr
+    lines = []
+    for line in run.stdout:
+        lines.append(line)
+        if first.poll() is None and '"machines"' in line:
+            os.kill(first.pid, signal.SIGKILL)  # in the middle of its work
+            cluster.machine(library)
+    assert run.wait(PATIENCE_S) == 0, run.stderr.read()
+    assert (report(lines[-1])["added"], report(lines[-1])["rejected"]) == (PHOTOS, 1)
+    machines = json.loads(lines[-2])["progress"]["machines"]
+    assert sum(machines.values()) == PHOTOS + 1
+    assert first.poll() is not None
+
+    alone = cluster.folder / "alone"
+    words = ["index", "--gallery", library, "--index", alone, "--model", model]
+    subprocess.run(
+        [sys.executable, "-m", "edge_app", *map(str, words)], cwd=ROOT, check=True,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert rows(cluster.folder / "together") == rows(alone)
+
+
+def test_a_machine_with_other_photos_is_refused_by_name_and_this_one_does_all(
+    cluster: Cluster, library: Path, tmp_path: Path
+) -> None:
+    for seed in range(PHOTOS):
+        save(tmp_path / f"other/{seed % 7}/{seed}.jpg", seed + 1)
+    machine = cluster.machine(tmp_path / "other")
+    assert [listening(one) for one in cluster.processes] == [1, 1], "no port nobody asked for"
+    run = cluster.index(library, "alone")
+    out, errors = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 0, errors
+    assert re.search(rf"machine \S+-{machine.pid} is refused: it sees another library", errors)
+    assert report(out)["added"] == PHOTOS
+    told = json.loads(out.splitlines()[-2])["progress"]["machines"]
+    assert told == {"this machine": PHOTOS + 1}
+
+
+def test_a_machine_that_sees_a_part_does_that_part(
+    cluster: Cluster, library: Path, tmp_path: Path
+) -> None:
+    part = tmp_path / "part"
+    (part / "1").parent.mkdir()
+    for number in range(4):
+        (part / str(number)).symlink_to(library / str(number))
+    seen = tmp_path / "seen"
+    subprocess.run(["cp", "-rL", part, seen], check=True)
+    cluster.machine(seen)
+    run = cluster.index(library, "part")
+    out, errors = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 0, errors
+    assert report(out)["added"] == PHOTOS
+    told = json.loads(out.splitlines()[-2])["progress"]["machines"]
+    assert len(told) == 2
+    assert min(told.values()) > PHOTOS // 4
+
+
+def test_whoever_has_no_certificate_is_refused(
+    cluster: Cluster, library: Path, tmp_path: Path
+) -> None:
+    make_keys(tmp_path / "others")
+    cluster.tls = ["--cluster-tls", str(tmp_path / "others")]
+    run = cluster.index(library, "refused")
+    _, errors = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 1
+    assert "can't be reached" in errors.splitlines()[-1]
+    assert not (cluster.folder / "refused/catalog.db").exists() or not rows(
+        cluster.folder / "refused"
+    )

@@ -1,0 +1,60 @@
+"""keys: the certificates of a cluster, and what an address needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_app.cli.arguments import main
+from edge_app.cluster.keys import CA, CERTIFICATE, KEY, make_keys, security_of
+from edge_app.errors import UsageError
+
+pytest.importorskip("distributed")
+
+
+def test_keys_are_for_their_owner_alone_and_are_never_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    make_keys(folder)
+    assert sorted(path.name for path in folder.iterdir()) == sorted((CA, CERTIFICATE, KEY))
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    content = (folder / KEY).read_bytes()
+    with pytest.raises(UsageError, match="is there already"):
+        make_keys(folder)
+    assert (folder / KEY).read_bytes() == content
+    assert security_of("tls://photos.local:8786", folder) is not None
+
+
+def test_an_address_of_another_machine_is_encrypted(tmp_path: Path) -> None:
+    assert security_of("tcp://127.0.0.1:8786", None) is None
+    assert security_of("tcp://localhost:8786", None) is None
+    with pytest.raises(UsageError, match="is not encrypted"):
+        security_of("tcp://192.0.2.1:8786", tmp_path)
+    with pytest.raises(UsageError, match="needs certificates: --cluster-tls DIR"):
+        security_of("tls://192.0.2.1:8786", None)
+
+
+@pytest.mark.parametrize("address", ["", "photos.local", "http://a:1", "tls://", "ucx://a:1"])
+def test_what_is_no_address_is_said(address: str) -> None:
+    with pytest.raises(UsageError, match="is no address of a cluster"):
+        security_of(address, None)
+
+
+def test_a_key_that_others_can_read_and_a_folder_without_keys_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"ca\.pem is not there"):
+        security_of("tls://a:8786", tmp_path)
+    make_keys(tmp_path / "keys")
+    (tmp_path / "keys" / KEY).chmod(0o640)
+    with pytest.raises(UsageError, match="can be read by others; run: chmod 600"):
+        security_of("tls://a:8786", tmp_path / "keys")
+
+
+def test_without_the_extra_it_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "distributed.security", None)
+    save = ["index", "--gallery", str(tmp_path), "--index", str(tmp_path / "index")]
+    assert main([*save, "--cluster", "tcp://127.0.0.1:1"]) != 0
+    assert main(["scheduler", "tcp://127.0.0.1:0"]) == 2
+    assert "pip install 'lookalike[cluster]'" in capsys.readouterr().err
