@@ -118,7 +118,10 @@ class FolderWatch:
     def _work(self) -> None:
         try:
             while not self._stopped.is_set():
-                self._look()
+                try:
+                    self._look()
+                except Exception:  # without this thread every later answer would be a guess
+                    log.exception("looking at %s failed", self._root)
                 self._ready.set()
                 self._listen(time.monotonic() + LOOK_S)
         finally:

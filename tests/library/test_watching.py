@@ -315,3 +315,20 @@ def test_too_few_watches_for_a_library_are_told_before_they_are_needed(
     assert "sudo sysctl fs.inotify.max_user_watches=" in (inotify.shortage(100) or "")
     monkeypatch.setattr(inotify, "_limit", lambda name: None)
     assert inotify.shortage(10**9) is None
+
+
+def test_a_look_that_fails_is_not_the_last(
+    root: Path, watch: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = [RuntimeError("once")]
+
+    def expected() -> list[str]:
+        if failures:
+            raise failures.pop()
+        return ["2019/may/a.jpg"]
+
+    watched = watch(expected=expected)
+    until(lambda: watched.state == ONLINE)
+    assert "looking at" in caplog.text
+    root.rename(root.with_name("away"))
+    until(lambda: not watched.state.online)
