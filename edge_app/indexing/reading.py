@@ -51,13 +51,16 @@ class Reads:
 
     def _jobs(self, files: Iterable[FoundFile], job_of: MakeJob) -> Iterator[Job]:
         with ThreadPoolExecutor(AHEAD, "read") as threads:  # it starts them when there is work
+            # Twice as many as are read at a time: the others go on while the first one is slow.
             reads: deque[tuple[FoundFile, Future[Bytes]]] = deque()
             held_bytes = 0
             for file in files:
                 if self._library.is_here(file.path):
                     yield job_of(file, self._library.to_decode(file.path, file.size_bytes))
                     continue
-                while reads and (len(reads) >= AHEAD or held_bytes + file.size_bytes > AHEAD_BYTES):
+                while reads and (
+                    len(reads) >= 2 * AHEAD or held_bytes + file.size_bytes > AHEAD_BYTES
+                ):
                     held_bytes -= reads[0][0].size_bytes
                     yield from self._done(*reads.popleft(), job_of)
                 if self._source(file) not in self.unreachable:
