@@ -11,6 +11,7 @@ from edge_app.config import Limits
 from edge_app.errors import DecodeError, LibraryError, NotFoundError, UnreadableError
 from edge_app.indexing import reading
 from edge_app.indexing.reading import AHEAD, Reads
+from edge_app.indexing.stages import Result
 from edge_app.library.remote import Remote
 from edge_app.library.rules import Rules
 from edge_app.library.scan import FoundFile
@@ -47,7 +48,7 @@ def files(count: int, size_bytes: int = 10) -> list[FoundFile]:
     return [FoundFile(f"{number}.jpg", size_bytes, 0) for number in range(count)]
 
 
-def read(source: Far, found: list[FoundFile], limits: Limits = Limits()) -> dict[str, Outcome]:  # noqa: B008
+def read(source: Far, found: list[FoundFile], limits: Limits = Limits()) -> dict[str, Result]:  # noqa: B008
     outcomes = Reads(source, limits, {}).outcomes(Taker(), found, Job)
     return {file.path: outcome for file, outcome in outcomes}
 
