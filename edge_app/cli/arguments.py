@@ -20,6 +20,7 @@ from edge_app.cli.doctor import doctor
 from edge_app.cli.folder import model_for, words_of
 from edge_app.cli.limits import limit_options, limits_of
 from edge_app.cli.logs import FORMATS
+from edge_app.cli.search import search
 from edge_app.config import DECODING_LIMITS, INDEXING_LIMITS, LIMITS, Config
 from edge_app.errors import EdgeAppError
 from edge_app.library import places
@@ -98,7 +99,7 @@ def make_parser() -> Parser:
         limit_options(*LIMITS),
     )  # fmt: skip
     command(
-        commands.search, "find the images that are most similar to given images",
+        search, "find the images that are most similar to given images",
         _index_folder, _library, _links, _json, _search, _filters,
         limit_options(*DECODING_LIMITS),
     )  # fmt: skip

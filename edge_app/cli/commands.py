@@ -11,21 +11,19 @@ import time
 from argparse import Namespace
 from contextlib import closing
 from getpass import getpass
-from pathlib import Path
 
 from tqdm import tqdm
 
-from edge_app.api import pace, params, requests
+from edge_app.api import pace
 from edge_app.api.monitor import HEALTH
 from edge_app.api.routes import make_app
 from edge_app.api.views import as_json, group_of, rejections_of
 from edge_app.bench.subjects import SUBJECTS
-from edge_app.cli import dismissals, hints, logs
+from edge_app.cli import dismissals, logs
 from edge_app.cli.info import describe
 from edge_app.cli.printing import (
     ProgressLine,
     notes,
-    print_answer,
     print_group,
     print_rejections,
     summary,
@@ -46,12 +44,10 @@ from edge_app.library.places import where
 from edge_app.library.sources import folders_of
 from edge_app.memory import go_first
 from edge_app.model.embed import Embedder
-from edge_app.photos.regions import WHOLE
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
 from edge_app.search.keeper import Keeper
 
-TEXT_FILE_CHARS = 1_000_000
 DAY_S = 24 * 3600
 CHECKED = ("images", "rows", "thumbnails", "rejected")
 
@@ -114,50 +110,6 @@ def serve(config: Config, options: Namespace) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut this short
         watcher.stop()
         review.close()
-        gallery.close()
-    return 0
-
-
-def search(config: Config, options: Namespace) -> int:
-    """Print the most similar images of each query."""
-    wanted = requests.read(requests.Similar, vars(options))
-    weight = requests.read(requests.Combined, {"weight": options.weight}).weight
-    box = params.box_of(wanted.box) or WHOLE
-    texts = [*options.text, *(_lines(options.text_file) if options.text_file else ())]
-    if not options.images and not texts and options.word is None:
-        raise UsageError('nothing to search for: give an IMAGE or --text "WORDS"')
-    gallery = Gallery(config)
-    try:
-        snapshot = gallery.searchable()
-        hints.check_filters(gallery.reader, wanted)
-        queries = [gallery.query_of_name(snapshot, name, box) for name in options.images]
-        names = [[name] for name in options.images]
-        together = options.together or options.unlike or options.unlike_text
-        together = together or (options.images and texts) or options.word is not None
-        queries += [gallery.query_of_text(snapshot, text) for text in texts]
-        names += [[text] for text in texts]
-        if options.word is not None:
-            queries.append(gallery.query_of_word(snapshot, options.word))
-            names.append([options.word])
-        if together:
-            unlikes = [gallery.query_of_name(snapshot, name) for name in options.unlike]
-            unlikes += [gallery.query_of_text(snapshot, text) for text in options.unlike_text]
-            queries = [gallery.combined(queries, unlikes, weight)]
-            names = [[word for name in names for word in name]]
-        answers = gallery.similar(
-            snapshot,
-            queries,
-            wanted.k,
-            filter=params.filter_of(wanted),
-            collapse=options.collapse,
-            tiles=options.tiles,
-        )
-        if options.csv:
-            print("query,rank,id,score,path,band")
-        for query, named, matches in zip(queries, names, answers, strict=True):
-            scale = gallery.scale(snapshot, query, tiles=options.tiles)
-            print_answer(gallery, named, matches, scale, options)
-    finally:
         gallery.close()
     return 0
 
@@ -291,23 +243,6 @@ def _say_what_is_missing(config: Config, options: Namespace, report: IndexReport
         )
     for note in notes(report):
         print(f"note: {note}", file=sys.stderr)
-
-
-def _lines(path: Path) -> list[str]:
-    """The texts of a file, one a line; UsageError where it can't be read as that."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read(TEXT_FILE_CHARS + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageError(f"--text-file {path} can't be read: {reason}") from None
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(text) > TEXT_FILE_CHARS or not lines:
-        raise UsageError(
-            f"--text-file {path} has {'no text' if not lines else 'more text'}; 1 to "
-            f"{TEXT_FILE_CHARS} characters are read"
-        )
-    return lines
 
 
 def _end_with_stdin() -> None:
