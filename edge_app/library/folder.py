@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_app.library import scan
 from edge_app.library.originals import open_original
 from edge_app.library.rules import Rules, folders_of
-from edge_app.library.scan import FoundFile, Scan, version_of
+from edge_app.library.scan import FoundFile, Scan, has_version, version_of
 from edge_app.library.source import InFolder, Original, Source
 
 
@@ -50,7 +50,7 @@ class Folder:
         file = open_original(Path(place.root), place.path)
         stat = os.fstat(file.fileno())
         changed_ns = max(stat.st_mtime_ns, stat.st_ctime_ns)
-        version = version_of(stat, inode=False)
+        version = version_of(stat)
         return Original(file, stat.st_size, stat.st_mtime_ns, version, changed_ns)
 
     def is_here(self, path: str) -> bool:
@@ -65,12 +65,8 @@ class Folder:
             stat = os.lstat(Path(place.root, place.path))
         except OSError:
             return False
-        version = version_of(stat, inode="-" in file.version)
-        return (stat.st_size, stat.st_mtime_ns, version) == (
-            file.size_bytes,
-            file.mtime_ns,
-            file.version,
-        )
+        same = (stat.st_size, stat.st_mtime_ns) == (file.size_bytes, file.mtime_ns)
+        return same and has_version(stat, file.version)
 
     def _place(self, path: str) -> InFolder:
         """Where an original really is: behind the last link on its way, if links are followed."""

@@ -33,6 +33,15 @@ LASTING_INODES = frozenset(
 )  # fmt: skip
 
 
+# FUSE programs that pass on, or keep, when a file was last changed. Others may say "now" each time.
+LASTING_CHANGE_TIMES = frozenset(
+    {
+        "fuse.bindfs", "fuse.cephfs", "fuse.encfs", "fuse.glusterfs", "fuse.gocryptfs",
+        "fuse.mergerfs", "fuse.rclone", "fuse.sshfs", "fuse.unionfs",
+    }
+)  # fmt: skip
+
+
 class Mount(NamedTuple):
     """One line of mountinfo."""
 
@@ -50,6 +59,12 @@ class Mount(NamedTuple):
     def keeps_inodes(self) -> bool:
         """Whether a file's inode number tells it from others, today and tomorrow."""
         return self.kind in LASTING_INODES
+
+    @property
+    def keeps_change_times(self) -> bool:
+        """Whether a file's ctime stays as long as the file does."""
+        is_fuse = self.kind == "fuse" or self.kind.startswith("fuse.")
+        return not is_fuse or self.kind in LASTING_CHANGE_TIMES
 
     @property
     def device_is_gone(self) -> bool:

@@ -33,6 +33,7 @@ class FoundFile:
         return tuple(raw.path.rpartition("/")[2] for raw in self.raws)
 
 
+UNTOLD = "0"  # the version of a file of which nothing but size and time is told
 LeftOut = Literal["links", "marked", "excluded", "names"]
 
 
@@ -99,10 +100,21 @@ def scan(root: Path, rules: Rules = Rules()) -> Scan:  # noqa: B008 - immutable
     return walk.found
 
 
-def version_of(stat: os.stat_result, *, inode: bool) -> str:
+def version_of(stat: os.stat_result, drive: Mount | None = None) -> str:
     """What tells versions of a file with the same size and time apart: the time of its last change,
-    which no program can set, and where it lasts its inode."""
+    which no program can set, and its inode; as far as its drive keeps them."""
+    if drive is not None and not drive.keeps_change_times:
+        return UNTOLD
+    inode = drive is not None and drive.keeps_inodes
     return f"{stat.st_ctime_ns:x}" + (f"-{stat.st_ino:x}" if inode else "")
+
+
+def has_version(stat: os.stat_result, version: str) -> bool:
+    """Whether a file still is of a version that `version_of` told."""
+    changed, _, inode = version.partition("-")
+    return version == UNTOLD or (
+        changed == f"{stat.st_ctime_ns:x}" and inode in ("", f"{stat.st_ino:x}")
+    )
 
 
 def check_root(root: Path) -> list[os.DirEntry[str]]:
@@ -158,22 +170,24 @@ class Walk:
         entries = check_root(self._root)
         if self._rules.follow_links:
             self._is_new(os.stat(real))
-        yield from self._list(entries, "", "", self._keeps_inodes(real))
+        yield from self._list(entries, "", "", mount_of(real, self._known))
         while self._links:  # behind what is there without them, which so keeps its own paths
             path, place = self._links.popleft()
             with suppress(FileNotFoundError):
                 real = os.path.realpath(place)
                 if self._is_new(os.stat(real)):
                     self.found.mounted.add(path)
-                    yield from self._folder(path, real, path, self._keeps_inodes(real))
+                    yield from self._folder(path, real, path, mount_of(real, self._known))
 
     def enter(self, path: str, place: str) -> None:
         """Enter a folder that is new below the root, and those in it; links in it are not
         followed."""
-        for _ in self._folder(path, place, "", inodes=False):
+        for _ in self._folder(path, place, "", None):
             pass
 
-    def _folder(self, path: str, place: str, mount: str, inodes: bool) -> Iterator[FoundFile]:
+    def _folder(
+        self, path: str, place: str, mount: str, drive: Mount | None
+    ) -> Iterator[FoundFile]:
         self._enter(path, place)
         try:
             entries = _entries(place)
@@ -185,16 +199,16 @@ class Walk:
         if any(entry.name in MARKERS for entry in entries):
             self.found.marked.add(path)
         else:
-            yield from self._list(entries, path + "/", mount, inodes)
+            yield from self._list(entries, path + "/", mount, drive)
 
     def _list(
-        self, entries: list[os.DirEntry[str]], prefix: str, mount: str, inodes: bool
+        self, entries: list[os.DirEntry[str]], prefix: str, mount: str, drive: Mount | None
     ) -> Iterator[FoundFile]:
         for entry in entries:
             path = prefix + entry.name
             try:
                 if entry.is_dir():
-                    yield from self._subfolder(entry, path, mount, inodes)
+                    yield from self._subfolder(entry, path, mount, drive)
                 elif self._only_folders:
                     if self._rules.follow_links and entry.is_symlink():
                         self.links.add(path)
@@ -203,7 +217,7 @@ class Walk:
                         self.found.excluded.add(path)
                         continue
                     stat = entry.stat(follow_symlinks=False)
-                    version = version_of(stat, inode=inodes)
+                    version = version_of(stat, drive)
                     yield FoundFile(path, stat.st_size, stat.st_mtime_ns, version, mount)
             except FileNotFoundError:
                 continue
@@ -211,7 +225,7 @@ class Walk:
                 self.found.unreadable.add(path)
 
     def _subfolder(
-        self, entry: os.DirEntry[str], path: str, mount: str, inodes: bool
+        self, entry: os.DirEntry[str], path: str, mount: str, drive: Mount | None
     ) -> Iterator[FoundFile]:
         if is_others_folder(path):
             return
@@ -225,8 +239,8 @@ class Walk:
                 self.found.linked.add(path)
         elif not self._rules.follow_links or self._is_new(entry.stat(follow_symlinks=False)):
             if path in self._below:
-                mount, inodes = path, self._below[path].keeps_inodes
-            yield from self._folder(path, entry.path, mount, inodes)
+                mount, drive = path, self._below[path]
+            yield from self._folder(path, entry.path, mount, drive)
 
     def _is_new(self, stat: os.stat_result) -> bool:
         """Whether this folder was not entered before: links may lead in circles."""
@@ -235,10 +249,6 @@ class Walk:
             return False
         self._seen.add(place)
         return True
-
-    def _keeps_inodes(self, place: str) -> bool:
-        mount = mount_of(place, self._known)
-        return mount is not None and mount.keeps_inodes
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from edge_app.errors import LibraryError, NotFoundError
+from edge_app.library import scan
 from edge_app.library.folder import Folder
+from edge_app.library.mounts import Mount
 from edge_app.library.originals import fingerprint, open_original
 from edge_app.library.rules import Rules
 from edge_app.library.source import fingerprint_at
@@ -104,3 +106,15 @@ def test_an_edit_that_keeps_size_and_time_is_another_version(
     with folder.open(found.path) as after:
         assert (after.size_bytes, after.mtime_ns) == (before.size_bytes, before.mtime_ns)
         assert after.version != before.version
+
+
+def test_where_change_times_mean_nothing_only_size_and_time_are_compared(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount = Mount(1, "0:9", str(tmp_path), "fuse.gvfsd-fuse")
+    monkeypatch.setattr(scan, "mount_of", lambda path, known: mount)
+    (before,) = folder.scan().files
+    (tmp_path / "photos/2019/a.jpg").chmod(0o600)
+    (after,) = folder.scan().files
+    assert before == after
+    assert folder.unchanged(before)

@@ -62,6 +62,13 @@ def test_inode_numbers_that_are_made_up_are_not_compared() -> None:
         assert not Mount(1, "8:1", "/x", kind).keeps_inodes
 
 
+def test_change_times_are_compared_where_they_last() -> None:
+    for kind in ("ext4", "vfat", "nfs4", "fuseblk", "fuse.sshfs", "fuse.mergerfs"):
+        assert Mount(1, "8:1", "/x", kind).keeps_change_times, kind
+    for kind in ("fuse", "fuse.gvfsd-fuse", "fuse.jmtpfs"):
+        assert not Mount(1, "0:9", "/x", kind).keeps_change_times, kind
+
+
 def test_a_disk_that_was_pulled_out_while_mounted_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
