@@ -19,7 +19,7 @@ from edge_app.errors import DecodeError
 from edge_app.photos.cicp import code_points, profile_of_codes
 from edge_app.photos.colour import CODED
 from edge_app.photos.lacks import lacks_package, lacks_version
-from edge_app.photos.rawkinds import raw_kind
+from edge_app.photos.rawkinds import compressions, raw_kind
 
 # The formats Pillow may try, and how a file of each begins. It knows more of them, among those
 # PostScript, for which it starts Ghostscript.
@@ -42,6 +42,8 @@ UNSUPPORTED = re.compile(
 )
 # Start-of-frame markers of ISO 10918-1, table B.1: lossless, and with arithmetic coding.
 ODD_FRAMES = {0xC3, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+# Compressions that a build of libtiff may lack: JBIG, LZMA, Zstandard, WebP. It says -2 then.
+OPTIONAL = {34661, 34925, 50000, 50001}
 PAGES = 32  # of a TIFF, looked at for one that is no thumbnail
 NEW_SUBFILE_TYPE, REDUCED = 254, 1  # the tag, and its bit for smaller versions (TIFF 6.0)
 
@@ -138,6 +140,8 @@ def reasons(data: bytes, name: str) -> Iterator[None]:
 def _is_unsupported(data: bytes, name: str, text: str) -> bool:
     if name == "JPEG":
         return _frame_marker(data) in ODD_FRAMES
+    if name == "TIFF" and OPTIONAL & compressions(data):
+        return True
     # Pillow takes a big-endian BigTIFF for another TIFF and stumbles over its offsets.
     return bool(UNSUPPORTED.search(text)) or (name == "TIFF" and data[:4] == b"MM\0+")
 

@@ -18,7 +18,13 @@ MAKES = {"NIKON": "NEF", "SONY": "ARW", "PENTAX": "PEF", "RICOH": "PEF", "SAMSUN
 OTHER = "RAW"  # of another maker
 KINDS = frozenset([*SIGNATURES, *MAKES.values(), "DNG", OTHER])
 
-PHOTOMETRIC, MAKE, SUB_IFDS, DNG_VERSION = 262, 271, 330, 50706  # tags (TIFF 6.0, DNG 1.6)
+COMPRESSION, PHOTOMETRIC, MAKE, SUB_IFDS, DNG_VERSION = (
+    259,
+    262,
+    271,
+    330,
+    50706,
+)  # tags (TIFF 6.0, DNG 1.6)
 MOSAIC, LINEAR = 32803, 34892  # PHOTOMETRIC: a colour a pixel as the sensor sees it, or all
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 11: 4, 13: 4}
 DIRECTORIES = 16  # looked at
@@ -42,7 +48,15 @@ def raw_kind(data: bytes) -> str | None:
 
 def is_linear(data: bytes) -> bool:
     """Whether a RAW file has every colour of each pixel, as some DNGs do."""
-    return data[:4] in (b"II*\0", b"MM\0*") and LINEAR in _Tiff(data).meanings()
+    return data[:4] in (b"II*\0", b"MM\0*") and LINEAR in _Tiff(data).values(PHOTOMETRIC)
+
+
+def compressions(data: bytes) -> set[int]:
+    """How the pictures of a TIFF file are compressed, by TIFF's numbers; empty where damaged."""
+    try:
+        return _Tiff(data).values(COMPRESSION) if data[:4] in (b"II*\0", b"MM\0*") else set()
+    except struct.error:
+        return set()
 
 
 class _Tiff:
@@ -57,15 +71,15 @@ class _Tiff:
     def kind(self) -> str | None:
         if DNG_VERSION in self.first:
             return "DNG"
-        if not self.meanings() & {MOSAIC, LINEAR}:
+        if not self.values(PHOTOMETRIC) & {MOSAIC, LINEAR}:
             return None
         _, count, place = self.first.get(MAKE, (0, 0, 0))
         make = self.data[place : place + min(count, 40)].decode("latin-1").upper()
         return next((kind for name, kind in MAKES.items() if make.startswith(name)), OTHER)
 
-    def meanings(self) -> set[int]:
-        """What the pixels of any directory mean."""
-        return {m for directory in self.all for m in self._numbers(directory, PHOTOMETRIC)}
+    def values(self, tag: int) -> set[int]:
+        """Those of a tag in any directory."""
+        return {value for directory in self.all for value in self._numbers(directory, tag)}
 
     def _directory(self, place: int) -> dict[int, Entry]:
         (count,) = struct.unpack_from(self.order + "H", self.data, place)

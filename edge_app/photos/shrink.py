@@ -41,7 +41,9 @@ class Enough(NamedTuple):
 def enough_of(size: tuple[int, int], view_px: int, fit: Fit) -> Enough:
     """For a view of so many pixels and a thumbnail of an image of this size."""
     shorter_px, longer_px = sorted(fit.of(*size))
-    return Enough(max(view_px, int(fit.enough * shorter_px)), int(fit.enough * longer_px))
+    return Enough(
+        max(view_px, round(fit.enough * shorter_px)), max(1, round(fit.enough * longer_px))
+    )
 
 
 def draft_size(size: tuple[int, int], boxes: Sequence[Box], enough: Enough) -> tuple[int, int]:

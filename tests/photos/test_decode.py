@@ -156,6 +156,20 @@ def test_a_small_image_is_not_enlarged_for_its_thumbnail() -> None:
     assert thumbnail_of(decode(encoded(quadrants(), "PNG"), SIZE_PX, LIMITS)).size == (96, 64)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"])
+def test_even_one_pixel_is_an_image(kind: str) -> None:
+    decoded = decode(encoded(Image.new("RGB", (1, 1), "red"), kind), SIZE_PX, LIMITS)
+    assert (decoded.width_px, decoded.height_px, decoded.note) == (1, 1, None)
+    assert thumbnail_of(decoded).size == (1, 1)
+
+
+def test_a_tiff_whose_compression_is_not_built_in_is_not_called_damaged() -> None:
+    data = bytearray(encoded(photo_like(64, 48), "TIFF"))
+    tag = data.index(struct.pack("<HHI", 259, 3, 1))
+    data[tag + 8 : tag + 10] = struct.pack("<H", 50001)
+    assert reason(bytes(data)) == "TIFF of a kind that the installed Pillow can't read"
+
+
 def test_even_one_row_of_pixels_has_a_thumbnail() -> None:
     decoded = decode(encoded(Image.new("RGB", (5000, 1), RED), "PNG"), SIZE_PX, LIMITS)
     assert thumbnail_of(decoded).size == (4096, 1)
