@@ -6,6 +6,15 @@ what the command line returns, `status` and `code` are what the HTTP API answers
 
 from pathlib import Path
 
+MESSAGE_CHARS = 2000
+
+
+def printable(text: str) -> str:
+    """Text that a terminal prints and does not obey: without ESC, for example."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
 
 class EdgeAppError(Exception):
     """Something the user can understand and correct; never a bug in the program."""
@@ -13,6 +22,14 @@ class EdgeAppError(Exception):
     exit_code = 1
     status = 500
     code = "failed"
+
+    def __str__(self) -> str:
+        """One line of bounded length, with no character that a terminal obeys: it may quote a file
+        name, a model card or a file from elsewhere."""
+        text = super().__str__()
+        if len(text) > MESSAGE_CHARS:  # the end says what to do
+            text = f"{text[: MESSAGE_CHARS // 2]} … {text[-MESSAGE_CHARS // 2 :]}"
+        return printable(text)
 
 
 class UsageError(EdgeAppError):

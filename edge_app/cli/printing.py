@@ -13,6 +13,7 @@ from typing import Any, Self, get_args
 from tqdm import tqdm
 
 from edge_app.api.views import text_of
+from edge_app.errors import printable
 from edge_app.index.read.rejections import Rejections
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.search.exact import Match
@@ -22,13 +23,6 @@ from edge_app.search.scale import Band, Scale
 COUNTED = (
     "imported", "added", "updated", "moved", "removed", "offline", "rejected", "unchanged"
 )  # fmt: skip
-
-
-def shown(text: str) -> str:
-    """Text of files as a terminal may print it: no character that it obeys, such as ESC."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def cell(text: str) -> str:
@@ -61,7 +55,7 @@ def notes(report: IndexReport) -> Iterator[str]:
 
 
 def _named(path: str) -> str:
-    return shown(text_of(path))
+    return printable(text_of(path))
 
 
 def print_rejections(groups: Iterable[Rejections]) -> None:
@@ -69,7 +63,7 @@ def print_rejections(groups: Iterable[Rejections]) -> None:
     for group in groups:
         print(f"{group.count} not usable: {group.reason}{f': {group.advice}' * bool(group.advice)}")
         for path in group.paths:
-            print(f"  {shown(text_of(path))}")
+            print(f"  {printable(text_of(path))}")
         if group.count > len(group.paths):
             print(f"  and {group.count - len(group.paths)} more (--json lists all)")
 
@@ -128,7 +122,7 @@ def print_group(told: dict[str, Any], options: Namespace) -> None:
         size = f"{image['width']} × {image['height']}, {image['bytes']} bytes"
         is_kept = image["id"] == told["keep"]
         keep = f"  keep: {KEEP_REASONS[told['keep_reason']]}" if is_kept else ""
-        print(f"  {image['score']:.4f}  {shown(image['path'])}  ({size}){keep}")
+        print(f"  {image['score']:.4f}  {printable(image['path'])}  ({size}){keep}")
 
 
 def print_answer(
@@ -150,12 +144,12 @@ def print_answer(
             values = named_in, rank, row["id"], row["score"], cell(row["path"]), row["band"]
             writer.writerow(values)
     else:
-        print(f"{shown(' '.join(query))}:")
+        print(f"{printable(' '.join(query))}:")
         for row in rows:
             more = f"  (+{len(row['folded'])})" if row.get("folded") else ""
             band = f"{_BAND_NAMES[row['band']]:<15} " if row["band"] else ""
-            raws = "".join(f"  and {shown(name)}" for name in row["raws"])
-            print(f"  {row['score']:.4f}  {band}{shown(row['path'])}{raws}{more}")
+            raws = "".join(f"  and {printable(name)}" for name in row["raws"])
+            print(f"  {row['score']:.4f}  {band}{printable(row['path'])}{raws}{more}")
         if scale and scale.similar is None:
             print(
                 f"note: {scale.pairs} pairs of photos are too few to say which scores are high",

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from edge_app.cli.printing import cell, notes, shown
+from edge_app.cli.printing import cell, notes
+from edge_app.errors import printable
 from edge_app.indexing.lost import Away
 from edge_app.indexing.plan import IndexReport, Skipped
 from tests.conftest import ROOT
@@ -17,8 +18,8 @@ from tests.conftest import ROOT
 def test_no_control_character_reaches_a_terminal() -> None:
     controls = [*range(32), 127, *range(128, 160), 0x202E, 0x2028, 0xFEFF]
     for code in controls:
-        assert shown(f"a{chr(code)}b.jpg").isprintable(), code
-    assert shown("Zoë 東京.jpg") == "Zoë 東京.jpg"
+        assert printable(f"a{chr(code)}b.jpg").isprintable(), code
+    assert printable("Zoë 東京.jpg") == "Zoë 東京.jpg"
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
