@@ -70,8 +70,8 @@ class Index:
     """An index of a photo library; a context manager. Safe to use from several threads.
 
     index: its folder, made by the first `update`. library: the photo folder, or several by name,
-    {"phone": "/srv/phone", "archive": "s3://bucket/photos"}; needed for `update`;
-    else the one the index was made from. model: the .tflite file, its card next to it. workers:
+    {"phone": "/srv/phone", "archive": "s3://bucket/photos"}; needed for `update`; else the folders
+    that the index was made from. gallery_config: the file with the keys of URLs. model: the .tflite file, its card next to it. workers:
     decoding processes. threads, runtime, delegate: of inference, as the options of the command
     line. exclude: globs of files and folders that `update` skips. follow_links: also read folders
     that symbolic links lead to. limits: of decoding. Errors are those of `edge_app.errors`, all
@@ -83,6 +83,7 @@ class Index:
         index: str | os.PathLike[str],
         *,
         library: Library | None = None,
+        gallery_config: str | os.PathLike[str] | None = None,
         model: str | os.PathLike[str] | None = None,
         workers: int | None = None,
         threads: int | None = None,
@@ -112,6 +113,7 @@ class Index:
             exclude=(exclude,) if isinstance(exclude, str) else tuple(exclude),
             follow_links=follow_links,
             limits=limits or default.limits,
+            gallery_config=None if gallery_config is None else Path(gallery_config),
             **_places(library),
         )
         self._gallery: Gallery | None = Gallery(self._config)

@@ -217,3 +217,23 @@ def test_what_decodes_and_infers_is_chosen_as_on_the_command_line(place: Path) -
         pytest.raises(edge_app.EdgeAppError, match="over the limit"),
     ):
         index.embed(new)
+
+
+def test_several_folders_are_one_library(place: Path, tmp_path: Path) -> None:
+    model = place / "models/mobilenet_v2.tflite"
+    library = {"first": place / "photos", "second": tmp_path / "more"}
+    picture(9, 90, 60).save(_made(tmp_path / "more") / "z.jpg")
+    with edge_app.Index(tmp_path / "index", library=library, model=model) as index:
+        assert index.update().added == 5
+        assert {image.path.partition("/")[0] for image in index.images()} == {"first", "second"}
+        (hit, *_) = index.similar(tmp_path / "more/z.jpg", k=1)
+        assert hit.image.path.startswith("first/")  # a photo is not its own match
+    with edge_app.Index(tmp_path / "index", model=model) as index:
+        assert len(index.similar("second/z.jpg", box=(0, 0, 0.5, 0.5), k=2)) == 2
+    with pytest.raises(edge_app.UsageError, match="overlap"):
+        edge_app.Index(tmp_path / "index", library={"a": tmp_path, "b": tmp_path / "more"})
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
