@@ -72,10 +72,10 @@ class Index:
     index: its folder, made by the first `update`. library: the photo folder, or several by name,
     {"phone": "/srv/phone", "archive": "s3://bucket/photos"}; needed for `update`; else the folders
     that the index was made from. gallery_config: the file with the keys of URLs. model: the .tflite
-    file, its card next to it. workers: decoding processes. threads, runtime, delegate: of inference, as the options of the command
-    line. exclude: globs of files and folders that `update` skips. follow_links: also read folders
-    that symbolic links lead to. limits: of decoding. Errors are those of `edge_app.errors`, all
-    below EdgeAppError.
+    file, its card next to it. workers: decoding processes. threads, runtime, delegate: of
+    inference, as the options of the command line. exclude: globs of files and folders that `update`
+    skips. follow_links: also read folders that symbolic links lead to. limits: of decoding. Errors
+    are those of `edge_app.errors`, all below EdgeAppError.
     """
 
     def __init__(
