@@ -91,11 +91,10 @@ class FolderWatch:
     @property
     def state(self) -> Watched:
         """As of a few seconds ago; costs nothing and never hangs."""
-        hangs = self._ready.is_set() and time.monotonic() - self._seen_s > STALE_S
-        if hangs and not self._stopped.is_set():
-            return Watched(False, False, self._state.mode, "does not answer")
-        if not self._ready.is_set():
+        if not self._seen_s:  # not started
             return seen_now(self._root)
+        if time.monotonic() - self._seen_s > STALE_S and not self._stopped.is_set():
+            return Watched(False, False, self._state.mode, "does not answer")
         return self._state
 
     def start(self) -> None:
@@ -176,18 +175,19 @@ class FolderWatch:
             os.close(file)
         known = mounts()
         own = next((one for one in known if one.id == mount), None)
-        if own and self._is_pulled_out(own):
+        if own and self._is_gone(own):
             return None, "can't be reached: its drive was removed"
         below = mounts_below(os.path.realpath(self._root), known)
         return _Place(
             stat.st_dev,
             stat.st_ino,
             mount,
-            tuple(sorted((path, one.id) for path, one in below.items())),
+            tuple(sorted((path, one.id) for path, one in below.items() if not self._is_gone(one))),
             tuple((link, _identity(f"{self._root}/{link}")) for link in sorted(self._links)),
         ), None
 
-    def _is_pulled_out(self, mount: Mount) -> bool:
+    def _is_gone(self, mount: Mount) -> bool:
+        """Whether a disk that was there is not any more, though it is still mounted."""
         if not mount.device_is_gone:
             self._devices.add(mount.device)
         return mount.device_is_gone and mount.device in self._devices

@@ -332,3 +332,17 @@ def test_a_look_that_fails_is_not_the_last(
     assert "looking at" in caplog.text
     root.rename(root.with_name("away"))
     until(lambda: not watched.state.online)
+
+
+def test_a_folder_that_never_answered_is_offline_too(
+    root: Path, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(watching, "STALE_S", 0.5)
+    monkeypatch.setattr(watching, "mounts", lambda: answers.wait() and [])
+    watched = FolderWatch(root, Rules(), changes)
+    watched.start()
+    until(lambda: watched.state.offline_because == "does not answer")
+    answers.set()
+    until(lambda: watched.state.online)
+    watched.stop()
