@@ -1,6 +1,6 @@
 """Watches and scans a library on a real `rclone mount`; run in a mount namespace of its own.
 
-    unshare --map-root-user --mount python -m tests.faults.rclone FOLDER
+    unshare --map-root-user --mount python -m tests.faults.rclone FOLDER PROGRAM
 
 Prints one JSON object for each state: mounted, and unmounted.
 """
@@ -19,10 +19,8 @@ from edge_app.library.scan import scan
 from edge_app.library.watching import FolderWatch
 from tools.testing.waiting import until
 
-RCLONE = Path(sys.executable).with_name("rclone")
 
-
-def main(folder: Path) -> None:
+def main(folder: Path, program: str) -> None:
     watching.LOOK_S = 0.1
     far, root = folder / "far", folder / "library"
     for made in (far, root):
@@ -32,7 +30,7 @@ def main(folder: Path) -> None:
     watch.start()
     watch.wait()
     words = ["mount", "--config", "/dev/null", "--allow-non-empty", str(far), str(root)]
-    with subprocess.Popen([str(RCLONE), *words], stderr=subprocess.DEVNULL) as rclone:
+    with subprocess.Popen([program, *words], stderr=subprocess.DEVNULL) as rclone:
         until(lambda: watch.state.online)
         paths = [file.path for file in scan(root).files]
         print(json.dumps(asdict(watch.state) | {"paths": paths}), flush=True)
@@ -43,4 +41,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

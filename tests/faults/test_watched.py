@@ -12,7 +12,7 @@ import pytest
 from edge_app.indexing.watch import SETTLE_S
 from edge_app.library.watching import LOOK_S, STALE_S
 from tests.faults.namespace import run_in_mount_namespace
-from tests.faults.rclone import RCLONE
+from tools.testing import rclone
 
 
 def test_soon_is_well_within_half_a_minute() -> None:
@@ -43,9 +43,9 @@ def test_a_share_that_does_not_answer_is_offline_until_it_is_gone(tmp_path: Path
 @pytest.mark.privileged
 @pytest.mark.skipif(not os.access("/dev/fuse", os.R_OK | os.W_OK), reason="no access to /dev/fuse")
 @pytest.mark.skipif(not shutil.which("fusermount3"), reason="FUSE mounts need fusermount3")
-@pytest.mark.skipif(not RCLONE.exists(), reason="rclone is not installed")
 def test_a_real_rclone_mount_is_polled(tmp_path: Path) -> None:
-    mounted, unmounted = run_in_mount_namespace("tests.faults.rclone", tmp_path)
+    program = rclone.program() or pytest.skip("rclone is not installed")
+    mounted, unmounted = run_in_mount_namespace("tests.faults.rclone", tmp_path, program)
     assert (mounted["online"], mounted["mode"], mounted["paths"]) == (True, "polling", ["a.jpg"])
     assert "fuse.rclone" in mounted["polled_because"]
     assert (unmounted["online"], unmounted["mode"]) == (False, "events")
