@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge_app.config import Config, Limits, Place
 from edge_app.errors import StoreError, UsageError
 from edge_app.index.format.records import ImageRecord
+from edge_app.index.read.export import FILES, export
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
@@ -277,6 +278,14 @@ class Index:
     def restore(self, ids: Iterable[int]) -> int:
         """Take back that they are not duplicates; how many pairs had been dismissed."""
         return Review(self._open.reader).restore([int(id) for id in ids])
+
+    def export(self, folder: str | os.PathLike[str], format: str = "parquet") -> list[Path]:
+        """Write ids, paths, dates and vectors into `folder`, as "parquet" (needs pyarrow) or "npy";
+        the files made (`index.read.export` has their columns)."""
+        gallery = self._open
+        if format not in FILES:
+            raise UsageError(f"format {format!r} is none of {', '.join(FILES)}")
+        return export(gallery.reader, Path(folder), format, lambda done, total: None)
 
     def check(self, *, repair: bool = False) -> CheckReport:
         """Check every byte; with `repair` the next `update` restores what is damaged."""

@@ -23,6 +23,7 @@ from edge_app.cli.logs import FORMATS
 from edge_app.cli.search import search
 from edge_app.config import DECODING_LIMITS, INDEXING_LIMITS, LIMITS, Config
 from edge_app.errors import EdgeAppError
+from edge_app.index.read.export import FILES
 from edge_app.library import places
 from edge_app.model.runtime import RUNTIMES
 from edge_app.search.duplicates import KINDS
@@ -111,6 +112,10 @@ def make_parser() -> Parser:
     command(
         commands.info, "show runtime, model, index and memory, and what to fix",
         _index_folder, _library, _json, limit_options("decode_memory_bytes"),
+    )  # fmt: skip
+    command(
+        commands.export, "write ids, paths, dates and vectors into files for other programs",
+        _index_folder, _export,
     )  # fmt: skip
     command(
         doctor, "say what is wrong on this device, what to do first; exit code 1 if anything is",
@@ -336,6 +341,14 @@ def _passcode(parser: Parser) -> None:
         " send it as Authorization: Bearer TOKEN")  # fmt: skip
     add("--sign-out", action="store_true",
         help="keep the passcode, but sign everybody out: all sessions and tokens end")  # fmt: skip
+
+
+def _export(parser: Parser) -> None:
+    add = parser.add_argument
+    add("folder", type=Path, metavar="DIR", help="the folder to write into")
+    add("--format", choices=list(FILES), default="parquet", metavar="FORMAT",
+        help="parquet (needs pyarrow), or npy: vectors.npy, ids.npy and images.jsonl"
+        " (default: %(default)s)")  # fmt: skip
 
 
 def _address(parser: Parser) -> None:

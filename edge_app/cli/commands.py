@@ -33,6 +33,7 @@ from edge_app.config import DRAIN_S, Config
 from edge_app.errors import LibraryError, NoIndexError, StoreError, UsageError
 from edge_app.guard import serve as guard
 from edge_app.guard.passcode import end_sessions, make_token, read_hash, write_passcode
+from edge_app.index.read import export as exporting
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.rejections import NAMED, Rejections
 from edge_app.index.repair import check as checking
@@ -141,6 +142,21 @@ def duplicates(config: Config, options: Namespace) -> int:
                 "run: lookalike index",
                 file=sys.stderr,
             )
+    return 0
+
+
+def export(config: Config, options: Namespace) -> int:
+    """Write the index into files for other programs."""
+    bring_up_to_date(config.index)
+    with Reader(config.index) as reader, tqdm(unit="image", disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        made = exporting.export(reader, options.folder, options.format, show)
+    for path in made:
+        print(path)
     return 0
 
 
