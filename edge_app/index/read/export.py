@@ -37,7 +37,7 @@ def export(
 
     parquet: one file, columns id, path, taken_at (timestamp without a zone), width, height,
     format, bytes, content (of the file, BLAKE2b-128) and vector (fixed-size list of float32). npy:
-    `vectors.npy` (n, dim) float32, `ids.npy` (n,) int64, and `images.jsonl`, one object a row.
+    vectors (n, dim) float32, ids (n,) int64, and JSON with one object a row.
     Rows are in the order of ids; a name that is no UTF-8 is written with backslash escapes.
     on_progress: rows written, and of how many. UsageError where a file is there already, StoreError
     where the folder can't be written.
