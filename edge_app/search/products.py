@@ -104,7 +104,7 @@ def _multiply_one(query: Codes, codes: Codes, scales: Floats, found: Floats) -> 
 
 
 def _multiply_packed(packed: Any, codes: Codes, scales: Floats, found: Floats) -> None:
-    step = max(1, _PACKED_BYTES // (4 * len(found)))
+    step = max(1, _PACKED_BYTES // (4 * max(_PACKED_QUERIES, len(found))))
     for start in range(0, len(codes), step):
         rows = slice(start, start + step)
         products = np.asarray(numkong.dots_packed(codes[rows], packed))[:, : len(found)]
