@@ -20,6 +20,7 @@ from edge_app.photos import exif, raw
 from edge_app.photos.colour import Colours
 from edge_app.photos.cost import check_cost
 from edge_app.photos.dates import moment_in_xmp
+from edge_app.photos.mend import mended
 from edge_app.photos.opening import format_of, opened, reasons
 from edge_app.photos.pattern import pattern_of
 from edge_app.photos.regions import CROP, PREPROCESS, WHOLE, Box
@@ -94,7 +95,8 @@ def _decode(
 ) -> Decoded:
     with reasons(data, name):
         found = raw.opened(data, name, limits) if name in raw.KINDS else None
-        image, coding = (found.image, found.coding) if found else (opened(data, name), name)
+        whole_file = mended(data, name) if note else data
+        image, coding = (found.image, found.coding) if found else (opened(whole_file, name), name)
         width_px, height_px = image.size
         enough = enough_of(image.size, size_px, fit)
         wanted = draft_size(image.size, boxes, enough) if coding == "JPEG" else image.size

@@ -21,6 +21,7 @@ from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError
 from edge_app.photos.cost import check_cost, decoded_bytes
 from edge_app.photos.decode import INCOMPLETE, Decoded, decode
+from edge_app.photos.mend import mended
 from edge_app.photos.opening import opened
 from edge_app.photos.regions import CROP, WHOLE, Box
 from edge_app.photos.shrink import TURNS, draft_size, enough_of
@@ -168,6 +169,30 @@ def test_a_tiff_whose_compression_is_not_built_in_is_not_called_damaged() -> Non
     tag = data.index(struct.pack("<HHI", 259, 3, 1))
     data[tag + 8 : tag + 10] = struct.pack("<H", 50001)
     assert reason(bytes(data)) == "TIFF of a kind that the installed Pillow can't read"
+
+
+@pytest.mark.parametrize("more", [{}, {"lossless": True}, {"exif": Image.Exif()}])
+@pytest.mark.parametrize("part", [0.98, 0.6])
+def test_a_webp_that_lacks_its_end_is_shown_as_far_as_it_goes(
+    part: float, more: dict[str, Any]
+) -> None:
+    if "exif" in more:
+        more["exif"][0x010F] = "Maker"
+    photo = photo_like(320, 240)
+    data = encoded(photo, "WEBP", **more)
+    decoded = decode(data[: int(len(data) * part)], SIZE_PX, LIMITS)
+    assert decoded.note == INCOMPLETE
+    upper = SIZE_PX * 2 // 5
+    there = np.frombuffer(decoded.views, np.uint8).reshape(SIZE_PX, SIZE_PX, 3)[:upper]
+    right = np.frombuffer(decode(data, SIZE_PX, LIMITS).views, np.uint8)
+    wanted = right.reshape(SIZE_PX, SIZE_PX, 3)[:upper]
+    assert np.abs(there.astype(int) - wanted).mean() < 3
+
+
+def test_a_webp_that_claims_gigabytes_is_not_filled() -> None:
+    claim = b"RIFF" + b"\xff" * 4 + b"WEBPVP8 " + struct.pack("<I", 2**32 - 3) + bytes(20)
+    assert mended(claim, "WEBP") == claim
+    assert reason(claim) == "damaged WEBP"
 
 
 def test_even_one_row_of_pixels_has_a_thumbnail() -> None:
