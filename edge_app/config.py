@@ -54,7 +54,9 @@ class Limits:
         128, "--connections", "how many at a time; beyond this the least active one is closed"
     )
     connections_per_address: int = _limit(
-        64, "--connections-per-address", "the same for one address; loopback and proxies are exempt"
+        64,
+        "--connections-per-address",
+        "the same for one address, or one /64 of IPv6; not for loopback and proxies",
     )
     server_threads: int = _limit(8, "--server-threads", "requests answered at the same time")
     text_idle_s: float = _limit(

@@ -7,16 +7,14 @@ import secrets
 import sqlite3
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from edge_app.errors import NotFoundError, OldIndexError, StoreError
-from edge_app.index.format.appendfile import AppendFile
 from edge_app.index.format.catalog import Catalog
-from edge_app.index.format.generation import identity_of, thumbs_header, thumbs_name
+from edge_app.index.format.generation import identity_of
 from edge_app.index.format.locking import obstacle_of
 from edge_app.index.format.readonly import open_for_reading, signature
 from edge_app.index.format.recognise import recognise, sample_paths
@@ -29,6 +27,7 @@ from edge_app.index.read.listing import LAYOUT_MAX, Counts, Facets, Layout, Page
 from edge_app.index.read.pictures import Pictures, load_pictures
 from edge_app.index.read.rejections import NAMED, Rejections, rejections
 from edge_app.index.read.snapshot import Snapshot, load_snapshot
+from edge_app.index.read.thumbfile import ThumbFile, read_thumbnail
 from edge_app.library.folder import source_of
 from edge_app.library.places import roots_in
 from edge_app.library.source import Source
@@ -36,7 +35,6 @@ from edge_app.library.source import Source
 T = TypeVar("T")
 _COUNTS = 100  # kept until the index changes, so that a filter a visitor makes up costs little
 _IMAGES_AT_ONCE = 100  # 2 ms; other threads wait for so long
-_THUMB_BYTES_MAX = 1024 * 1024  # ours have 15,000 on average; a catalogue may name any number
 _LOAD_TRIES = 5  # a writer switches generations at most every few minutes, never five times here
 
 
@@ -60,7 +58,7 @@ class Reader:
         self._name = secrets.token_hex(4)
         self._snapshot: Snapshot | None = None
         self._counts: dict[object, Any] = {}  # what `_counted` was asked for
-        self._thumbs: AppendFile | None = None
+        self._thumbs = ThumbFile(self.index)
 
     def __enter__(self) -> Reader:
         return self
@@ -146,8 +144,7 @@ class Reader:
         """Those images in that order, missing ones left out."""
         wanted, found = list(ids), []
         for start in range(0, len(wanted), _IMAGES_AT_ONCE):
-            if start:
-                time.sleep(0)  # or this thread would take the lock again before one that waits
+            time.sleep(0)  # or this thread would take the lock again before one that waits
             with self._reading() as catalog:
                 found += listing.images(catalog, wanted[start : start + _IMAGES_AT_ONCE])
         return found
@@ -213,19 +210,17 @@ class Reader:
                 if place is None or not place.bytes:
                     raise NotFoundError(f"image {id} has no thumbnail in the index")
                 try:
-                    file = self._thumbs_file(place.generation)
+                    file = self._thumbs.of(place.generation)
                     break
                 except FileNotFoundError as error:
                     missing = error.filename  # a writer has just switched: look again
             else:
                 raise StoreError(f"{missing} is missing; repair it with: lookalike check --repair")
-        data = b""
-        if place.bytes <= _THUMB_BYTES_MAX:
-            try:
-                data = file.read(place.offset, place.bytes)
-            except OSError as error:
-                raise self._unreadable(error) from error
-        if not data or zlib.crc32(data) != place.crc:
+        try:
+            data = read_thumbnail(file, place)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        if data is None:
             raise StoreError(
                 f"the thumbnail of {self.image(id).path} in {self.index} is damaged; "
                 "restore it with: lookalike check --repair, then lookalike index"
@@ -296,7 +291,7 @@ class Reader:
         if self._catalog is not None:
             self._catalog.close()
             self._catalog = None
-        self._thumbs = None
+        self._thumbs = ThumbFile(self.index)
 
     def _counted(self, key: object, count: Callable[[], T]) -> T:
         """What `count` says, asked once for each key until the index changes."""
@@ -306,9 +301,3 @@ class Reader:
             self._counts[key] = count()
         found: T = self._counts[key]
         return found
-
-    def _thumbs_file(self, number: int) -> AppendFile:
-        if self._thumbs is None or self._thumbs.header.generation != number:
-            # The one before is closed when the last thread has read from it.
-            self._thumbs = AppendFile.open(self.index / thumbs_name(number), thumbs_header(number))
-        return self._thumbs
