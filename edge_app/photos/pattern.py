@@ -16,7 +16,7 @@ from PIL.Image import Resampling
 
 SIDE_PX = 32
 # All waves of 0 < u² + v² <= 72: 64, and (v, u) is one wherever (u, v) is. Of 600 flowers no two
-# come within 10 bits of each other, of 30 screens and 30 pages of text each none within 6.
+# come within 10 bits of each other, of 30 screenshots of one program none within 6.
 WAVES = tuple(
     sorted(
         ((u, v) for u in range(9) for v in range(9) if 0 < u * u + v * v <= 72),

@@ -18,7 +18,7 @@ from edge_app.photos.pattern import FLAT, WAVES
 Patterns = NDArray[np.uint64]  # (n,)
 Pairs = NDArray[np.int64]  # (n, 2)
 
-# Of 600 flowers edited in 20 ways this finds .74 of the copies and no false pair (docs/search.md).
+# Finds .80 of the copies of flowers edited in 21 ways, and no false pair (docs/search.md).
 WITHIN_BITS = 6
 _PARTS = 4
 _FLIPS = [np.array([0, *(1 << bit for bit in range(16))])] * 3 + [np.array([0])]
