@@ -588,6 +588,30 @@ def test_the_server_notices_every_half_mebibyte_that_a_client_takes(tmp_path: Pa
             until(lambda: file.tell() > before)
 
 
+@pytest.mark.parametrize(
+    ("second", "statuses"),
+    [
+        (b"garbage\r\n\r\n", [200, 400]),
+        (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", [200, 400]),
+        (b"GET / HTTP/1.1\r\nX: ", [200, 408]),
+        (UPLOAD + b"Content-Length: 99\r\n\r\nhalf", [200, 408]),
+        (UPLOAD + b"Content-Length: 9999999\r\n\r\n", [200, 413]),
+        (UPLOAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\nhi", [200, 100, 200]),
+        (UPLOAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n" + GET, [200] * 3),
+        (UPLOAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + GET, [200, 400]),
+        (GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") + GET, [200, 200]),
+        (b"\r\n\r\n" + GET, [200, 200]),
+    ],
+)
+def test_what_is_sent_ahead_is_treated_as_if_it_came_later(
+    second: bytes, statuses: list[int], parked: Park
+) -> None:
+    with serving(answering(b"hello"), bounds=Bounds(header_s=0.5, idle_s=0.5)) as site:
+        connection = parked(site, GET + second)
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert [int(code) for code in re.findall(rb"HTTP/1\.[01] (\d+) ", answers)] == statuses
+
+
 def test_an_upload_sent_ahead_has_no_place_of_others_before_its_turn(parked: Park) -> None:
     half = FORM + b"Content-Length: 9\r\n\r\nhalf"
     with serving(sized, bounds=Bounds(uploads=1, drain_s=0.1)) as site:
