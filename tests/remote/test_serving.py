@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge_app.api.routes import make_app
-from edge_app.config import Config, Place
+from edge_app.config import Config, Limits, Place
+from edge_app.index.read.reader import Reader
 from edge_app.indexing.watch import Watcher
 from edge_app.search.gallery import Gallery
 from edge_app.search.groups import Review
@@ -140,3 +142,25 @@ def test_no_key_is_on_a_command_line_or_in_the_status(
     assert rclone.SECRET not in status and json.loads(status)["library"]["name"] == "s3://photos"
     said = index(config, served).stdout + index(config, served).stderr
     assert rclone.SECRET not in said
+
+
+def test_what_is_new_in_a_bucket_is_found_by_asking_again(
+    config: Config, folder: Path, tmp_path: Path
+) -> None:
+    own = replace(config, index=tmp_path / "index", limits=Limits(poll_remote_s=0.2))
+    watcher = Watcher(own, watch=True)
+    watcher.start()
+    try:
+        watcher.wait(PATIENCE_S)
+        before = images(own)
+        save(folder / "new.png", 11)
+        until(lambda: images(own) == before + 1)
+        (folder / "new.png").unlink()
+        until(lambda: images(own) == before)
+    finally:
+        watcher.stop()
+
+
+def images(config: Config) -> int:
+    with Reader(config.index) as reader:
+        return reader.counts().images
