@@ -1,8 +1,11 @@
-/** The reader's language, chosen by the browser's settings, and every text in it.
- *
- * index.html runs this module before the others, so that one round trip fetches the texts beside them. */
+/** The reader's language, chosen by the browser's settings, and every text in it. */
 const LANGUAGES = ['en', 'de']; // each is a module of ../../messages/
 
 const spoken = navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase());
 export const language = spoken.find((each) => LANGUAGES.includes(each)) ?? LANGUAGES[0];
-export const { default: messages } = await import(`../../messages/${language}.js`);
+export let messages = {};
+
+/** Resolves once the texts are there; nothing is shown before. */
+export async function fetchTexts() {
+  ({ default: messages } = await import(`../../messages/${language}.js`));
+}
