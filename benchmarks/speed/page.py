@@ -72,7 +72,7 @@ def main() -> None:
             "",
             *report.markdown(HEAD, rows),
             "",
-            f"The app itself: {transfer_bytes():,} bytes compressed, of 90,000.",
+            f"The app itself: {transfer_bytes():,} bytes compressed, of {90 * 1024:,}.",
             "",
             f"Chromium {version}, headless; {report.machine()}",
         ]

@@ -35,6 +35,7 @@ def mine(tmp_path: Path) -> Path:
 
 
 def carry(page: Page, event: str, file: Path, media_type: str = "image/png") -> None:
+    page.locator(".finder").wait_for()  # the page runs
     page.evaluate(CARRY, [media_type, event, base64.b64encode(file.read_bytes()).decode()])
 
 

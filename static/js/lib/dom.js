@@ -17,6 +17,9 @@ export function h(tag, props = {}, ...children) {
 /** A file name as text that cannot reorder the words around it. */
 export const named = (name) => h('bdi.name', {}, name);
 
+/** A phone or a tablet has one. */
+export const hasCamera = matchMedia('(pointer: coarse)').matches;
+
 /** Runs `f` once, `wait_ms` after the last call. */
 export function debounce(f, wait_ms) {
   let timer;

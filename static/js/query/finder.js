@@ -1,7 +1,6 @@
 /** The header's one search field: words where the model knows them, and a photo of one's own. */
-import { debounce, h } from '../lib/dom.js';
+import { debounce, h, hasCamera } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
-import { hasCamera } from './intake.js';
 import { go, href, route } from '../lib/route.js';
 import { get, lastStatus, server } from '../lib/server.js';
 import { setParams } from './tray.js';

@@ -1,6 +1,7 @@
 /** Search with a photo of the reader's own, which goes to the device for this search only. */
-import { debounce, h, named } from '../lib/dom.js';
-import { fileOf, hasCamera, intakeButtons } from '../query/intake.js';
+import { debounce, h, hasCamera, named } from '../lib/dom.js';
+import { intakeButtons } from '../query/choose.js';
+import { fileOf } from '../query/intake.js';
 import { createMatches } from './matches.js';
 import { note, route, toOrigin } from '../lib/route.js';
 import { lastStatus, post } from '../lib/server.js';
