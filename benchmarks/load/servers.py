@@ -80,6 +80,8 @@ def running(
     server = Server(process, port)
     try:
         for _ in range(12_000):
+            if process.poll() is not None:
+                raise SystemExit(f"the server has ended with {process.returncode}")
             try:
                 server.get(ask)
                 break
