@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 # Exif's own form and those that programs write: dashes, ISO's T, fractions, a zone, no seconds.
 MOMENT = re.compile(
-    r"\s*(\d{4})[:/.-](\d\d)[:/.-](\d\d)[ T](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?"
+    r"\s*(\d{4})[:/.-](\d\d?)[:/.-](\d\d?)(?: +|T|-)(\d\d?):(\d\d?)(?::(\d\d?)(?:[.,]\d+)?)?"
     r"\s*(?:Z|[+-]\d\d:?\d\d)?[\s\0]*",
     re.ASCII,
 )
@@ -20,10 +20,10 @@ XMP_DATES = ("photoshop:DateCreated", "xmp:CreateDate", "exif:DateTimeOriginal")
 XMP_VALUE = r"\s*(?:=\s*[\"']|>)\s*([^\"'<]{1,40})"  # an attribute's or an element's
 XMP_BYTES = 1 << 20  # searched, at most
 # IMG_20240110_153000, PXL_20240110_153000123, Screenshot_2024-01-10-15-30-00, IMG-20240110-WA0001,
-# WhatsApp Image 2024-01-10 at 15.30.00, signal-2024-01-10-153000.
+# WhatsApp Image 2024-01-10 at 15.30.00, signal-2024-01-10-153000, IMG20240110153000.
 IN_NAME = re.compile(
     r"(?<!\d)((?:19|20)\d\d)([-_.]?)(\d\d)\2(\d\d)"
-    r"(?:(?:[-_ T]|[ _]at[ _]|,? )(\d\d)([-_.:h]?)(\d\d)\6(\d\d)\d{0,3})?(?!\d)",
+    r"(?:(?:[-_ T]|[ _]at[ _]|,? |)(\d\d)([-_.:h]?)(\d\d)\6(\d\d)\d{0,3})?(?!\d)",
     re.ASCII,
 )
 

@@ -29,6 +29,9 @@ TAKEN = seconds(2024, 1, 10, 15, 30, 5)
         "2024:01:10 15:30:05\n",
         "2024:01:10 15:30:05\0",
         "2024/01/10 15:30:05",
+        "2024:1:10 15:30:5",
+        "2024:01:10  15:30:05",
+        "2024:01:10-15:30:05",
     ],
 )
 def test_a_moment_is_the_wall_clock_whatever_the_form(text: str) -> None:
@@ -73,6 +76,8 @@ def test_xmp_has_dates_as_attributes_and_elements(
     [
         ("IMG_20240110_153005.jpg", TAKEN),
         ("PXL_20240110_153005123.jpg", TAKEN),
+        ("IMG20240110153005.jpg", TAKEN),
+        ("20240110153005.jpg", TAKEN),
         ("PXL_20240110_153005123.MP.jpg", TAKEN),
         ("Screenshot_2024-01-10-15-30-05.png", TAKEN),
         ("Screenshot_20240110-153005_Maps.jpg", TAKEN),
