@@ -73,11 +73,11 @@ def largest_angle(bounds: Floats) -> float:
     """The largest angle; ValueError says that some scale or angle can't be one."""
     if not len(bounds):
         return 0.0
-    (least_scale, least_angle), (most_scale, most_angle) = bounds.min(axis=0), bounds.max(axis=0)
+    scales, angles = bounds.T
     # NaN fails each of these; an angle is pi / 2 at most, but for rounding.
-    if not (least_scale > 0 and most_scale <= 1 and least_angle >= 0 and most_angle < 1.6):
+    if not (scales.min() > 0 and scales.max() <= 1 and angles.min() >= 0 and angles.max() < 1.6):
         raise ValueError("are damaged")
-    return float(most_angle)
+    return float(angles.max())
 
 
 def mixed_bytes(dim: int) -> int:

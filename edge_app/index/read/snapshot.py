@@ -92,7 +92,7 @@ class Snapshot:
     def angle_max(self) -> float:
         """The largest angle between a vector and its code."""
         try:
-            return codes.largest_angle(self.bounds[self.live])
+            return codes.largest_angle(self.bounds if self.all_live else self.bounds[self.live])
         except ValueError as error:
             raise StoreError(
                 f"the bounds of the codes {error}; repair the index with: lookalike check --repair"
@@ -110,7 +110,7 @@ class Snapshot:
     @cached_property
     def _rows_by_id(self) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
         rows = np.flatnonzero(self.live)
-        rows = rows[np.argsort(self.ids[rows])]
+        rows = rows[np.argsort(self.ids[rows], kind="stable")]  # fast for what is sorted
         return self.ids[rows], rows
 
 
