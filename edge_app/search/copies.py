@@ -3,8 +3,9 @@ recoloured; told apart from photos that are only alike.
 
 Two photos are the same picture if their files are equal, or if their patterns are within 6 bits in
 any turn, or if their patterns are within 16, their shapes alike and their score .99; and the camera
-does not say that they were taken at different moments, as the photos of a burst are. A group holds
-what is the same picture as its first photo: no chain leads from it to something else. Photos
+does not say that they were taken at different moments, as the photos of a burst are. Two PNG files
+of one size that differ are two screenshots, since a PNG saved again has the same pixels. A group
+holds what is the same picture as its first photo: no chain leads from it to something else. Photos
 without a pattern (black frames) are in no group but that of equal files.
 """
 
@@ -23,6 +24,7 @@ from edge_app.search.forest import Forest, Rows
 from edge_app.search.patterns import WITHIN_BITS, distances, near_pairs
 
 CLOSE_SCORE = 0.99  # of 435 pairs of pages of text 3 score that within CLOSE_BITS
+EQUAL_SCORE = 0.9999  # of two files with the same pixels, but for rounding
 CLOSE_BITS = 16  # smooth pictures, all slow waves, keep fewer of their bits when they are edited
 LIKE_SHAPE = 0.03  # by which two ratios of width and height differ at most
 
@@ -85,12 +87,29 @@ def _with_first(
         is_close = (apart <= CLOSE_BITS) & (np.abs(ratios - ratio) <= LIKE_SHAPE * ratio)
         is_close[is_close] = _scores(snapshot, first, others[is_close]) >= CLOSE_SCORE
         same[maybe] = (apart <= WITHIN_BITS) | is_close
+        shots = np.flatnonzero(same & (twins != twins[0]) & _are_pngs(snapshot, pictures, rows))
+        same[shots] = _scores(snapshot, first, rows[shots]) >= EQUAL_SCORE
     if dismissed:
         twin = int(twins[0])
         pairs = [(min(twin, other), max(twin, other)) for other in twins.tolist()]
         same &= np.array([pair not in dismissed for pair in pairs])
     same[0] = True
     return same
+
+
+def _are_pngs(snapshot: Snapshot, pictures: Pictures, rows: Rows) -> NDArray[np.bool_]:
+    """Which rows are PNG files of the same size as the first: a copy that was saved again has the
+    very same pixels, so what differs is another screenshot."""
+    formats = snapshot.format[rows]
+    png = snapshot.formats.index("PNG") if "PNG" in snapshot.formats else -1
+    widths, heights = pictures.width_px[rows], pictures.height_px[rows]
+    both: NDArray[np.bool_] = (
+        (formats == formats[0])
+        & (formats[0] == png)
+        & (widths == widths[0])
+        & (heights == heights[0])
+    )
+    return both
 
 
 def _scores(snapshot: Snapshot, one: np.int64, others: Rows) -> NDArray[np.float64]:

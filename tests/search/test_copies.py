@@ -126,6 +126,24 @@ def test_different_screenshots_are_alike_and_no_copies(tmp_path: Path, reader: R
     assert [kind for kind, _ in kinds(reader)] == ["alike"]
 
 
+def test_two_pngs_of_one_size_that_differ_are_two_screenshots(
+    tmp_path: Path, reader: Reader
+) -> None:
+    png = {"format": "PNG", "width_px": 1080, "height_px": 1920}
+    add(
+        tmp_path,
+        a={"vector": vector(0), "pattern": pattern(1), **png},
+        other={"vector": vector(0, 0.99), "pattern": pattern(1, 2), **png},
+        saved_again={"vector": vector(0), "pattern": pattern(1), **png},
+        sent={"vector": vector(0, 0.97), "pattern": pattern(1, 3), **png, "format": "JPEG"},
+        half={
+            "vector": vector(0, 0.96), "pattern": pattern(1, 4), "format": "PNG",
+            "width_px": 540, "height_px": 960,
+        },
+    )  # fmt: skip
+    assert kinds(reader) == [("same", "a saved_again sent half"), ("alike", "a other")]
+
+
 def test_flat_frames_are_like_nothing(tmp_path: Path, reader: Reader) -> None:
     frames = {f"f{n}": {"vector": vector(0, 0.999), "pattern": FLAT} for n in range(5)}
     dark = {"dark": {"vector": vector(0), "pattern": pattern(1)}}

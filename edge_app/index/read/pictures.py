@@ -19,6 +19,8 @@ class Pictures(NamedTuple):
     pattern: NDArray[np.uint64]  # of photos.pattern; FLAT where it isn't known, too
     known: NDArray[np.bool_]  # whether the pattern is
     ratio: NDArray[np.int64]  # width * 100 / height
+    width_px: NDArray[np.int64]
+    height_px: NDArray[np.int64]
     shot_at: NDArray[np.int64]  # seconds, by the camera; UNDATED where the file does not say
     shot_ms: NDArray[np.int64]  # milliseconds within the second; NO_MS where it does not say
 
@@ -26,7 +28,7 @@ class Pictures(NamedTuple):
 def load_pictures(catalog: Catalog, generation: int, rows: int) -> Pictures:
     """Of the first `rows` rows of a generation; ValueError if the catalogue is damaged."""
     found = catalog.connection.execute(
-        """SELECT row, coalesce(pattern, 0), pattern IS NOT NULL, ratio,
+        """SELECT row, coalesce(pattern, 0), pattern IS NOT NULL, ratio, width_px, height_px,
                   CASE WHEN taken_from IN ('exif', 'xmp') THEN taken_at ELSE ? END,
                   coalesce(taken_ms, ?)
            FROM rows JOIN images ON images.id = image_id WHERE generation = ? AND row < ?""",
@@ -36,11 +38,13 @@ def load_pictures(catalog: Catalog, generation: int, rows: int) -> Pictures:
         np.zeros(rows, np.uint64),
         np.zeros(rows, np.bool_),
         np.zeros(rows, np.int64),
+        np.zeros(rows, np.int64),
+        np.zeros(rows, np.int64),
         np.full(rows, UNDATED),
         np.full(rows, NO_MS),
     )
     try:
-        columns = np.array(found.fetchall(), np.int64).reshape(-1, 6).T
+        columns = np.array(found.fetchall(), np.int64).reshape(-1, 8).T
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"the catalogue is damaged ({error})") from None
     row = columns[0]
