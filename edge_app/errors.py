@@ -64,7 +64,14 @@ class BusyError(EdgeAppError):
 
 
 class LibraryError(EdgeAppError):
-    """The library root is missing, unreadable or not a folder."""
+    """The library root is missing, unreadable or not a folder; or none of several is there.
+
+    sources: why each can't be reached, by its name; "" is the only one.
+    """
+
+    def __init__(self, message: str, sources: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.sources = sources or {"": message}
 
     status = 503
     code = "library_offline"

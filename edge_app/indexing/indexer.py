@@ -62,7 +62,7 @@ def index(
     try:
         found = library.scan()
     except LibraryError as error:
-        on_progress(Progress("scanning", offline={"": str(error)}))
+        on_progress(Progress("scanning", offline=error.sources))
         raise
     rename_sources(writer)
     known = writer.known()

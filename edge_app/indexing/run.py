@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_app.config import Config
-from edge_app.errors import UsageError
+from edge_app.errors import LibraryError, UsageError
 from edge_app.index.write.batch import BATCH_IMAGES
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
@@ -40,7 +40,11 @@ def run_index(
     Raises LibraryError, ModelError, StoreError and UsageError before anything is written.
     """
     library, limits = library_of(config), config.limits
-    library.check()
+    try:
+        library.check()
+    except LibraryError as error:
+        on_progress(Progress("scanning", offline=error.sources))
+        raise
     refuse_index_inside_library(config)
     embedder = Embedder.of(config)
     workers = config.workers or default_workers(limits)

@@ -62,14 +62,18 @@ class Several:
         return ", ".join(self.sources)
 
     def check(self) -> None:
-        errors = []
+        why = {}
         for name, source in self.sources.items():
             try:
                 source.check()
             except LibraryError as error:
-                errors.append(f"{name}: {error}")
-        if len(errors) == len(self.sources):
-            raise LibraryError("; ".join(errors))
+                why[name] = str(error)
+        self._refuse_if_all(why)
+
+    def _refuse_if_all(self, why: dict[str, str]) -> None:
+        """LibraryError if there is no source that can be reached."""
+        if len(why) == len(self.sources):
+            raise LibraryError("; ".join(f"{name}: {text}" for name, text in why.items()), why)
 
     def online(self) -> bool:
         return all(source.online() for source in self.sources.values())
@@ -105,8 +109,7 @@ class Several:
                 whole.excluded.example = inside(found.excluded.example)
             whole.files += [_under(name, file) for file in found.files]
             whole.unreadable |= set(map(inside, found.unreadable))
-        if len(whole.offline) == len(self.sources):
-            raise LibraryError("; ".join(f"{name}: {why}" for name, why in whole.offline.items()))
+        self._refuse_if_all(whole.offline)
         return whole
 
     def open(self, path: str) -> Original:

@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 from tests.serving import Site, serving
 from tools.testing import rclone
 from tools.testing.pictures import picture, save
-from tools.testing.rclone import Served
+from tools.testing.rclone import Served, free_port, write_config
 from tools.testing.waiting import PATIENCE_S, until
 
 pytest.importorskip("opendal")
@@ -164,3 +164,24 @@ def test_what_is_new_in_a_bucket_is_found_by_asking_again(
 def images(config: Config) -> int:
     with Reader(config.index) as reader:
         return reader.counts().images
+
+
+def test_without_its_bucket_the_gallery_is_offline_and_searches_go_on(
+    site: Site, config: Config, tmp_path: Path
+) -> None:
+    gone = write_config("s3", free_port(), tmp_path, tmp_path / "log")
+    away = replace(config, gallery_config=gone.config)
+    with closing(Gallery(away)) as gallery:
+        watcher = Watcher(away, watch=True)
+        watcher.start()
+        watcher.wait(PATIENCE_S)
+        with serving(make_app(gallery, watcher, Review(gallery.reader)), away) as alone:
+            status = json.loads(alone.ask("/api/status").body)
+            assert (status["library"]["online"], status["images"]) == (False, 4)
+            assert "s3://photos can't be reached: no connection" in status["library"]["message"]
+            id = ids(alone)["large.jpg"]
+            assert alone.ask(f"/thumbs/{id}").status == 200
+            assert alone.ask(f"/api/images/{id}/similar").status == 200
+            answer = alone.ask(f"/originals/{id}")
+            assert answer.status == 503 and b"can't be reached" in answer.body
+        watcher.stop()
