@@ -70,6 +70,13 @@ def serve(folder: Path, model: Path) -> None:
     root = folder / "library"
     save(root / "a.png", 1)
     site = Site(root, folder / "index", "--model", str(model))
+    try:
+        hang(site, root)
+    finally:
+        site.stop()
+
+
+def hang(site: Site, root: Path) -> None:
     site.wait_until_indexed(1)
     id = site.id_of("a.png")
     paths = ["healthz", "api/status", f"thumbs/{id}", f"api/images/{id}/similar"]
@@ -86,7 +93,6 @@ def serve(folder: Path, model: Path) -> None:
     save(root / "b.png", 2)
     site.wait_until_indexed(2)
     print(json.dumps({"originals": code_of(f"{site.url}originals/{id}")}), flush=True)
-    site.stop()
 
 
 if __name__ == "__main__":

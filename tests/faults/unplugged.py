@@ -85,6 +85,13 @@ def main(folder: Path, model: Path) -> None:
     root.mkdir()
     mount("--bind", drive, root)
     site = Site(root, folder / "index", "--model", str(model))
+    try:
+        unplug(site, drive, root)
+    finally:
+        site.stop()
+
+
+def unplug(site: Site, drive: Path, root: Path) -> None:
     site.wait_until_indexed(PHOTOS)
     server = Server(site)
     for number in (PHOTOS, PHOTOS + 1):
@@ -97,7 +104,6 @@ def main(folder: Path, model: Path) -> None:
     site.start()  # without its drive
     server.tell("started", lambda: None, lambda: not server.is_online)
     server.tell("mounted", lambda: mount("--bind", drive, root), server.has(PHOTOS + 2))
-    site.stop()
 
 
 if __name__ == "__main__":
