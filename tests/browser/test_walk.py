@@ -97,3 +97,32 @@ def test_unfolded_near_duplicates_have_scores_and_fold_again(page: Page, site: S
     expect(page.locator(".tile .score")).to_have_count(shut + 1)
     page.get_by_role("button", name="Fold 1 near-duplicate").first.click()
     expect(page.locator(".tile")).to_have_count(shut)
+
+
+def test_less_similar_matches_are_below_a_line(page: Page, site: Site) -> None:
+    number = site.id_of("photo-05.jpg")
+    items = site.get(f"api/images/{number}/similar?k=60&collapse=1")["items"]
+
+    def answer(bands: list[str]) -> dict[str, object]:
+        return {
+            "query": {},
+            "scale": None,
+            "items": [{**item, "band": band} for item, band in zip(items, bands, strict=False)],
+        }
+
+    many = ["very_similar"] * 2 + ["less_similar"] * 20
+    page.route("**/similar*", lambda route: route.fulfill(json=answer(many[2:])))
+    page.goto(f"?view=similar&id={number}")
+    expect_thumbnails(page)
+    expect(page.locator(".matches .group")).to_have_count(0)  # there is nothing above a line
+    page.unroute("**/similar*")
+    page.route("**/similar*", lambda route: route.fulfill(json=answer(many)))
+    page.reload()
+    expect(page.locator(".matches .group")).to_have_count(1)
+    expect_thumbnails(page)
+    line, third = page.locator(".group").bounding_box(), tile(page, items[2]["name"]).bounding_box()
+    second = tile(page, items[1]["name"]).bounding_box()
+    assert line and second and third
+    assert second["y"] + second["height"] <= line["y"] < third["y"]
+    label = tile(page, items[1]["name"]).get_attribute("aria-label") or ""
+    assert "Very similar" in label

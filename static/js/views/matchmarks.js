@@ -10,13 +10,15 @@ export function createMatchMarks({ onUnfold, onFold }) {
   function decorate(tile, image) {
     const item = shown.get(tile.id);
     if (!item) return;
-    if (item.score !== undefined && !tile.score) {
+    if (item.score !== undefined) {
       const band = item.band ? t(`band.${item.band}`) : '';
       const number = write(item.score);
-      tile.score = h('span.score', { title: band ? t('band.score', { band, score: number }) : number }, number);
-      tile.score.style.setProperty('--score', `${Math.max(4, 100 * item.score)}%`);
-      tile.link.append(tile.score);
       tile.link.setAttribute('aria-label', t('matches.score', { name: image.name, band, score: number }));
+      if (!tile.score) {
+        tile.score = h('span.score', { title: band ? t('band.score', { band, score: number }) : number }, number);
+        tile.score.style.setProperty('--score', `${Math.max(4, 100 * item.score)}%`);
+        tile.link.append(tile.score);
+      }
     }
     drawStack(tile, item);
   }
@@ -40,10 +42,10 @@ export function createMatchMarks({ onUnfold, onFold }) {
       shown.clear();
       for (const item of items) shown.set(item.id, item);
     },
-    /** How many of them are more than "less similar". */
+    /** How many of them are more than "less similar"; all where none is, since no line can part them. */
     line(items) {
       const first = items.findIndex(({ band }) => band === 'less_similar');
-      return first < 0 ? items.length : first;
+      return first > 0 ? first : items.length;
     },
   };
 }
