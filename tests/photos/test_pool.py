@@ -410,3 +410,12 @@ def test_an_original_that_holds_what_is_known_is_not_decoded(tmp_path: Path) -> 
         ]
         found = {job.key: type(outcome) for job, outcome in pool.run(jobs)}
     assert found == {fingerprint(data): Same, bytes(16): Decoded, None: Decoded}
+
+
+def test_a_decoding_process_has_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    monkeypatch.setenv("LOOKALIKE_TEST", "inherited")
+    with misbehaving() as pool:
+        child = child_of(pool.decode(b"ok"))
+        environment = Path(f"/proc/{child}/environ").read_bytes()
+    assert b"inherited" in environment and b"hunter2" not in environment
