@@ -4,6 +4,7 @@ import gallery from './views/gallery.js';
 import { attachIntake } from './query/intake.js';
 import { createFinder } from './query/finder.js';
 import { entry, isGallery, keepPosition, LISTING, pick, route, start, go, toOrigin } from './lib/route.js';
+import { failure } from './lib/pieces.js';
 import { poll } from './lib/server.js';
 import { buildShell } from './shell.js';
 import { language, t } from './lib/text.js';
@@ -48,6 +49,15 @@ function leave() {
   if (mounted) keepPosition(mounted.entry, mounted.view.position?.() ?? { y: scrollY });
 }
 
+/** A view's code; where the server does not answer, a view that says so and starts anew once it does. */
+async function fetchView(name) {
+  try {
+    return await views[name]();
+  } catch {
+    return () => ({ element: failure(new Error(t('away.error')), () => location.reload()), title: t('app.name'), destroy() {} });
+  }
+}
+
 /** Shows the view of the present URL; `restored` is the position to return to. */
 async function show({ restored, moved }) {
   const params = route();
@@ -66,7 +76,7 @@ async function show({ restored, moved }) {
     if (kept) return Object.assign(mounted, { entry: entry(), params });
   }
   const first = !mounted;
-  const make = await views[name]();
+  const make = await fetchView(name);
   if (mine !== turn) return;
   await morph(name === 'similar' ? params.id : before?.view === 'similar' && before.id, () => {
     mounted?.view.destroy();
@@ -99,6 +109,7 @@ addEventListener('keydown', press);
 start(show, leave);
 poll();
 // A click on a photo is what comes next: its view is here by then, without the first photos having waited for it.
-if (document.readyState === 'complete') views.similar();
-else addEventListener('load', views.similar);
+const prepare = () => fetchView('similar');
+if (document.readyState === 'complete') prepare();
+else addEventListener('load', prepare);
 document.body.append(h('div.drop', { 'aria-hidden': 'true' }, h('p', {}, t('upload.drop'))));
