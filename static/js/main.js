@@ -11,7 +11,6 @@ import { language, t } from './lib/text.js';
 import { morph } from './lib/transition.js';
 import { attachTray } from './query/tray.js';
 
-// What a reader meets first comes with the page, the rest when it is asked for.
 const more = async (module) => (await Promise.all([module, addStyle('css/more.css')]))[0].default;
 const views = {
   gallery: () => gallery,
@@ -69,7 +68,6 @@ async function show({ restored, moved }) {
   const before = mounted?.params;
   if (mounted?.name === name) {
     const shown = { restored, moved };
-    // From photo to photo there is a tile to grow out of only when it is one of the matches.
     const grows = name === 'similar' && moved && before.id !== params.id && (restored ? before.id : params.id);
     let kept;
     await morph(grows, () => (kept = mounted.view.update?.(params, shown)));
@@ -108,7 +106,7 @@ function press(event) {
 addEventListener('keydown', press);
 start(show, leave);
 poll();
-// A click on a photo is what comes next: its view is here by then, without the first photos having waited for it.
+// A click on a photo is what comes next.
 const prepare = () => fetchView('similar');
 if (document.readyState === 'complete') prepare();
 else addEventListener('load', prepare);
