@@ -1,5 +1,5 @@
 /** The gallery: every photo under the present sort and filters. */
-import { h } from '../lib/dom.js';
+import { addStyle, h } from '../lib/dom.js';
 import { Grid } from '../grid/grid.js';
 import { createHint, forgetHint } from './hint.js';
 import { icon } from '../lib/icons.js';
@@ -44,7 +44,7 @@ export default function gallery(first, { restored } = {}) {
   const sort = h('select', { 'aria-label': t('gallery.sort'), onchange: () => go({ ...params, part: '', sort: sort.value === '-date' ? '' : sort.value }) },
     SORTS.map((each) => h('option', { value: each }, t(`sort.${each}`))));
   const filter = async () => {
-    const { openFilters } = await import('./filters.js');
+    const [{ openFilters }] = await Promise.all([import('./filters.js'), addStyle('css/more.css')]);
     openFilters(() => params, (next) => go({ ...pick(params, ['view', 'sort']), ...next }, { replace: true }));
   };
   const choose = h('button.choose', { type: 'button', title: t('gallery.select'), 'aria-label': t('gallery.select'), onclick: () => {
