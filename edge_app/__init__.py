@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from edge_app.errors import StoreError as StoreError
     from edge_app.errors import UnreadableError as UnreadableError
     from edge_app.errors import UsageError as UsageError
-    from edge_app.face import DuplicateGroup as DuplicateGroup
-    from edge_app.face import Hit as Hit
     from edge_app.face import Index as Index
+    from edge_app.facetypes import DuplicateGroup as DuplicateGroup
+    from edge_app.facetypes import Hit as Hit
     from edge_app.index.format.records import ImageRecord as ImageRecord
     from edge_app.index.repair.report import CheckReport as CheckReport
     from edge_app.indexing.plan import IndexReport as IndexReport
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 VERSION = "1.0.0"
 
 _HOMES = {
-    "edge_app.face": ("DuplicateGroup", "Hit", "Index"),
+    "edge_app.face": ("Index",),
+    "edge_app.facetypes": ("DuplicateGroup", "Hit"),
     "edge_app.index.format.records": ("ImageRecord",),
     "edge_app.index.repair.report": ("CheckReport",),
     "edge_app.indexing.plan": ("IndexReport", "Progress"),

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.config import Config, Limits, Place
+from edge_app.config import Config, Limits
 from edge_app.errors import StoreError, UsageError
+from edge_app.facetypes import (
+    DuplicateGroup,
+    Hit,
+    Library,
+    Sides,
+    Source,
+    places_of,
+    plain,
+    seconds,
+    several,
+    texts,
+    vector,
+)
 from edge_app.index.format.records import ImageRecord
 from edge_app.index.read.export import FILES, export
 from edge_app.index.read.filters import Filter
@@ -24,47 +36,15 @@ from edge_app.index.repair import check as checking
 from edge_app.index.repair.report import CheckReport
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.indexing.run import run_index
-from edge_app.library import places
 from edge_app.library.places import is_url
 from edge_app.model.runtime import RUNTIMES
 from edge_app.photos.regions import WHOLE, Box, box_of
 from edge_app.search.duplicates import Kind
 from edge_app.search.gallery import Gallery, Query
 from edge_app.search.groups import DUPLICATE_SCORE, Review
-from edge_app.search.keep import Reason as KeepReason
-from edge_app.search.scale import Band, Scale
-
-Source = str | os.PathLike[str] | bytes | int | np.integer[Any] | NDArray[np.float32]
-Sides = tuple[float, float, float, float]
-Library = str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]]
+from edge_app.search.scale import Scale
 
 PAGE_IMAGES = 1000  # fetched at a time by `images`
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One match: the image, and how similar it is."""
-
-    image: ImageRecord
-    score: float  # cosine, −1…1; 1 for the same picture
-    folded: tuple[int, ...] = ()  # with `collapse`: ids of near-duplicates of this match
-    band: Band | None = None  # how the score reads; None where `Index.scale` says nothing
-
-
-@dataclass(frozen=True, slots=True)
-class DuplicateGroup:
-    """Near-duplicates of one another; see `Index.duplicates`."""
-
-    images: tuple[ImageRecord, ...]
-    scores: tuple[float, ...]  # of each with the first
-    kind: Kind
-    keep: int | None = None  # id of the copy to keep; None of what is alike, or not known
-    keep_reason: KeepReason | None = None  # what decided it; "unknown": an original can't be read
-
-    @property
-    def exact(self) -> bool:
-        """Whether all are copies of one file."""
-        return self.kind == "identical"
 
 
 class Index:
@@ -115,7 +95,7 @@ class Index:
             follow_links=follow_links,
             limits=limits or default.limits,
             gallery_config=None if gallery_config is None else Path(gallery_config),
-            **_places(library),
+            **places_of(library),
         )
         self._gallery: Gallery | None = Gallery(self._config)
 
@@ -191,17 +171,17 @@ class Index:
         gallery = self._open
         snapshot = gallery.searchable()
         region = WHOLE if box is None else box_of(box, box)
-        likes = [self._query(snapshot, source, region) for source in _several(like)]
-        likes += [gallery.query_of_text(snapshot, words) for words in _texts(text)]
+        likes = [self._query(snapshot, source, region) for source in several(like)]
+        likes += [gallery.query_of_text(snapshot, words) for words in texts(text)]
         if word is not None:
             likes.append(gallery.query_of_word(snapshot, word))
-        unlikes = [self._query(snapshot, source) for source in _several(unlike)]
-        unlikes += [gallery.query_of_text(snapshot, words) for words in _texts(unlike_text)]
+        unlikes = [self._query(snapshot, source) for source in several(unlike)]
+        unlikes += [gallery.query_of_text(snapshot, words) for words in texts(unlike_text)]
         query = gallery.combined(likes, unlikes, weight)
         wanted = Filter(
             folder=folder,
-            taken_from=_seconds(taken_from),
-            taken_to=_seconds(taken_to, end=True),
+            taken_from=seconds(taken_from),
+            taken_to=seconds(taken_to, end=True),
             undated=undated,
             formats=None if formats is None else frozenset(map(str.upper, formats)),
             orientation=orientation,
@@ -229,7 +209,7 @@ class Index:
         """(dim,) float32 unit vector of a photo, or of a region of it; indexed or not."""
         gallery = self._open
         region = WHOLE if box is None else box_of(box, box)
-        return gallery.query_of_source(gallery.searchable(), _plain(source), region).vector
+        return gallery.query_of_source(gallery.searchable(), plain(source), region).vector
 
     def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """(n,) int64 ids and (n, dim) float32 unit rows, mapped from the disk and read-only.
@@ -306,55 +286,7 @@ class Index:
     def _query(self, snapshot: Snapshot, source: Source, box: Box = WHOLE) -> Query:
         gallery = self._open
         if isinstance(source, np.ndarray):
-            return Query(_vector(source))
+            return Query(vector(source))
         if isinstance(source, int | np.integer):
             return gallery.query_of_id(snapshot, int(source), box)
-        return gallery.query_of_source(snapshot, _plain(source), box)
-
-
-def _several(sources: Source | Sequence[Source]) -> Sequence[Source]:
-    """One is a sequence of one; a vector is one, a matrix several."""
-    if isinstance(sources, np.ndarray):
-        return [sources] if sources.ndim == 1 else list(sources)
-    if isinstance(sources, str | bytes | os.PathLike) or not isinstance(sources, Sequence):
-        return [sources]
-    return sources
-
-
-def _texts(texts: str | Sequence[str]) -> Sequence[str]:
-    return [texts] if isinstance(texts, str) else texts
-
-
-def _vector(numbers: NDArray[Any]) -> NDArray[np.float32]:
-    if numbers.ndim != 1 or numbers.dtype.kind not in "fiu":
-        raise UsageError(
-            f"an array of {numbers.ndim} dimensions and type {numbers.dtype} is no vector: "
-            "one dimension of numbers"
-        )
-    return numbers.astype(np.float32, copy=False)
-
-
-def _plain(source: str | os.PathLike[str] | bytes) -> str | bytes:
-    if isinstance(source, bytes):
-        return source
-    if isinstance(source, str | os.PathLike):
-        return os.fspath(source)
-    raise UsageError(
-        f"{type(source).__name__} is nothing to search for: a file, bytes, an id or a NumPy vector"
-    )
-
-
-def _seconds(day: date | None, *, end: bool = False) -> int | None:
-    """Seconds since 1970 of a day's start or `end`, or of a moment; without zones, as cameras."""
-    if day is None:
-        return None
-    if isinstance(day, datetime):
-        return int(day.replace(tzinfo=UTC).timestamp())
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return int((start + timedelta(days=1, seconds=-1) if end else start).timestamp())
-
-
-def _places(library: Library) -> dict[str, Any]:
-    """The settings for one place, or for several by name."""
-    named = library if isinstance(library, Mapping) else {"": library}
-    return places.settings([Place(name, os.fspath(root)) for name, root in named.items()])
+        return gallery.query_of_source(snapshot, plain(source), box)

@@ -11,7 +11,7 @@ import bottle
 from bottle import HTTPResponse, request
 
 from edge_app import VERSION
-from edge_app.api import shapes
+from edge_app.api import shapes, statusshapes
 from edge_app.api.state import State, state_of
 from edge_app.errors import StoreError
 from edge_app.guard.metrics import CONTENT_TYPE, Family, Histogram, counter, gauge, text_of
@@ -30,11 +30,11 @@ def add_routes(app: bottle.Bottle, gallery: Gallery, watcher: Watcher, searched:
         return state_of(gallery.config, gallery.library, gallery.reader, watcher)
 
     @app.get(HEALTH)
-    def health() -> shapes.Health:
+    def health() -> statusshapes.Health:
         # Anyone may ask this, so a failure says that there is one and nothing of where or why.
         if isinstance(state().found, StoreError):
             raise StoreError("the index can't be read; the server's log says why")
-        return shapes.Health()
+        return statusshapes.Health()
 
     @app.get("/metrics")
     def metrics() -> HTTPResponse:
@@ -52,7 +52,7 @@ def add_routes(app: bottle.Bottle, gallery: Gallery, watcher: Watcher, searched:
         return HTTPResponse(text_of(families), headers={"Content-Type": CONTENT_TYPE})
 
 
-def _about(model: shapes.Model | None) -> Family:
+def _about(model: statusshapes.Model | None) -> Family:
     labels = {"version": VERSION}
     if model:
         labels |= {"model": model.name, "runtime": model.runtime}
@@ -90,7 +90,7 @@ def _index(state: State) -> Iterator[Family]:
     )
 
 
-def _indexing(status: shapes.Indexing) -> Iterator[Family]:
+def _indexing(status: statusshapes.Indexing) -> Iterator[Family]:
     states = tuple(
         ("", (("state", state),), float(status.state == state)) for state in get_args(shapes.Doing)
     )

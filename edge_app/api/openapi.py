@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from edge_app import VERSION
-from edge_app.api import requests, shapes
+from edge_app.api import requests, shapes, statusshapes
 
 Schema = dict[str, Any]
 TEMPLATE = "#/components/schemas/{name}"
@@ -56,9 +56,9 @@ class Route(NamedTuple):
 
 
 ROUTES = (
-    Route("GET", "/healthz", "Health check; needs no passcode", shapes.Health),
+    Route("GET", "/healthz", "Health check; needs no passcode", statusshapes.Health),
     Route("GET", "/metrics", "Figures for Prometheus", "text/plain"),
-    Route("GET", "/api/status", "State of the index and of indexing", shapes.Status),
+    Route("GET", "/api/status", "State of the index and of indexing", statusshapes.Status),
     Route(
         "GET", "/api/images", "One page of the gallery, or the images of some ids", shapes.Page,
         requests.Listing,

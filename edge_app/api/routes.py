@@ -10,7 +10,7 @@ import bottle
 from bottle import HTTPResponse, request
 
 from edge_app import VERSION
-from edge_app.api import monitor, page, requests, shapes
+from edge_app.api import monitor, page, requests, shapes, statusshapes
 from edge_app.api.answers import answered, asked, refused_by_bottle, tagged
 from edge_app.api.marks import add_marks
 from edge_app.api.openapi import description
@@ -70,10 +70,10 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
     library = gallery.library
 
     @app.get("/api/status")
-    def status() -> shapes.Status:
+    def status() -> statusshapes.Status:
         state = state_of(gallery.config, library, gallery.reader, watcher)
         index, model = state.index, state.model
-        return shapes.Status(
+        return statusshapes.Status(
             images=index.images,
             rejected=index.rejected,
             offline=index.offline,
@@ -83,10 +83,10 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
             model=model.answering,
             next_model=model.next,
             model_error=model.error,
-            search=shapes.Search(kernel=state.kernel, tiles=index.tiles > 0),
+            search=statusshapes.Search(kernel=state.kernel, tiles=index.tiles > 0),
             generation=index.generation,
             revision=index.revision,
-            limits=shapes.PageLimits(
+            limits=statusshapes.PageLimits(
                 query_images=QUERY_IMAGES,
                 box_px=BOX_PX,
                 duplicate_score=DUPLICATE_SCORE,

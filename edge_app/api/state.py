@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from edge_app import memory
-from edge_app.api import shapes
+from edge_app.api import statusshapes
 from edge_app.api.views import text_of
 from edge_app.config import Config
 from edge_app.errors import ModelError, StoreError
@@ -52,12 +52,12 @@ class IndexState:
 class ModelState:
     """The model that answers and, until every photo is embedded with another, that one too."""
 
-    answering: shapes.Model | None = None
-    next: shapes.Model | None = None
+    answering: statusshapes.Model | None = None
+    next: statusshapes.Model | None = None
     error: str | None = None  # why there is none
 
     @property
-    def configured(self) -> shapes.Model | None:
+    def configured(self) -> statusshapes.Model | None:
         return self.next or self.answering
 
 
@@ -67,10 +67,10 @@ class State:
 
     found: IndexState | StoreError  # the error says why the index can't be read
     index_bytes: int  # of the index folder
-    sources: tuple[shapes.Source, ...]
+    sources: tuple[statusshapes.Source, ...]
     findings: Findings  # of the last index run
     model: ModelState
-    indexing: shapes.Indexing
+    indexing: statusshapes.Indexing
     kernel: str  # what computes products
     available_bytes: int
     resident_bytes: int
@@ -106,7 +106,7 @@ def state_of(
         findings=watcher.findings if watcher else Findings(),
         model=model_state(config, identity),
         indexing=msgspec.convert(
-            watcher.status if watcher else IDLE, shapes.Indexing, from_attributes=True
+            watcher.status if watcher else IDLE, statusshapes.Indexing, from_attributes=True
         ),
         kernel=kernel(),
         available_bytes=memory.available_bytes(),
@@ -114,7 +114,9 @@ def state_of(
     )
 
 
-def _sources(config: Config, library: Source, watcher: Watcher | None) -> Iterator[shapes.Source]:
+def _sources(
+    config: Config, library: Source, watcher: Watcher | None
+) -> Iterator[statusshapes.Source]:
     """Each with whether it can be reached: a folder as it is watched, others as the last run found
     out, or looked up now where that costs nothing."""
     for name, source in parts_of(library).items():
@@ -124,7 +126,7 @@ def _sources(config: Config, library: Source, watcher: Watcher | None) -> Iterat
             message = f"the photo folder {text_of(source.label)} {watched.offline_because}"
         elif not watched and message is None and not source.online():
             message = f"the photo folder {text_of(source.label)} can't be reached"
-        yield shapes.Source(
+        yield statusshapes.Source(
             name=text_of(name or source.label),
             online=message is None,
             message=message,
@@ -134,25 +136,27 @@ def _sources(config: Config, library: Source, watcher: Watcher | None) -> Iterat
         )
 
 
-def library_shape(library: Source, config: Config, state: State) -> shapes.Library:
+def library_shape(library: Source, config: Config, state: State) -> statusshapes.Library:
     """What the page is told of the whole; no path of this machine above it."""
     messages = [source.message for source in state.sources if source.message]
     found = state.findings
-    return shapes.Library(
+    return statusshapes.Library(
         name=text_of(library.label),
         online=state.online,
         message="; ".join(messages) or None,
         exclude=[text_of(glob) for glob in config.exclude],
         follow_links=config.follow_links,
         skipped=[
-            shapes.Skipped(
+            statusshapes.Skipped(
                 reason=one.reason,
                 count=one.count,
                 example=None if one.example is None else text_of(one.example),
             )
             for one in found.skipped
         ],
-        away=[shapes.Away(folder=text_of(one.folder), images=one.images) for one in found.away],
+        away=[
+            statusshapes.Away(folder=text_of(one.folder), images=one.images) for one in found.away
+        ],
     )
 
 
@@ -181,7 +185,7 @@ def model_state(config: Config, indexed: ModelIdentity | None) -> ModelState:
         runtime = installed_runtime(config.runtime)
     except ModelError as error:
         return ModelState(error=str(error))
-    model = shapes.Model(
+    model = statusshapes.Model(
         name=card.name,
         dim=card.dim,
         weights=card.weights,
@@ -193,7 +197,7 @@ def model_state(config: Config, indexed: ModelIdentity | None) -> ModelState:
     if indexed is None or comparable(card.identity(indexed.runtime), indexed):
         return ModelState(model)
     # What else is known is on the card of the other.
-    answering = shapes.Model(
+    answering = statusshapes.Model(
         name=indexed.name, dim=indexed.dim, weights=None, runtime=runtime, words=False, text=False
     )
     return ModelState(answering, model)
