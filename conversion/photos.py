@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edge_app.config import Config, Limits
 from edge_app.errors import DecodeError, ModelError, UsageError
 from edge_app.library.scan import scan
-from edge_app.photos.decode import decode
+from edge_app.photos.children.decode import decode
 from edge_app.photos.regions import WHOLE, Box
 
 Pixels = npt.NDArray[np.uint8]  # (n, size, size, 3) RGB

@@ -94,7 +94,8 @@ class DelegateError(EdgeAppError):
 class DecodeError(EdgeAppError):
     """These bytes are not an image we can use; `str(error)` is the reason that is recorded.
 
-    lacks: what it would take, a text of `photos.lacks`; "" for another version of the decoders.
+    lacks: what it would take, a text of `photos.reading.lacks`; "" for another version of the
+    decoders.
     """
 
     def __init__(self, reason: str, lacks: str = "") -> None:

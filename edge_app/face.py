@@ -39,9 +39,9 @@ from edge_app.indexing.run import run_index
 from edge_app.library.places import is_url
 from edge_app.model.runtime import RUNTIMES
 from edge_app.photos.regions import WHOLE, Box, box_of
-from edge_app.search.duplicates import Kind
+from edge_app.search.alike.duplicates import Kind
+from edge_app.search.alike.groups import DUPLICATE_SCORE, Review
 from edge_app.search.gallery import Gallery, Query
-from edge_app.search.groups import DUPLICATE_SCORE, Review
 from edge_app.search.scale import Scale
 
 PAGE_IMAGES = 1000  # fetched at a time by `images`

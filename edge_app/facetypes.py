@@ -15,8 +15,8 @@ from edge_app.config import Place
 from edge_app.errors import UsageError
 from edge_app.index.format.records import ImageRecord
 from edge_app.library import places
-from edge_app.search.duplicates import Kind
-from edge_app.search.keep import Reason as KeepReason
+from edge_app.search.alike.duplicates import Kind
+from edge_app.search.alike.keep import Reason as KeepReason
 from edge_app.search.scale import Band
 
 Source = str | os.PathLike[str] | bytes | int | np.integer[Any] | NDArray[np.float32]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from edge_app.config import Limits
 from edge_app.errors import DecodeError
-from edge_app.photos.decode import Decoded
+from edge_app.photos.children.decode import Decoded
 from edge_app.photos.regions import Box
 
 poisoned = False

@@ -18,8 +18,8 @@ from edge_app.config import Config, Limits
 from edge_app.errors import ModelError, NotFoundError, UsageError
 from edge_app.index.read.reader import Reader
 from edge_app.indexing.watch import Watcher
+from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
-from edge_app.search.groups import Review
 from tests import tinyclip
 from tests.serving import Site, serving
 from tools.testing.pictures import save

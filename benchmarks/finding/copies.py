@@ -31,10 +31,10 @@ from edge_app.index.read.reader import Reader
 from edge_app.indexing.run import run_index
 from edge_app.library.scan import scan
 from edge_app.library.sources import library_of
-from edge_app.search.duplicates import KINDS
-from edge_app.search.groups import DUPLICATE_SCORE, Review
-from edge_app.search.keeper import Keeper
-from edge_app.search.patterns import near_pairs
+from edge_app.search.alike.duplicates import KINDS
+from edge_app.search.alike.groups import DUPLICATE_SCORE, Review
+from edge_app.search.alike.keeper import Keeper
+from edge_app.search.alike.patterns import near_pairs
 from tools.report import machine, markdown, publish
 
 EACH = 4  # every fourth photo is edited

@@ -28,7 +28,7 @@ from conversion.photos import Photo, Pixels, all_views
 from edge_app.config import Limits
 from edge_app.library.scan import scan
 from edge_app.model.embed import Embedder
-from edge_app.photos.decode import decode
+from edge_app.photos.children.decode import decode
 from tools.report import machine, markdown, publish
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 from edge_app.config import Limits
 from edge_app.library.scan import scan
 from edge_app.model.embed import Embedder
-from edge_app.photos.decode import decode
+from edge_app.photos.children.decode import decode
 from edge_app.photos.regions import TILES, WHOLE, Box
 from tools.report import publish
 

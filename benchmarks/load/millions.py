@@ -39,7 +39,7 @@ from edge_app.indexing.stages import Embeds
 from edge_app.library.folder import Folder
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.model.card import ModelIdentity
-from edge_app.photos.pool import DecodePool
+from edge_app.photos.children.pool import DecodePool
 from tools.report import machine, markdown, publish
 
 _FIRST_S = 946_684_800  # 2000

@@ -20,7 +20,7 @@ from subprocess import PIPE, Popen
 import numpy as np
 from PIL import Image
 
-from edge_app.photos.cicp import profile_of_codes
+from edge_app.photos.reading.cicp import profile_of_codes
 from tools.report import machine, markdown, publish
 
 WIDTH_PX, HEIGHT_PX = 4000, 3000
@@ -30,7 +30,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 from edge_app.config import Limits
-from edge_app.photos.decode import decode
+from edge_app.photos.children.decode import decode
 limits = Limits()
 for line in sys.stdin:
     data = Path(line.strip()).read_bytes()

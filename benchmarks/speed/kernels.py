@@ -22,8 +22,8 @@ from edge_app.bench.vectors import clustered
 from edge_app.index.format import codes
 from edge_app.index.format.codes import Codes
 from edge_app.memory import default_threads
-from edge_app.search import products
-from edge_app.search.peaks import Floats
+from edge_app.search.vectors import products
+from edge_app.search.vectors.peaks import Floats
 from tools.report import machine, markdown, publish
 
 _TOGETHER = (1, 8, 100)

@@ -24,8 +24,8 @@ import numpy as np
 from edge_app.bench.vectors import clustered, make_index
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.exact import similar
-from edge_app.search.peaks import Floats
+from edge_app.search.vectors.exact import similar
+from edge_app.search.vectors.peaks import Floats
 from tools.report import machine, publish
 from tools.testing.cgroup import forget, limited, memory_limit
 

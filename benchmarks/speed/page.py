@@ -17,7 +17,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from edge_app.api.page import STATIC
+from edge_app.api.files.page import STATIC
 from edge_app.config import Config
 from edge_app.guard.compress import LEVEL
 from tools import report

@@ -21,7 +21,7 @@ from edge_app.indexing.reading import Reads
 from edge_app.indexing.run import run_index
 from edge_app.library.remote import Remote
 from edge_app.library.rules import Rules
-from edge_app.photos.pool import DecodePool, Job, Outcome, Same
+from edge_app.photos.children.pool import DecodePool, Job, Outcome, Same
 from tools.testing.delay import delayed
 from tools.testing.rclone import serving, write_config
 

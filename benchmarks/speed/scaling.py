@@ -27,11 +27,11 @@ from edge_app.config import MiB
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.duplicates import groups, link
-from edge_app.search.exact import Match, similar, similar_many
-from edge_app.search.peaks import Floats
-from edge_app.search.products import kernel
-from edge_app.search.sharedpass import SharedPass
+from edge_app.search.alike.duplicates import groups, link
+from edge_app.search.vectors.exact import Match, similar, similar_many
+from edge_app.search.vectors.peaks import Floats
+from edge_app.search.vectors.products import kernel
+from edge_app.search.vectors.sharedpass import SharedPass
 from tools.report import machine, private_bytes, publish
 from tools.testing.cgroup import forget
 

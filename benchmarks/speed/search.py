@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from edge_app.bench.vectors import clustered, make_index
 from edge_app.index.read.reader import Reader
-from edge_app.search.exact import similar
+from edge_app.search.vectors.exact import similar
 from tools.report import machine, private_bytes, publish
 
 Floats = NDArray[np.float32]

@@ -24,7 +24,7 @@ from benchmarks.finding.retrieval import (
 )
 from benchmarks.speed import batches, cost
 from edge_app.config import Limits
-from edge_app.photos.decode import decode
+from edge_app.photos.children.decode import decode
 from tools.testing.pictures import picture, save
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from conversion.clip.shapes import Shape
 from edge_app.config import Limits
 from edge_app.model.tokenizer import Tokenizer
-from edge_app.photos.decode import decode
+from edge_app.photos.children.decode import decode
 from edge_app.photos.regions import CROP
 from tools import samples
 

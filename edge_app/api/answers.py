@@ -12,9 +12,9 @@ import bottle
 import msgspec
 from bottle import HTTPResponse, request, response
 
-from edge_app.api import requests
-from edge_app.api.originals import is_known
-from edge_app.api.shapes import Shape
+from edge_app.api.files.originals import is_known
+from edge_app.api.types import requests
+from edge_app.api.types.shapes import Shape
 from edge_app.errors import EdgeAppError, LimitError, UsageError
 from edge_app.server.bounds import BOUNDS
 from edge_app.server.refusal import refusal

@@ -8,11 +8,11 @@ import os
 import bottle
 from bottle import HTTPResponse
 
-from edge_app.api import requests, shapes
 from edge_app.api.answers import json_body
-from edge_app.api.views import image_of
+from edge_app.api.types import requests, shapes
+from edge_app.api.types.views import image_of
 from edge_app.index.read.reader import Reader
-from edge_app.search.decided import Decided, script_of_moves
+from edge_app.search.alike.decided import Decided, script_of_moves
 
 
 def add_marks(app: bottle.Bottle, reader: Reader) -> None:

@@ -11,8 +11,8 @@ import bottle
 from bottle import HTTPResponse, request
 
 from edge_app import VERSION
-from edge_app.api import shapes, statusshapes
 from edge_app.api.state import State, state_of
+from edge_app.api.types import shapes, statusshapes
 from edge_app.errors import StoreError
 from edge_app.guard.metrics import CONTENT_TYPE, Family, Histogram, counter, gauge, text_of
 from edge_app.guard.traffic import ENVIRON, Traffic

@@ -3,7 +3,7 @@ own way."""
 
 from __future__ import annotations
 
-from edge_app.api.thumbs import is_thumbnail as is_quick
+from edge_app.api.files.thumbs import is_thumbnail as is_quick
 
 __all__ = ["is_quick", "is_slow"]
 

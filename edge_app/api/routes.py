@@ -10,17 +10,20 @@ import bottle
 from bottle import HTTPResponse, request
 
 from edge_app import VERSION
-from edge_app.api import monitor, page, requests, shapes, statusshapes
+from edge_app.api import monitor
 from edge_app.api.answers import answered, asked, refused_by_bottle, tagged
+from edge_app.api.files import page
+from edge_app.api.files.originals import Sent, Stripper, is_known, send_original
+from edge_app.api.files.previews import Previews
+from edge_app.api.files.thumbs import YEAR_S, Thumbnails
+from edge_app.api.files.zips import Member, Zip
 from edge_app.api.marks import add_marks
-from edge_app.api.openapi import description
-from edge_app.api.originals import Sent, Stripper, is_known, send_original
-from edge_app.api.params import filter_of, ids_of
-from edge_app.api.previews import Previews
 from edge_app.api.searches import add_duplicates, add_searches
 from edge_app.api.state import library_shape, state_of
-from edge_app.api.thumbs import YEAR_S, Thumbnails
-from edge_app.api.views import (
+from edge_app.api.types import requests, shapes, statusshapes
+from edge_app.api.types.openapi import description
+from edge_app.api.types.params import filter_of, ids_of
+from edge_app.api.types.views import (
     facets_of,
     image_of,
     layout_of,
@@ -29,13 +32,12 @@ from edge_app.api.views import (
     text_of,
     version_of,
 )
-from edge_app.api.zips import Member, Zip
 from edge_app.errors import NotFoundError, UsageError
 from edge_app.guard.metrics import Histogram
 from edge_app.indexing.watch import Watcher
-from edge_app.photos.pieces import Spliced
+from edge_app.photos.stripping.pieces import Spliced
+from edge_app.search.alike.groups import DUPLICATE_SCORE, Review
 from edge_app.search.gallery import BOX_PX, QUERY_IMAGES, Gallery
-from edge_app.search.groups import DUPLICATE_SCORE, Review
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication

@@ -9,19 +9,19 @@ import bottle
 from bottle import request, response
 from msgspec import UNSET
 
-from edge_app.api import requests, shapes
 from edge_app.api.answers import asked, json_body
-from edge_app.api.form import read_form
-from edge_app.api.params import box_of, filter_of
-from edge_app.api.views import group_of, match_of, scale_of
+from edge_app.api.types import requests, shapes
+from edge_app.api.types.form import read_form
+from edge_app.api.types.params import box_of, filter_of
+from edge_app.api.types.views import group_of, match_of, scale_of
 from edge_app.errors import UsageError
 from edge_app.guard.metrics import Histogram
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.photos.regions import WHOLE
-from edge_app.search.exact import Match
+from edge_app.search.alike.groups import Review, fine
 from edge_app.search.gallery import Gallery, Query
-from edge_app.search.groups import Review, fine
 from edge_app.search.scale import Scale
+from edge_app.search.vectors.exact import Match
 
 PAGE_GROUPS = 200  # groups of duplicates in one answer
 

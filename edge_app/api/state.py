@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from edge_app import memory
-from edge_app.api import statusshapes
-from edge_app.api.views import text_of
+from edge_app.api.types import statusshapes
+from edge_app.api.types.views import text_of
 from edge_app.config import Config
 from edge_app.errors import ModelError, StoreError
 from edge_app.index.read.reader import Reader
@@ -23,7 +23,7 @@ from edge_app.library.source import Source
 from edge_app.library.sources import parts_of
 from edge_app.model.card import ModelCard, ModelIdentity, comparable
 from edge_app.model.runtime import installed_runtime
-from edge_app.search.products import kernel
+from edge_app.search.vectors.products import kernel
 
 IDLE = IndexingStatus()
 

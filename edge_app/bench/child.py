@@ -21,8 +21,8 @@ from edge_app.config import Config
 from edge_app.guard import serve as guard
 from edge_app.index.read.reader import Reader
 from edge_app.indexing.watch import Watcher
+from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
-from edge_app.search.groups import Review
 
 HOST = "127.0.0.1"
 

@@ -24,7 +24,7 @@ from edge_app.library.sources import rules_of
 from edge_app.memory import default_interpreters, default_workers
 from edge_app.model.embed import Embedder
 from edge_app.model.runtime import installed_runtime
-from edge_app.photos.decode import decode
+from edge_app.photos.children.decode import decode
 from edge_app.photos.regions import TILES, WHOLE
 
 _SAMPLE = 64  # images, spread evenly over the library, that each stage alone is given

@@ -13,7 +13,7 @@ from PIL import Image
 
 from edge_app.config import Limits, MiB
 from edge_app.errors import DiskFullError
-from edge_app.photos.decode import decode
+from edge_app.photos.children.decode import decode
 
 PHOTO_PX = (4000, 3000)
 PHOTO_BYTES = 3_700_000  # 12 megapixels at quality 92, with what `_LAYERS` puts into them

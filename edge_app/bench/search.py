@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from edge_app.errors import UsageError
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.bounds import reads_codes
-from edge_app.search.exact import similar
-from edge_app.search.peaks import Floats
-from edge_app.search.products import kernel
+from edge_app.search.vectors.bounds import reads_codes
+from edge_app.search.vectors.exact import similar
+from edge_app.search.vectors.peaks import Floats
+from edge_app.search.vectors.products import kernel
 
 _BLOCK_ROWS = 1024  # of the brute force, in float64
 _TIE = 1e-12  # scores closer than this are equal but for the rounding of float64

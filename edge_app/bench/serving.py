@@ -24,7 +24,7 @@ from edge_app.bench.child import HOST
 from edge_app.config import Config
 from edge_app.errors import ServeError
 from edge_app.index.read.reader import Reader
-from edge_app.search.exact import K
+from edge_app.search.vectors.exact import K
 
 _SEARCHING = 16  # connections
 _WARM_UP_S = 0.5

@@ -20,7 +20,7 @@ from edge_app.bench.vectors import clustered, make_index
 from edge_app.config import Config
 from edge_app.index.read.reader import Reader
 from edge_app.model.card import ModelCard
-from edge_app.search.exact import K
+from edge_app.search.vectors.exact import K
 
 
 class Measured(NamedTuple):

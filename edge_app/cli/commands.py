@@ -17,7 +17,7 @@ from tqdm import tqdm
 from edge_app.api import pace
 from edge_app.api.monitor import HEALTH
 from edge_app.api.routes import make_app
-from edge_app.api.views import as_json, group_of, rejections_of
+from edge_app.api.types.views import as_json, group_of, rejections_of
 from edge_app.bench.subjects import SUBJECTS
 from edge_app.cli import dismissals, logs
 from edge_app.cli.info import describe
@@ -45,9 +45,9 @@ from edge_app.library.places import where
 from edge_app.library.sources import folders_of
 from edge_app.memory import go_first
 from edge_app.model.embed import Embedder
+from edge_app.search.alike.groups import Review
+from edge_app.search.alike.keeper import Keeper
 from edge_app.search.gallery import Gallery
-from edge_app.search.groups import Review
-from edge_app.search.keeper import Keeper
 
 DAY_S = 24 * 3600
 CHECKED = ("images", "rows", "thumbnails", "rejected")

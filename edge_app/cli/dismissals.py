@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_app.errors import NotFoundError
 from edge_app.index.read.reader import Reader
 from edge_app.library.sources import folders_of
-from edge_app.search.groups import Review
+from edge_app.search.alike.groups import Review
 
 
 def change(reader: Reader, options: Namespace) -> str | None:

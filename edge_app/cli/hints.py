@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import NoReturn
 
-from edge_app.api.requests import Filters
+from edge_app.api.types.requests import Filters
 from edge_app.cli.folder import commands_of
 from edge_app.errors import UsageError
 from edge_app.index.read.reader import Reader

@@ -12,10 +12,10 @@ from edge_app.cli.logs import FORMATS
 from edge_app.config import Config
 from edge_app.index.read.export import FILES
 from edge_app.model.runtime import RUNTIMES
-from edge_app.search.duplicates import KINDS
-from edge_app.search.exact import K
+from edge_app.search.alike.duplicates import KINDS
+from edge_app.search.alike.groups import DUPLICATE_SCORE
 from edge_app.search.gallery import UNLIKE_WEIGHT
-from edge_app.search.groups import DUPLICATE_SCORE
+from edge_app.search.vectors.exact import K
 
 DEFAULTS = Config()
 

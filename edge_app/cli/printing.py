@@ -12,13 +12,13 @@ from typing import Any, Self, get_args
 
 from tqdm import tqdm
 
-from edge_app.api.views import text_of
+from edge_app.api.types.views import text_of
 from edge_app.errors import printable
 from edge_app.index.read.rejections import Rejections
 from edge_app.indexing.plan import IndexReport, Progress
-from edge_app.search.exact import Match
 from edge_app.search.gallery import Gallery
 from edge_app.search.scale import Band, Scale
+from edge_app.search.vectors.exact import Match
 
 COUNTED = (
     "imported", "added", "updated", "moved", "removed", "offline", "rejected", "unchanged"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from edge_app.api import params, requests
+from edge_app.api.types import params, requests
 from edge_app.cli import hints
 from edge_app.cli.printing import print_answer
 from edge_app.config import Config

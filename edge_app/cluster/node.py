@@ -16,8 +16,8 @@ from edge_app.library.sources import library_of
 from edge_app.memory import default_workers
 from edge_app.model.card import ModelIdentity
 from edge_app.model.embed import Embedder
-from edge_app.photos.decode import Decoded
-from edge_app.photos.pool import DECODERS, DecodePool, Job, Same
+from edge_app.photos.children.decode import Decoded
+from edge_app.photos.children.pool import DECODERS, DecodePool, Job, Same
 from edge_app.photos.regions import Box
 
 TASKS = 2  # at a time: while one ends, the other keeps the processors busy

@@ -21,7 +21,7 @@ from edge_app.errors import DecodeError, EdgeAppError, UsageError
 from edge_app.indexing.stages import Result
 from edge_app.library.source import InFolder, Source, fingerprint_at
 from edge_app.model.card import ModelIdentity
-from edge_app.photos.pool import DecodePool, Job
+from edge_app.photos.children.pool import DecodePool, Job
 
 # Of distributed, which has no types.
 Client: TypeAlias = Any

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from edge_app.index.write.batch import NewImage
 from edge_app.library.scan import FoundFile
-from edge_app.photos.dates import dated
-from edge_app.photos.decode import Decoded
+from edge_app.photos.children.decode import Decoded
+from edge_app.photos.reading.dates import dated
 
 
 def pixels_of(decoded: Decoded, size_px: int) -> npt.NDArray[np.uint8]:

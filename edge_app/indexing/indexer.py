@@ -26,9 +26,9 @@ from edge_app.indexing.stages import Decodes, Embedded, Embeds, Result
 from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.library.source import InFolder, Source
-from edge_app.photos.decode import Decoded
-from edge_app.photos.lacks import is_worth_a_try, lacks_version
-from edge_app.photos.pool import Job, Same
+from edge_app.photos.children.decode import Decoded
+from edge_app.photos.children.pool import Job, Same
+from edge_app.photos.reading.lacks import is_worth_a_try, lacks_version
 from edge_app.photos.regions import TILES, WHOLE
 
 FIRST_BATCH_S = 1.0

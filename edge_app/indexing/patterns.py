@@ -7,8 +7,8 @@ from collections.abc import Callable
 from edge_app.index.write.batch import BATCH_IMAGES, Batch, Patterned
 from edge_app.index.write.writer import Writer
 from edge_app.indexing.plan import Progress
-from edge_app.photos.decode import Decoded
-from edge_app.photos.pool import DecodePool, Job
+from edge_app.photos.children.decode import Decoded
+from edge_app.photos.children.pool import DecodePool, Job
 
 
 def fill_patterns(

@@ -16,8 +16,8 @@ from edge_app.indexing.stages import Decodes, Result
 from edge_app.library.scan import FoundFile
 from edge_app.library.source import InFolder, Source
 from edge_app.library.sources import parts_of
-from edge_app.photos.lacks import check_size
-from edge_app.photos.pool import Job
+from edge_app.photos.children.pool import Job
+from edge_app.photos.reading.lacks import check_size
 
 AHEAD = 32  # reads at a time; at 50 ms each that is 640 a second
 AHEAD_BYTES = 64 * MiB  # of those and of what waits for a decoder; one larger file goes alone

@@ -20,7 +20,7 @@ from edge_app.library.sources import library_of
 from edge_app.memory import default_workers
 from edge_app.model.card import ModelIdentity
 from edge_app.model.embed import Embedder
-from edge_app.photos.pool import DECODERS, DecodePool
+from edge_app.photos.children.pool import DECODERS, DecodePool
 from edge_app.photos.regions import TILES
 
 

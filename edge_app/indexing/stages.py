@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge_app.photos.decode import Decoded
-from edge_app.photos.pool import Job, Outcome
+from edge_app.photos.children.decode import Decoded
+from edge_app.photos.children.pool import Job, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile
 from edge_app.library.source import Source, fingerprint_at
 from edge_app.model.card import ModelIdentity, comparable
-from edge_app.photos.dates import dated
+from edge_app.photos.reading.dates import dated
 
 
 def take_over(

@@ -10,7 +10,7 @@ from functools import cache
 
 from edge_app.errors import UsageError
 
-# Read through LibRaw where that is installed (photos/raw.py). NRW, PEF and SRW are untried.
+# Read through LibRaw where that is installed (photos/reading/raw.py). NRW, PEF and SRW are untried.
 RAW_SUFFIXES = frozenset(".nef .nrw .cr2 .cr3 .arw .dng .raf .orf .rw2 .pef .srw".split())
 # Chosen by name so that videos, sidecars and documents in a photo folder are not reported as
 # broken images; what a file really holds is decided by `decode`, from its bytes.

@@ -3,7 +3,7 @@
 A perceptual hash: the signs of the 64 slowest waves (DCT-II) that make up the greys of the photo at
 32 × 32. Wave (u, v) has u half periods from top to bottom and v from left to right. Mirroring and
 turning a photo negate and swap waves, no more, so the patterns of these follow from this one
-(search/patterns.py) and need no room of their own.
+(search/alike/patterns.py) and need no room of their own.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 from PIL import Image, TiffImagePlugin
 from PIL.Image import Transpose
 
-from edge_app.photos.colour import Colours
+from edge_app.photos.reading.colour import Colours
 from edge_app.photos.regions import Box
 from edge_app.photos.thumbnail import Fit
 

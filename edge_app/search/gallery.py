@@ -32,17 +32,17 @@ from edge_app.library import places
 from edge_app.library.source import InFolder
 from edge_app.library.sources import library_of
 from edge_app.model.card import ModelCard, ModelIdentity, comparable
-from edge_app.photos.decode import Decoded
-from edge_app.photos.lacks import check_size
+from edge_app.photos.children.decode import Decoded
+from edge_app.photos.reading.lacks import check_size
 from edge_app.photos.regions import WHOLE, Box
-from edge_app.search import exact as search
-from edge_app.search.exact import Match
-from edge_app.search.keeper import Keeper
+from edge_app.search.alike.keeper import Keeper
 from edge_app.search.loaded import Loaded
-from edge_app.search.peaks import Floats
 from edge_app.search.scale import Scale, Scales
-from edge_app.search.sharedpass import SharedPass
 from edge_app.search.textscale import TextScale
+from edge_app.search.vectors import exact as search
+from edge_app.search.vectors.exact import Match
+from edge_app.search.vectors.peaks import Floats
+from edge_app.search.vectors.sharedpass import SharedPass
 
 COLLAPSE_SCORE = 0.95  # a match this close to a better one is folded under it
 QUERY_IMAGES = 64  # photos in one combined query, like and unlike together

@@ -12,7 +12,7 @@ from edge_app.model.card import ModelCard
 from edge_app.model.embed import Embedder
 from edge_app.model.text import TextTower
 from edge_app.model.words import Words
-from edge_app.photos.pool import DECODERS, DecodePool
+from edge_app.photos.children.pool import DECODERS, DecodePool
 
 
 class Loaded:

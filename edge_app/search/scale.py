@@ -21,7 +21,7 @@ from edge_app.errors import StoreError
 from edge_app.index.format.scalefile import KeptScale, Levels, load_scale, save_scale
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.peaks import Floats
+from edge_app.search.vectors.peaks import Floats
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge_app.api import form
-from edge_app.api.form import Form, read_form
+from edge_app.api.types import form
+from edge_app.api.types.form import Form, read_form
 from edge_app.errors import LimitError, UsageError
 from edge_app.server.bounds import Bounds
 

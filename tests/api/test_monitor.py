@@ -17,8 +17,8 @@ from edge_app.index.format.records import RejectedRecord
 from edge_app.index.write.batch import Batch
 from edge_app.indexing.process import IndexingStatus
 from edge_app.indexing.watch import Watcher
+from edge_app.search.alike.groups import DUPLICATE_SCORE, Review
 from edge_app.search.gallery import BOX_PX, QUERY_IMAGES, Gallery
-from edge_app.search.groups import DUPLICATE_SCORE, Review
 from edge_app.server.bounds import Bounds
 from tests.indexes import new_image, writer_of
 from tests.serving import Site, serving

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from edge_app.api import requests
-from edge_app.api.openapi import ROUTES, description
 from edge_app.api.routes import make_routes
+from edge_app.api.types import requests
+from edge_app.api.types.openapi import ROUTES, description
 from edge_app.config import Config
 from edge_app.errors import UsageError
 from edge_app.indexing.watch import Watcher
+from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
-from edge_app.search.groups import Review
 
 # The page's own files, and the description itself.
 UNDESCRIBED = {"/", "/<name:re:.+>", "/api/openapi.json"}

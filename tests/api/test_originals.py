@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.api import originals
-from edge_app.api.originals import STRIPPED_KNOWN, Stripper
+from edge_app.api.files import originals
+from edge_app.api.files.originals import STRIPPED_KNOWN, Stripper
 from edge_app.config import Limits
 from edge_app.errors import LimitError, NotStrippableError
-from edge_app.photos.strip import without_location
+from edge_app.photos.stripping.strip import without_location
 from tools.testing.pictures import picture
 
 

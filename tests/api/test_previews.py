@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from edge_app.api.previews import AT_ONCE, FOLDER, WAITING, Previews
+from edge_app.api.files.previews import AT_ONCE, FOLDER, WAITING, Previews
 from edge_app.api.routes import make_app
 from edge_app.config import Config, Limits
 from edge_app.errors import BusyError, EdgeAppError
 from edge_app.index.format.records import ImageRecord
 from edge_app.indexing.watch import Watcher
 from edge_app.library.source import InFolder
+from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
-from edge_app.search.groups import Review
 from tools.testing.pictures import picture
 
 

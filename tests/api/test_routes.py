@@ -23,8 +23,8 @@ from edge_app.cli.arguments import main
 from edge_app.config import Config
 from edge_app.indexing.process import IndexingStatus
 from edge_app.indexing.watch import Watcher
+from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
-from edge_app.search.groups import Review
 from tests.serving import Answer, Site, serving
 from tools.testing.pictures import picture, save
 from tools.testing.waiting import until

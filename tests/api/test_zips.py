@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from edge_app.api.zips import CHUNK_BYTES, Member, Zip
+from edge_app.api.files.zips import CHUNK_BYTES, Member, Zip
 from edge_app.errors import LimitError
 
 

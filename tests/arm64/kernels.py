@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from edge_app.bench.vectors import clustered
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search import bounds, products
-from edge_app.search.exact import similar_many
+from edge_app.search.vectors import bounds, products
+from edge_app.search.vectors.exact import similar_many
 from tests.columns import Columns
 
 ROWS, K = 1500, 20

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.search import bounds, products
+from edge_app.search.vectors import bounds, products
 from tests.arm64 import kernels
 from tests.arm64.__main__ import (
     Side,

@@ -22,7 +22,7 @@ from edge_app.cli.arguments import main
 from edge_app.config import Config, MiB
 from edge_app.errors import DiskFullError, LibraryError
 from edge_app.index.read.reader import Reader
-from edge_app.search.products import kernel
+from edge_app.search.vectors.products import kernel
 from tools.testing.pictures import save
 
 SMALL_PX = (400, 300)

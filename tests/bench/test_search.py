@@ -10,7 +10,7 @@ from edge_app.bench import search as benchsearch
 from edge_app.errors import UsageError
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.batch import Batch
-from edge_app.search.exact import Match
+from edge_app.search.vectors.exact import Match
 from tests.indexes import DIM, new_image, writer_of
 
 

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser
 
 from edge_app.config import Limits
 from edge_app.errors import DecodeError
-from edge_app.photos.cicp import profile_of_codes
-from edge_app.photos.decode import decode
+from edge_app.photos.children.decode import decode
+from edge_app.photos.reading.cicp import profile_of_codes
 from tests.conftest import ROOT
 from tests.photos.test_cicp import ADOBE, with_chunks
 from tools.testing.pictures import picture

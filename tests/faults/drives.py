@@ -15,7 +15,7 @@ from pathlib import Path
 from edge_app.config import Limits
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
-from edge_app.photos.pool import DecodePool
+from edge_app.photos.children.pool import DecodePool
 from tests.fakes import SIZE_PX, FakeEmbedder
 from tools.testing.pictures import save
 

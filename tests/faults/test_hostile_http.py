@@ -22,14 +22,14 @@ from typing import Any
 import pytest
 
 from edge_app import memory
-from edge_app.api import page
+from edge_app.api.files import page
 from edge_app.api.routes import make_app
 from edge_app.cli.arguments import main
 from edge_app.config import Config, MiB
 from edge_app.indexing.process import IndexingStatus
 from edge_app.indexing.watch import Watcher
+from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
-from edge_app.search.groups import Review
 from edge_app.server.bounds import BOUNDS
 from tests import hostile
 from tests.serving import Answer, Site, parse_answer, serving

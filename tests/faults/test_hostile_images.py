@@ -15,8 +15,8 @@ from PIL import Image
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError
 from edge_app.library.source import InFolder
-from edge_app.photos.decode import Decoded
-from edge_app.photos.pool import DecodePool, Job, Outcome
+from edge_app.photos.children.decode import Decoded
+from edge_app.photos.children.pool import DecodePool, Job, Outcome
 from tests.faults import hostile
 from tools.testing.waiting import PATIENCE_S
 

@@ -16,7 +16,7 @@ from edge_app.index.repair.check import check
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.indexing.takeover import take_over
-from edge_app.photos.pool import DecodePool
+from edge_app.photos.children.pool import DecodePool
 from tests.fakes import SIZE_PX, FakeEmbedder
 from tools.testing.pictures import picture
 

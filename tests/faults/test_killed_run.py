@@ -13,7 +13,7 @@ from edge_app.index.read.reader import Reader
 from edge_app.index.repair.check import check
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
-from edge_app.photos.pool import DecodePool
+from edge_app.photos.children.pool import DecodePool
 from tests.conftest import ROOT
 from tests.fakes import SIZE_PX, FakeEmbedder
 from tools.testing.pictures import picture

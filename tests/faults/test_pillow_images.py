@@ -15,8 +15,8 @@ import pytest
 from edge_app.config import Limits
 from edge_app.errors import DecodeError
 from edge_app.library.source import InFolder
-from edge_app.photos.decode import Decoded
-from edge_app.photos.pool import DecodePool, Job
+from edge_app.photos.children.decode import Decoded
+from edge_app.photos.children.pool import DecodePool, Job
 
 FOLDER = os.environ.get("PILLOW_IMAGES")
 

@@ -19,8 +19,8 @@ from edge_app.indexing import indexer
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.library.folder import Folder
 from edge_app.library.rules import Rules
-from edge_app.photos import lacks
-from edge_app.photos.pool import DecodePool, Job, Outcome
+from edge_app.photos.children.pool import DecodePool, Job, Outcome
+from edge_app.photos.reading import lacks
 from edge_app.photos.regions import TILES
 from tests.fakes import SIZE_PX, FakeEmbedder
 from tools.testing.pictures import picture, save
@@ -350,7 +350,7 @@ def test_a_photo_whose_decoder_is_installed_later_is_indexed_then(
         assert group.reason == "HEIC photos need an add-on"
         assert group.advice == "pip install pillow-heif"
         assert (group.count, group.paths) == (1, ("IMG_1.HEIC",))
-        patch.setattr("edge_app.photos.lacks.util.find_spec", lambda name: None)
+        patch.setattr("edge_app.photos.reading.lacks.util.find_spec", lambda name: None)
         assert run().rejected == 1
     report = run()
     assert (report.added, report.rejected) == (1, 0)

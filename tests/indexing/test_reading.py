@@ -15,7 +15,7 @@ from edge_app.indexing.stages import Result
 from edge_app.library.remote import Remote
 from edge_app.library.rules import Rules
 from edge_app.library.scan import FoundFile
-from edge_app.photos.pool import DecodePool, Job, Outcome, Same
+from edge_app.photos.children.pool import DecodePool, Job, Outcome, Same
 from tools.testing.waiting import PATIENCE_S
 
 

@@ -17,7 +17,7 @@ from edge_app.indexing import indexer
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.library import places
 from edge_app.library.sources import library_of
-from edge_app.photos.pool import DecodePool
+from edge_app.photos.children.pool import DecodePool
 from tests.fakes import SIZE_PX, FakeEmbedder
 from tools.testing.pictures import save
 

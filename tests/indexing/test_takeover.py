@@ -24,7 +24,7 @@ from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.indexing.plan import IndexReport, Progress
 from edge_app.indexing.takeover import take_over
-from edge_app.photos.pool import DecodePool
+from edge_app.photos.children.pool import DecodePool
 from edge_app.photos.regions import TILES
 from tests.fakes import SIZE_PX, FakeEmbedder
 from tools.testing.pictures import save

@@ -22,8 +22,8 @@ from edge_app.errors import ModelError, NotFoundError, UsageError
 from edge_app.indexing.watch import Watcher
 from edge_app.model.embed import Embedder
 from edge_app.model.words import Words
+from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
-from edge_app.search.groups import Review
 from tests.serving import Answer, Site, serving
 from tools.testing.pictures import picture, save
 

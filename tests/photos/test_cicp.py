@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from edge_app.config import Limits
-from edge_app.photos.cicp import PRIMARIES, code_points, profile_of_codes, profile_of_gamma
-from edge_app.photos.decode import decode
+from edge_app.photos.children.decode import decode
+from edge_app.photos.reading.cicp import PRIMARIES, code_points, profile_of_codes, profile_of_gamma
 
 LIMITS = Limits()
 RED, GREY = (220, 30, 30), (128, 128, 128)

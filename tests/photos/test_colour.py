@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 
 from edge_app.config import Limits
 from edge_app.model.embed import Embedder
-from edge_app.photos.decode import Decoded, decode
+from edge_app.photos.children.decode import Decoded, decode
 from tests.conftest import ROOT
 
 LEVELS = 6  # by which a patch may be off

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from edge_app.config import Limits
-from edge_app.photos.decode import decode
-from edge_app.photos.pool import DECODERS, DecodePool
+from edge_app.photos.children.decode import decode
+from edge_app.photos.children.pool import DECODERS, DecodePool
 from edge_app.photos.regions import CROP, PREPROCESS
 from tests.photos.test_decode import encoded, fully_decoded, photo_like, psnr_db
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edge_app.photos.dates import moment_in, moment_in_name, moment_in_xmp
+from edge_app.photos.reading.dates import moment_in, moment_in_name, moment_in_xmp
 
 
 def seconds(*parts: int) -> int:

@@ -19,10 +19,10 @@ from PIL import Image, ImageCms, PngImagePlugin, features
 
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError
-from edge_app.photos.cost import check_cost, decoded_bytes
-from edge_app.photos.decode import INCOMPLETE, Decoded, decode
-from edge_app.photos.mend import mended
-from edge_app.photos.opening import opened
+from edge_app.photos.children.decode import INCOMPLETE, Decoded, decode
+from edge_app.photos.reading.cost import check_cost, decoded_bytes
+from edge_app.photos.reading.mend import mended
+from edge_app.photos.reading.opening import opened
 from edge_app.photos.regions import CROP, WHOLE, Box
 from edge_app.photos.shrink import TURNS, draft_size, enough_of
 from edge_app.photos.thumbnail import THUMBNAIL

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from edge_app.photos import exif
+from edge_app.photos.reading import exif
 
 NOON = int(datetime(2019, 5, 4, 12, 0, 0, tzinfo=UTC).timestamp())
 

@@ -6,8 +6,8 @@ import pytest
 
 from edge_app.config import Limits
 from edge_app.errors import DecodeError
-from edge_app.photos.decode import decode
-from edge_app.photos.lacks import group_of
+from edge_app.photos.children.decode import decode
+from edge_app.photos.reading.lacks import group_of
 
 
 @pytest.mark.parametrize(

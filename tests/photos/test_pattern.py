@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from edge_app.config import Limits
-from edge_app.photos.decode import decode
+from edge_app.photos.children.decode import decode
 from edge_app.photos.pattern import FLAT, WAVES, pattern_of
 from tools.testing.pictures import picture
 

@@ -21,8 +21,8 @@ from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError, EdgeAppError, LibraryError, NotFoundError, UnreadableError
 from edge_app.library.originals import fingerprint
 from edge_app.library.source import InFolder
-from edge_app.photos.decode import Decoded
-from edge_app.photos.pool import AHEAD, DecodePool, Job, Outcome, Same
+from edge_app.photos.children.decode import Decoded
+from edge_app.photos.children.pool import AHEAD, DecodePool, Job, Outcome, Same
 from edge_app.photos.regions import WHOLE, Box
 from tools.testing.waiting import until
 
@@ -381,7 +381,7 @@ def test_a_closed_pool_keeps_no_process(others: set[int]) -> None:
 PARENT = """
 import sys
 from edge_app.config import Limits
-from edge_app.photos.pool import AHEAD, DecodePool, Job
+from edge_app.photos.children.pool import AHEAD, DecodePool, Job
 pool = DecodePool(8, Limits(decode_s=0.3), workers=2, decoder="tests.misbehaving")
 words = [b"ok", b"ok"] + [b"hang"] * 2
 for number, (job, decoded) in enumerate(pool.run(map(Job, range(4), words))):

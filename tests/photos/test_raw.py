@@ -15,10 +15,11 @@ from PIL import Image
 
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError
-from edge_app.photos import preview, raw
-from edge_app.photos.decode import Decoded, decode
-from edge_app.photos.pool import DecodePool
-from edge_app.photos.rawkinds import raw_kind
+from edge_app.photos.children import preview
+from edge_app.photos.children.decode import Decoded, decode
+from edge_app.photos.children.pool import DecodePool
+from edge_app.photos.reading import raw
+from edge_app.photos.reading.rawkinds import raw_kind
 from edge_app.photos.regions import WHOLE
 from tests.conftest import ROOT
 from tests.photos.raws import dng
@@ -131,7 +132,7 @@ def test_numpy_is_loaded_by_a_raw_photo_only(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from edge_app.config import Limits
-from edge_app.photos.decode import decode
+from edge_app.photos.children.decode import decode
 for name in ("a.jpg", "a.dng"):
     decode(Path(name).read_bytes(), 32, Limits())
     print("numpy" in sys.modules)

@@ -13,7 +13,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms, ImageSequence, PngImagePlugin
 
 from edge_app.errors import NotStrippableError
-from edge_app.photos.strip import without_location
+from edge_app.photos.stripping.strip import without_location
 from tools.testing.pictures import picture
 
 SECRET = b"SECRETPLACE"

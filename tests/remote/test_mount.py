@@ -18,7 +18,7 @@ from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.indexing.plan import IndexReport
 from edge_app.library.mounts import mount_of, mounts
-from edge_app.photos.pool import DecodePool
+from edge_app.photos.children.pool import DecodePool
 from tests.fakes import SIZE_PX, FakeEmbedder
 from tools.testing import rclone
 from tools.testing.pictures import save

@@ -17,8 +17,8 @@ from edge_app.api.routes import make_app
 from edge_app.config import Config, Limits, Place
 from edge_app.index.read.reader import Reader
 from edge_app.indexing.watch import Watcher
+from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
-from edge_app.search.groups import Review
 from tests.conftest import ROOT
 from tests.serving import Site, serving
 from tools.testing import rclone
@@ -109,7 +109,7 @@ def test_previews_and_regions_are_made_of_what_is_elsewhere(site: Site) -> None:
 def test_more_streams_than_threads_may_hold_are_refused(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_app.api import streams
+    from edge_app.api.files import streams
 
     taken = [streams._places.acquire(blocking=False) for _ in range(streams.STREAMS)]
     assert all(taken)

@@ -20,7 +20,7 @@ from edge_app.indexing.plan import IndexReport
 from edge_app.library.remote import Remote
 from edge_app.library.rules import Rules
 from edge_app.library.sources import library_of
-from edge_app.photos.pool import DecodePool
+from edge_app.photos.children.pool import DecodePool
 from tests.conftest import ROOT
 from tests.fakes import SIZE_PX, FakeEmbedder
 from tools.testing import rclone

@@ -21,8 +21,8 @@ from edge_app.api.routes import make_app
 from edge_app.cli.arguments import make_parser
 from edge_app.config import Config
 from edge_app.indexing.watch import Watcher
+from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
-from edge_app.search.groups import Review
 from tests.conftest import ROOT
 from tests.serving import Site, serving
 from tools.testing.waiting import PATIENCE_S

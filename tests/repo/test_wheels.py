@@ -19,8 +19,8 @@ from edge_app.api.routes import make_app
 from edge_app.config import Config
 from edge_app.index.write.batch import Batch
 from edge_app.indexing.watch import Watcher
+from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
-from edge_app.search.groups import Review
 from tests.indexes import new_image, writer_of
 from tests.pins import Pin, edge_pins
 from tests.serving import serving

@@ -15,8 +15,8 @@ from edge_app.config import MiB
 from edge_app.errors import StoreError
 from edge_app.index.format import codes
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search import bounds
-from edge_app.search.bounds import bounds_of
+from edge_app.search.vectors import bounds
+from edge_app.search.vectors.bounds import bounds_of
 from tests.columns import Columns
 from tests.index.format.test_codes import random_units, scores
 

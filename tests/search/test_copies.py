@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.batch import Batch
 from edge_app.photos.pattern import FLAT
-from edge_app.search.duplicates import Kind
-from edge_app.search.groups import Review
-from edge_app.search.patterns import turned
+from edge_app.search.alike.duplicates import Kind
+from edge_app.search.alike.groups import Review
+from edge_app.search.alike.patterns import turned
 from tests.indexes import DIM, new_image, writer_of
 
 NOON = 1_600_000_000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.search.decided import AWAY, quoted, script_of_moves
+from edge_app.search.alike.decided import AWAY, quoted, script_of_moves
 
 NAMES = (
     "plain.jpg",

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from edge_app.errors import UsageError
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search import duplicates
-from edge_app.search.duplicates import Links, copies_kind, groups, link
-from edge_app.search.peaks import Floats
+from edge_app.search.alike import duplicates
+from edge_app.search.alike.duplicates import Links, copies_kind, groups, link
+from edge_app.search.vectors.peaks import Floats
 from tests.columns import Columns
 
 QUICK = settings(deadline=None, max_examples=60)

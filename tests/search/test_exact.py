@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from edge_app.errors import StoreError, UsageError
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search import bounds, exact, products
-from edge_app.search.exact import K_MAX, RANKING_MAX, Match, combine, similar, similar_many
-from edge_app.search.peaks import Floats
+from edge_app.search.vectors import bounds, exact, products
+from edge_app.search.vectors.exact import K_MAX, RANKING_MAX, Match, combine, similar, similar_many
+from edge_app.search.vectors.peaks import Floats
 from tests.columns import Columns
 
 QUICK = settings(deadline=None, max_examples=60)
@@ -154,7 +154,7 @@ def test_more_queries_than_one_pass_takes_are_answered_in_several(
 ) -> None:
     columns, queries = Columns(random_units(5, 200, 8)), random_units(6, 10, 8)
     at_once = similar_many(snapshot_of(columns), queries, 5)
-    monkeypatch.setattr("edge_app.search.exact._PASS_BYTES", 3 * 200 * 4)
+    monkeypatch.setattr("edge_app.search.vectors.exact._PASS_BYTES", 3 * 200 * 4)
     assert similar_many(snapshot_of(columns), queries, 5) == at_once
 
 

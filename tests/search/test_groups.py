@@ -22,9 +22,9 @@ from edge_app.index.write import decided
 from edge_app.index.write.batch import Batch
 from edge_app.index.write.dismissed import FILE as DISMISSED
 from edge_app.index.write.dismissed import add_dismissed, read_dismissed
-from edge_app.search import duplicates
-from edge_app.search.groups import Review
-from edge_app.search.kinds import NOTHING
+from edge_app.search.alike import duplicates
+from edge_app.search.alike.groups import Review
+from edge_app.search.alike.kinds import NOTHING
 from tests.indexes import DIM, new_image, writer_of
 from tools.testing.waiting import PATIENCE_S, until
 
@@ -80,7 +80,7 @@ def test_new_images_join_and_only_they_are_compared(
         known.append(arguments[2])
         return duplicates.link(*arguments)
 
-    monkeypatch.setattr("edge_app.search.groups.link", watched)
+    monkeypatch.setattr("edge_app.search.alike.groups.link", watched)
     add(tmp_path, e=vector(1, NEAR))
     assert names(reader, groups) == [["a.jpg", "b.jpg"], ["c.jpg", "e.jpg"]]
     assert isinstance(known[0], duplicates.Links)
@@ -98,9 +98,9 @@ def test_the_end_does_not_wait_for_a_comparison_that_will_not_stop(
         going_on.wait(PATIENCE_S)
         raise InterruptedError
 
-    monkeypatch.setattr("edge_app.search.groups.link", endless)
-    monkeypatch.setattr("edge_app.search.groups.DRAIN_S", 0.1)
-    monkeypatch.setattr("edge_app.search.groups.WAIT_S", 0.0)
+    monkeypatch.setattr("edge_app.search.alike.groups.link", endless)
+    monkeypatch.setattr("edge_app.search.alike.groups.DRAIN_S", 0.1)
+    monkeypatch.setattr("edge_app.search.alike.groups.WAIT_S", 0.0)
     review = Review(reader)
     try:
         assert review.groups(0.95) == (NOTHING, True)
@@ -119,7 +119,7 @@ def test_a_restart_takes_up_what_was_found(
     reader: Reader, groups: Review, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = names(reader, groups)
-    monkeypatch.setattr("edge_app.search.groups.link", None)  # comparing again would fail
+    monkeypatch.setattr("edge_app.search.alike.groups.link", None)  # comparing again would fail
     assert names(reader, Review(reader)) == before
 
 
@@ -188,7 +188,7 @@ def test_60_clients_with_falling_scores_wait_for_nothing_and_share_four_comparis
         assert going_on.wait(PATIENCE_S)
         return duplicates.link(snapshot, score, *rest)
 
-    monkeypatch.setattr("edge_app.search.groups.link", slow)
+    monkeypatch.setattr("edge_app.search.alike.groups.link", slow)
     scores = [0.95 - 0.15 * number / 600 for number in range(600)]
     pending = [groups.groups(score)[1] for score in scores[:1]]
     answered = threading.Semaphore(0)
@@ -198,7 +198,7 @@ def test_60_clients_with_falling_scores_wait_for_nothing_and_share_four_comparis
         answered.release()
 
     # While one waits, as it may, the other 59 get their answers.
-    monkeypatch.setattr("edge_app.search.groups.WAIT_S", PATIENCE_S)
+    monkeypatch.setattr("edge_app.search.alike.groups.WAIT_S", PATIENCE_S)
     waiting = threading.Thread(target=groups.groups, args=(0.9,), daemon=True)
     waiting.start()
     until(lambda: groups._waiting)

@@ -14,9 +14,9 @@ from PIL import Image
 from edge_app.config import Limits
 from edge_app.index.format.records import ImageRecord
 from edge_app.library.folder import Folder
-from edge_app.search import keeper as keepers
-from edge_app.search.keep import Keep, Patches, choose
-from edge_app.search.keeper import Keeper
+from edge_app.search.alike import keeper as keepers
+from edge_app.search.alike.keep import Keep, Patches, choose
+from edge_app.search.alike.keeper import Keeper
 
 Edit = Callable[[Image.Image], Image.Image]
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from edge_app.photos.pattern import FLAT, pattern_of
-from edge_app.search import patterns
-from edge_app.search.patterns import WITHIN_BITS, Patterns, distances, near_pairs, turned
+from edge_app.search.alike import patterns
+from edge_app.search.alike.patterns import WITHIN_BITS, Patterns, distances, near_pairs, turned
 from tests.photos.test_pattern import photo
 
 TURNS: dict[str, Callable[[Image.Image], Image.Image]] = {

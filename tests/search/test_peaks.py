@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_app.search.peaks import BLOCK_ROWS, Floats, Hidden, Peaks, Table
+from edge_app.search.vectors.peaks import BLOCK_ROWS, Floats, Hidden, Peaks, Table
 
 
 def peaks_of(values: Floats, hidden: Hidden | None = None) -> Peaks:

@@ -11,8 +11,8 @@ import pytest
 
 from edge_app import memory
 from edge_app.index.format.codes import Codes
-from edge_app.search import products
-from edge_app.search.peaks import BLOCK_ROWS, Floats
+from edge_app.search.vectors import products
+from edge_app.search.vectors.peaks import BLOCK_ROWS, Floats
 
 
 @pytest.fixture(params=["NumKong", "NumPy"], autouse=True)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from edge_app.search.sharedpass import SharedPass
+from edge_app.search.vectors.sharedpass import SharedPass
 from tools.testing.waiting import PATIENCE_S
 
 

@@ -3,7 +3,7 @@
 A row's code is its vector, rotated and rounded to int8, and padded with zeros so that every row
 starts at a multiple of 64 bytes: the width of the widest vector register. Beside it stand two
 numbers, its bounds: `scale`, one over the length of the code, and `angle`, the angle between code
-and vector. What they are good for is in `search.bounds`.
+and vector. What they are good for is in `search.vectors.bounds`.
 
 The rotation spreads each vector evenly over its coordinates. Rounding is relative to the largest
 coordinate, and without the rotation a few large ones would spoil all the others.

@@ -19,7 +19,7 @@ from edge_app.errors import StoreError
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.records import record_crc
 from edge_app.index.format.schema import SCHEMA, SCHEMA_VERSION
-from edge_app.photos.dates import dated
+from edge_app.photos.reading.dates import dated
 
 Record = tuple[Any, ...]  # the columns of a table in their order, without the CRC
 Step = Callable[[Record], Record]

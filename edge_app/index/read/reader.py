@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edge_app.errors import NotFoundError, OldIndexError, StoreError
+from edge_app.errors import NotFoundError, StoreError
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import identity_of
 from edge_app.index.format.locking import obstacle_of
-from edge_app.index.format.readonly import open_for_reading, signature
+from edge_app.index.format.readonly import signature
 from edge_app.index.format.recognise import recognise, sample_paths
 from edge_app.index.format.records import ImageRecord, RejectedRecord
-from edge_app.index.format.schema import CATALOG, SCHEMA_VERSION
-from edge_app.index.format.steps import STEPS, version_message
+from edge_app.index.format.schema import CATALOG
 from edge_app.index.read import listing
+from edge_app.index.read.connect import connected
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.listing import LAYOUT_MAX, Counts, Facets, Layout, Page
 from edge_app.index.read.pictures import Pictures, load_pictures
@@ -265,7 +265,7 @@ class Reader:
         if self._catalog is None or file_id != self._file_id or self._thawed():
             self._disconnect()
             self._signature = signature(self.index)
-            self._catalog = self._connected() if file_id else Catalog.empty()
+            self._catalog = connected(self.index) if file_id else Catalog.empty()
             self._file_id = file_id
         seen = (self._file_id, self._catalog.data_version())
         if seen != self._seen:
@@ -276,15 +276,6 @@ class Reader:
         """Whether media that were read-only have been written: from another machine or mount."""
         frozen = self._catalog is not None and self._catalog.frozen
         return frozen and signature(self.index) != self._signature
-
-    def _connected(self) -> Catalog:
-        catalog = open_for_reading(self.index)
-        version = catalog.schema_version()
-        if version != SCHEMA_VERSION:
-            catalog.close()
-            kind = OldIndexError if version in STEPS else StoreError
-            raise kind(version_message(self.index, version))
-        return catalog
 
     def _disconnect(self) -> None:
         self._snapshot = self._seen = None

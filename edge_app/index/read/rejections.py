@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from edge_app.index.format.catalog import Catalog
-from edge_app.photos.lacks import group_of
+from edge_app.photos.reading.lacks import group_of
 
 NAMED = 10  # files of a group
 

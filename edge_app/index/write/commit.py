@@ -16,7 +16,7 @@ from edge_app.index.format.records import ImageRecord, RejectedRecord, RowRecord
 from edge_app.index.write import known
 from edge_app.index.write.batch import Batch, Moved, NewImage, Noted, Patterned
 from edge_app.index.write.session import OpenIndex
-from edge_app.photos.dates import dated
+from edge_app.photos.reading.dates import dated
 
 _CATALOG_BYTES = 4096  # of log and catalogue for one image, generously
 

@@ -29,8 +29,8 @@ from edge_app.index.write.upgrade import bring_up_to_date
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.indexing.patterns import fill_patterns
-from edge_app.photos.decode import decode
-from edge_app.photos.pool import DecodePool
+from edge_app.photos.children.decode import decode
+from edge_app.photos.children.pool import DecodePool
 from edge_app.search.gallery import Gallery
 from tests.conftest import ROOT
 from tests.fakes import SIZE_PX, FakeEmbedder

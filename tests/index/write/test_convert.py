@@ -12,7 +12,7 @@ from edge_app.index.read.reader import Reader
 from edge_app.index.repair.check import check, repair
 from edge_app.index.write import session
 from edge_app.index.write.batch import Batch
-from edge_app.search.exact import similar
+from edge_app.search.vectors.exact import similar
 from tests.indexes import (
     DIM,
     MODEL,

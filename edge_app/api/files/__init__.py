@@ -1,0 +1,1 @@
+"""Routes that send files: the page, originals, previews, thumbnails, zips."""

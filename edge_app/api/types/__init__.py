@@ -1,0 +1,1 @@
+"""What can be asked and answered, as types; the description is made of them."""

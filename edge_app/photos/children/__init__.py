@@ -1,0 +1,1 @@
+"""Children that decode, the parent that gives them jobs, and what they run."""

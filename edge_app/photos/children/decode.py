@@ -1,0 +1,161 @@
+"""Bytes of one image file → the model's pixels, a thumbnail and the facts the index keeps.
+
+Runs in child processes that hold little else, so no NumPy here: pixels travel as bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from PIL import Image, ImageFile
+from PIL.Image import Resampling
+
+from edge_app.config import Limits
+from edge_app.errors import DecodeError
+from edge_app.library.originals import fingerprint
+from edge_app.photos.pattern import pattern_of
+from edge_app.photos.reading import exif, raw
+from edge_app.photos.reading.colour import Colours
+from edge_app.photos.reading.cost import check_cost
+from edge_app.photos.reading.dates import moment_in_xmp
+from edge_app.photos.reading.mend import mended
+from edge_app.photos.reading.opening import format_of, opened, reasons
+from edge_app.photos.regions import CROP, PREPROCESS, WHOLE, Box
+from edge_app.photos.shrink import draft_size, enough_of, region_of
+from edge_app.photos.thumbnail import THUMBNAIL, Fit, thumbnail
+
+INCOMPLETE = "incomplete"  # a note: the file lacks a part of the picture
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one decode of one file yields."""
+
+    views: bytes  # (len(boxes), size_px, size_px, 3) uint8 RGB: each box, as a square
+    thumbnail: bytes  # JPEG, upright, sRGB, no metadata
+    width_px: int  # of the upright image
+    height_px: int
+    format: str  # Pillow's name: "JPEG", "PNG", …
+    taken_at: int | None  # the camera's wall clock read as if UTC, seconds since 1970
+    taken_from: str | None  # what that is from: "exif" or "xmp"
+    taken_ms: int | None  # milliseconds within the second, where the camera says
+    located: bool  # whether it says where it was taken
+    camera: str | None  # make and model
+    note: str | None  # INCOMPLETE, or None
+    content: bytes  # BLAKE2b-128 of the file's bytes: twins have the same
+    pattern: int  # of photos.pattern
+
+
+def decode(
+    data: bytes,
+    size_px: int,
+    limits: Limits,
+    boxes: Sequence[Box] = (WHOLE,),
+    fit: Fit = THUMBNAIL,
+    preprocess: str = PREPROCESS,
+) -> Decoded:
+    """Decode a file once into one view per box, a thumbnail and facts; DecodeError says why not.
+
+    preprocess: PREPROCESS or CROP, how a box becomes a square.
+    MemoryError passes through: only the caller knows whether this image or its process is at fault.
+    """
+    name = format_of(data)
+    try:
+        return _decode(data, name, size_px, limits, boxes, fit, preprocess)
+    except DecodeError as error:
+        if error.lacks:
+            raise  # nothing is wrong with the file
+        # What browsers show in spite of its faults is shown: its end is missing, or a chunk broken.
+        with _lenient():
+            return _decode(data, name, size_px, limits, boxes, fit, preprocess, INCOMPLETE)
+
+
+@contextmanager
+def _lenient() -> Iterator[None]:
+    """Meanwhile Pillow fills what is missing with grey."""
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+def _decode(
+    data: bytes,
+    name: str,
+    size_px: int,
+    limits: Limits,
+    boxes: Sequence[Box],
+    fit: Fit,
+    preprocess: str,
+    note: str | None = None,
+) -> Decoded:
+    with reasons(data, name):
+        found = raw.opened(data, name, limits) if name in raw.KINDS else None
+        whole_file = mended(data, name) if note else data
+        image, coding = (found.image, found.coding) if found else (opened(whole_file, name), name)
+        width_px, height_px = image.size
+        enough = enough_of(image.size, size_px, fit)
+        wanted = draft_size(image.size, boxes, enough) if coding == "JPEG" else image.size
+        check_cost(image, coding, wanted, limits)
+        if coding == "JPEG":  # pillow-heif would deliver a thumbnail that the file brings along
+            image.draft(None, wanted)
+        image.load()
+        # After load(): PNG may keep them last, TIFF is turned by it.
+        tags = found.tags if found else exif.read_tags(image)
+        orientation = found.orientation if found else exif.orientation(image, name, tags)
+        colours = Colours(image)
+        whole = region_of(image, WHOLE, orientation, enough, colours)
+        if note and all(low == high for low, high in _extrema(whole)):
+            raise DecodeError(f"truncated {name}")  # nothing of the picture is there
+        regions = [
+            whole if box == WHOLE else region_of(image, box, orientation, enough, colours)
+            for box in boxes
+        ]
+    taken_at, taken_from = exif.taken_at(tags), "exif"
+    if taken_at is None:
+        taken_at, taken_from = moment_in_xmp(image.info), "xmp"
+    if orientation >= 5:
+        width_px, height_px = height_px, width_px
+    if found:
+        width_px, height_px = found.size_of(width_px, height_px)
+    return Decoded(
+        views=b"".join(_view(region, size_px, preprocess) for region in regions),
+        thumbnail=thumbnail(whole, fit),
+        width_px=width_px,
+        height_px=height_px,
+        format=name,
+        taken_at=taken_at,
+        taken_from=None if taken_at is None else taken_from,
+        taken_ms=exif.taken_ms(tags),
+        located=exif.is_located(tags),
+        camera=exif.camera(tags),
+        note=note,
+        content=fingerprint(data),
+        pattern=pattern_of(whole),
+    )
+
+
+def _extrema(image: Image.Image) -> list[tuple[int, int]]:
+    """The lowest and the highest level of each channel of an RGB image."""
+    return cast(list[tuple[int, int]], list(image.getextrema()))
+
+
+def _view(region: Image.Image, size_px: int, preprocess: str) -> bytes:
+    """A region as the model's square, as bytes.
+
+    CROP is bicubic and of the middle, as CLIP was trained. Of stretched ones bilinear finds the
+    half-size copies of 600 photos best: 96 % come first, with bicubic 91, Hamming 86, box 60.
+    Photos of the same class it finds as well as they do (P@1 .797, .795, .802).
+    """
+    square = size_px, size_px
+    if preprocess == CROP:
+        width, height = region.size
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        middle = left, top, left + side, top + side
+        return region.resize(square, Resampling.BICUBIC, middle).tobytes()
+    return region.resize(square, Resampling.BILINEAR).tobytes()

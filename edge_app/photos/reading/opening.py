@@ -1,0 +1,157 @@
+"""Opens a file of a known format, its header read and nothing decoded, or says what it lacks.
+
+"Damaged" is said of damage only: somebody may delete a file on that word. What the installed
+libraries can't read is "not supported".
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+
+# TIFF and WebP register themselves when imported; the other formats Pillow always loads.
+from PIL import Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401
+
+from edge_app.errors import DecodeError
+from edge_app.photos.reading.cicp import code_points, profile_of_codes
+from edge_app.photos.reading.colour import CODED
+from edge_app.photos.reading.lacks import lacks_package, lacks_version
+from edge_app.photos.reading.rawkinds import compressions, raw_kind
+
+# The formats Pillow may try, and how a file of each begins. It knows more of them, among those
+# PostScript, for which it starts Ghostscript.
+SIGNATURES = {
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "WEBP": rb"RIFF....WEBP",
+    "GIF": rb"GIF8[79]a",
+    "BMP": rb"BM",
+    "TIFF": rb"II[*+]\0|MM\0[*+]",
+    "AVIF": rb"....ftyp(avi[fs]|(mif1|msf1).{,40}avi[fs])",
+    "HEIF": rb"....ftyp(he|mif1|msf1)",
+    "JXL": rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n",
+}
+# Words of Pillow's and the codecs' for what is legal and not built in.
+UNSUPPORTED = re.compile(
+    r"unknown (pixel mode|png|compression|raw mode|bmp|photometric)|unsupported|not supported"
+    r"|cannot handle|can't handle|not implemented|unrecogni[sz]ed|not available|no decoder"
+    r"|decoder .* not|invalid mode|unexpected number of bits|cannot decode"
+)
+# Start-of-frame markers of ISO 10918-1, table B.1: lossless, and with arithmetic coding.
+ODD_FRAMES = {0xC3, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+# Compressions that a build of libtiff may lack: JBIG, LZMA, Zstandard, WebP. It says -2 then.
+OPTIONAL = {34661, 34925, 50000, 50001}
+PAGES = 32  # of a TIFF, looked at for one that is no thumbnail
+NEW_SUBFILE_TYPE, REDUCED = 254, 1  # the tag, and its bit for smaller versions (TIFF 6.0)
+
+
+def format_of(data: bytes) -> str:
+    """The name of a file's format; DecodeError for what is no image."""
+    if not data:
+        raise DecodeError("empty file")
+    if (raw := raw_kind(data)) is not None:
+        return raw
+    name = next((f for f, start in SIGNATURES.items() if re.match(start, data, re.DOTALL)), None)
+    if name is None:
+        raise DecodeError("not an image")
+    return name
+
+
+def opened(data: bytes, name: str) -> Image.Image:
+    """The image, or the page of it that is not a thumbnail; call it within `reasons`."""
+    _load_rare_plugin(name)
+    Image.MAX_IMAGE_PIXELS = None  # what decoding takes is bounded by cost.py
+    if name not in Image.OPEN:
+        Image.preinit()  # not init(): 45 more plugins take 12 ms and 3 MB in every process
+    # Not Image.open(), which does not tell why a plugin refuses a file.
+    image: Image.Image = Image.OPEN[name][0](BytesIO(data), "")
+    if name == "TIFF":
+        _skip_thumbnails(image)
+    codes = code_points(data, name)
+    # A PNG's code points go before its profile (PNG, third edition, 4.3), in other files after it.
+    if codes and (name == "PNG" or not image.info.get("icc_profile")):
+        image.info[CODED] = profile_of_codes(*codes)
+    return image
+
+
+def _skip_thumbnails(image: Image.Image) -> None:
+    """Go to the first page that is not flagged as a smaller version of another, if there is one."""
+    for page in range(PAGES):
+        try:
+            image.seek(page)
+        except Exception:  # the last page, or a directory that leads nowhere
+            break
+        flags = image.tag_v2.get(NEW_SUBFILE_TYPE, 0)  # type: ignore[attr-defined]
+        if not (isinstance(flags, int) and flags & REDUCED):
+            return
+    image.seek(0)
+
+
+def _load_rare_plugin(name: str) -> None:
+    """Load the libraries of big or extra formats only when such a file comes."""
+    if name == "AVIF":
+        from PIL import AvifImagePlugin
+
+        if not AvifImagePlugin.SUPPORTED:
+            raise DecodeError("AVIF is not supported by the installed Pillow", lacks_version())
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the pool has a process for every core
+    elif name == "HEIF":
+        try:
+            import pillow_heif
+        except ImportError:
+            raise DecodeError(
+                "HEIF photos need an add-on: pip install pillow-heif", lacks_package("pillow_heif")
+            ) from None
+        pillow_heif.options.DECODE_THREADS = 1
+        pillow_heif.register_heif_opener()
+    elif name == "JXL":
+        try:
+            import pillow_jxl  # noqa: F401
+        except ImportError:
+            raise DecodeError(
+                "JPEG XL photos need an add-on: pip install pillow-jxl-plugin",
+                lacks_package("pillow_jxl"),
+            ) from None
+
+
+@contextmanager
+def reasons(data: bytes, name: str) -> Iterator[None]:
+    """Turn whatever Pillow raises on bad bytes into a DecodeError with a short, stable reason."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (MemoryError, DecodeError):
+        raise
+    except Exception as error:  # Pillow's plugins raise almost anything on hostile bytes
+        text = str(error).lower()
+        if "memory" in text:  # a codec's own word for an allocation that failed
+            raise MemoryError from None
+        if _is_unsupported(data, name, text):
+            raise DecodeError(
+                f"{name} of a kind that the installed Pillow can't read", lacks_version()
+            ) from None
+        raise DecodeError(f"{'truncated' if 'truncated' in text else 'damaged'} {name}") from None
+
+
+def _is_unsupported(data: bytes, name: str, text: str) -> bool:
+    if name == "JPEG":
+        return _frame_marker(data) in ODD_FRAMES
+    if name == "TIFF" and OPTIONAL & compressions(data):
+        return True
+    # Pillow takes a big-endian BigTIFF for another TIFF and stumbles over its offsets.
+    return bool(UNSUPPORTED.search(text)) or (name == "TIFF" and data[:4] == b"MM\0+")
+
+
+def _frame_marker(data: bytes) -> int | None:
+    """The marker of a JPEG's first frame: how it is coded."""
+    place = 2
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return marker
+        place += 2 + int.from_bytes(data[place + 2 : place + 4])
+    return None

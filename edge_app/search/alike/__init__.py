@@ -1,0 +1,1 @@
+"""Copies and near-duplicates: found, told apart, and which one to keep."""

@@ -1,0 +1,1 @@
+"""The closest vectors, exactly: one pass over codes, then the survivors."""
