@@ -86,7 +86,7 @@ def test_one_of_today_is_opened_once(old: Path, monkeypatch: pytest.MonkeyPatch)
         opened.append(index)
         return open_for_reading(index)
 
-    for module in ("edge_app.index.read.reader", "edge_app.index.write.upgrade"):
+    for module in ("edge_app.index.read.connect", "edge_app.index.write.upgrade"):
         monkeypatch.setattr(f"{module}.open_for_reading", counted)
     with closing(Gallery(Config(gallery=old / "library", index=old / "index"))) as gallery:
         gallery.reader.snapshot()
