@@ -6,7 +6,6 @@ Every record ends with a CRC-32 over all its other columns, so that `check` find
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -116,9 +115,8 @@ class Catalog:
         return int(self.value("PRAGMA user_version"))
 
     def schema(self) -> set[tuple[str, str, str | None]]:
-        """Every table and index, with the SQL that made it; comments in it may change."""
-        made = self.connection.execute("SELECT type, name, sql FROM sqlite_master")
-        return {(kind, name, sql and re.sub(r"\s*--[^\n]*", "", sql)) for kind, name, sql in made}
+        """Every table and index, with the SQL that made it."""
+        return set(self.connection.execute("SELECT type, name, sql FROM sqlite_master"))
 
     def check_schema(self) -> None:
         """sqlite3.DatabaseError if the catalogue has anything but our tables and indexes: a view

@@ -25,12 +25,12 @@ CREATE TABLE state (               -- one record
     last_image INTEGER NOT NULL,
     thumbs_generation INTEGER NOT NULL,
     thumbs_bytes INTEGER NOT NULL, -- committed length of thumbs-<thumbs_generation>.bin
-    openings INTEGER NOT NULL,     -- counted so that each opening commits something: write/session.py
+    openings INTEGER NOT NULL,     -- counted so that each opening commits something, see session.py
     crc INTEGER NOT NULL
 );
 CREATE TABLE generations (
     generation INTEGER PRIMARY KEY,
-    model TEXT NOT NULL,           -- model.card.ModelIdentity as JSON
+    model TEXT NOT NULL,           -- embed.ModelIdentity as JSON
     tiles INTEGER NOT NULL,        -- vectors per row in tiles-<generation>.f32; 0: no such file
     rows INTEGER NOT NULL,         -- committed rows, dead ones included
     live INTEGER NOT NULL,
