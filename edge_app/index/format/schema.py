@@ -93,7 +93,7 @@ CREATE TABLE rejected (
     size_bytes INTEGER NOT NULL,
     mtime_ns NOT NULL,             -- text from the year 2262 on, where integers end
     reason TEXT NOT NULL,
-    lacks TEXT NOT NULL,           -- tried again once this is another: photos/reading/lacks.py
+    lacks TEXT NOT NULL,           -- tried again once this is another: photos/lacks.py
     version TEXT NOT NULL,         -- as in images
     crc INTEGER NOT NULL
 ) WITHOUT ROWID;
