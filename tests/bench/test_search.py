@@ -10,6 +10,7 @@ from edge_app.bench import search as benchsearch
 from edge_app.errors import UsageError
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.batch import Batch
+from edge_app.search.vectors import bounds
 from edge_app.search.vectors.exact import Match
 from tests.indexes import DIM, new_image, writer_of
 
@@ -23,12 +24,22 @@ def index(tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
-def test_a_search_is_exact_and_touches_few_vectors_again(index: Path) -> None:
+@pytest.mark.parametrize("by_codes", [True, False])
+def test_a_search_is_exact_and_touches_few_vectors_beside_what_it_scans(
+    index: Path, by_codes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (benchsearch, bounds):
+        monkeypatch.setattr(module, "reads_codes", lambda snapshot: by_codes)
     with Reader(index) as reader:
-        figures = benchsearch.measure(reader.snapshot(), k=5, queries=20)
+        snapshot = reader.snapshot()
+        figures = benchsearch.measure(snapshot, k=5, queries=20)
+        scanned = snapshot.codes if by_codes else snapshot.vectors
     assert (figures.rows, figures.dim, figures.recall) == (290, DIM, 1.0)
-    rows_read = (figures.bytes_touched - 300 * DIM * 4) / (DIM * 4)
-    assert 5 <= rows_read < 290
+    rows_read = (figures.bytes_touched - scanned.nbytes) / (DIM * 4)
+    if by_codes:
+        assert 5 <= rows_read < 290
+    else:
+        assert rows_read == 0, "every vector was read already"
     assert 0 < figures.p50_ms <= figures.p95_ms
 
 
