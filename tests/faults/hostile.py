@@ -144,7 +144,7 @@ KINDS: dict[str, tuple[bytes, str | None]] = {
     "png-cut-in-the-middle": (PNG[: len(PNG) // 2], HARMLESS),
     "png-with-a-wrong-checksum": (PNG[:40] + b"\xff\xff" + PNG[42:], BROKEN),
     "png-without-width": (png(0, 8, (b"IDAT", zlib.compress(b""))), BROKEN),
-    "webp-cut-in-the-middle": (WEBP[: len(WEBP) // 2], BROKEN),
+    "webp-cut-in-the-middle": (WEBP[: len(WEBP) // 2], HARMLESS),
     "gif-header-only": (GIF[:13], BROKEN),
     "png-called-jpeg": (PNG, HARMLESS),
     "jpeg-with-an-archive-behind-it": (JPEG + zip_archive(), HARMLESS),
