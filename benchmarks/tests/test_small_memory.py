@@ -18,7 +18,10 @@ from tools.testing.cgroup import forget, memory_limit
 pytestmark = [pytest.mark.model, pytest.mark.privileged, pytest.mark.alone]
 
 ROWS = 20_000  # of 1,280 numbers: 98 MiB of vectors
-LIMIT_MIB = 144  # for them, two Python processes with NumPy, one with TFLite, and what is read
+# For them, two Python processes with NumPy, one with TFLite, and what is read. It was 144 until sources,
+# bands and patterns came: the server then held 70 MiB of its own and the index run 80 (docs/small-devices.md
+# has the larger figures of before). Bring both down again, and this number with them.
+LIMIT_MIB = 176
 
 
 def test_it_serves_searches_and_indexes_in_less_memory_than_its_vectors_take(
