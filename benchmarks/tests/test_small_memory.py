@@ -18,9 +18,9 @@ from tools.testing.cgroup import forget, memory_limit
 pytestmark = [pytest.mark.model, pytest.mark.privileged, pytest.mark.alone]
 
 ROWS = 20_000  # of 1,280 numbers: 98 MiB of vectors
-# For them, two Python processes with NumPy, one with TFLite, and what is read. It was 144 until sources,
-# bands and patterns came: the server then held 70 MiB of its own and the index run 80 (docs/small-devices.md
-# has the larger figures of before). Bring both down again, and this number with them.
+# For them, two Python processes with NumPy, one with TFLite, and what is read. 144 was enough until
+# sources, bands and patterns came; now the server holds 70 MiB of its own and the index run 80.
+# Bring both down again, and this number with them.
 LIMIT_MIB = 176
 
 
