@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edge_app.search.vectors.peaks import BLOCK_ROWS, Floats, Hidden, Peaks, Table
 
@@ -69,7 +70,7 @@ def test_a_value_that_is_no_number_hides_no_other() -> None:
 def test_pieces_may_be_finished_in_any_order() -> None:
     rng = np.random.default_rng(1)
     values = rng.random((2, 2 * BLOCK_ROWS + 7), np.float32)
-    hidden = rng.random(values.shape[1]) < 0.3
+    hidden: NDArray[np.bool_] = np.less(rng.random(values.shape[1]), 0.3)
     table = Table(2, values.shape[1])
     for start in (2, 0, 1):
         rows = slice(start * BLOCK_ROWS, min((start + 1) * BLOCK_ROWS, values.shape[1]))

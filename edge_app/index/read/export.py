@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import write_array_header_2_0 as write_header
 from numpy.typing import NDArray
 
 from edge_app.errors import NoIndexError, StoreError, UsageError
@@ -19,6 +18,7 @@ from edge_app.index.format.records import ImageRecord
 from edge_app.index.read.reader import Reader
 
 FILES = {"parquet": ("images.parquet",), "npy": ("vectors.npy", "ids.npy", "images.jsonl")}
+_NPY: Any = np.lib.format  # typed in NumPy 2 alone
 _BLOCK_ROWS = 4096  # in memory at a time
 
 
@@ -114,7 +114,7 @@ def _write_npy(parts: list[Path], blocks: Iterator[Block], rows: int, dim: int) 
     with vectors.open("wb") as to_vectors, ids.open("wb") as to_ids, images.open("w") as to_images:
         for file, dtype, shape in ((to_vectors, "<f4", (rows, dim)), (to_ids, "<i8", (rows,))):
             head = {"descr": dtype, "fortran_order": False, "shape": shape}
-            write_header(file, head)  # type: ignore[no-untyped-call]
+            _NPY.write_array_header_2_0(file, head)
         for block in blocks:
             to_vectors.write(block.vectors.astype("<f4", copy=False).tobytes())
             to_ids.write(np.array([image.id for image in block.images], "<i8").tobytes())
