@@ -77,6 +77,10 @@ def make_library(config: Config, rows: int) -> None:
                     path=file.path,
                     size_bytes=file.size_bytes,
                     mtime_ns=file.mtime_ns,
+                    version=file.version,
+                    mount=file.mount,
+                    pattern=number,  # or the first run makes those of an older index
+                    located=False,
                 )
                 for number, file in some
             ]

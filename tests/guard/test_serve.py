@@ -92,7 +92,7 @@ def test_the_start_says_who_can_see_the_photos(
 
 
 def test_missing_extras_are_one_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(announce, "segno", None)
+    monkeypatch.setitem(sys.modules, "segno", None)
     monkeypatch.setattr(announce, "HAS_MDNS", False)
     notes = guard.start_notes(Config(lan=True), ["http://192.0.2.1:5000/"])
     assert [note for note in notes if "pip install segno" in note]
