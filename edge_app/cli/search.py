@@ -10,8 +10,9 @@ from edge_app.cli import hints
 from edge_app.cli.printing import print_answer
 from edge_app.config import Config
 from edge_app.errors import UsageError
+from edge_app.index.read.snapshot import Snapshot
 from edge_app.photos.regions import WHOLE
-from edge_app.search.gallery import Gallery
+from edge_app.search.gallery import Gallery, Query
 
 TEXT_FILE_CHARS = 1_000_000
 
@@ -19,8 +20,6 @@ TEXT_FILE_CHARS = 1_000_000
 def search(config: Config, options: Namespace) -> int:
     """Print the most similar images of each query."""
     wanted = requests.read(requests.Similar, vars(options))
-    weight = requests.read(requests.Combined, {"weight": options.weight}).weight
-    box = params.box_of(wanted.box) or WHOLE
     texts = [*options.text, *(_lines(options.text_file) if options.text_file else ())]
     if not options.images and not texts and options.word is None:
         raise UsageError('nothing to search for: give an IMAGE or --text "WORDS"')
@@ -28,23 +27,10 @@ def search(config: Config, options: Namespace) -> int:
     try:
         snapshot = gallery.searchable()
         hints.check_filters(gallery.reader, wanted)
-        queries = [gallery.query_of_name(snapshot, name, box) for name in options.images]
-        names = [[name] for name in options.images]
-        together = options.together or options.unlike or options.unlike_text
-        together = together or (options.images and texts) or options.word is not None
-        queries += [gallery.query_of_text(snapshot, text) for text in texts]
-        names += [[text] for text in texts]
-        if options.word is not None:
-            queries.append(gallery.query_of_word(snapshot, options.word))
-            names.append([options.word])
-        if together:
-            unlikes = [gallery.query_of_name(snapshot, name) for name in options.unlike]
-            unlikes += [gallery.query_of_text(snapshot, text) for text in options.unlike_text]
-            queries = [gallery.combined(queries, unlikes, weight)]
-            names = [[word for name in names for word in name]]
+        asked = _queries(gallery, snapshot, wanted, texts, options)
         answers = gallery.similar(
             snapshot,
-            queries,
+            [query for query, _ in asked],
             wanted.k,
             filter=params.filter_of(wanted),
             collapse=options.collapse,
@@ -52,12 +38,36 @@ def search(config: Config, options: Namespace) -> int:
         )
         if options.csv:
             print("query,rank,id,score,path,band")
-        for query, named, matches in zip(queries, names, answers, strict=True):
+        for (query, names), matches in zip(asked, answers, strict=True):
             scale = gallery.scale(snapshot, query, tiles=options.tiles)
-            print_answer(gallery, named, matches, scale, options)
+            print_answer(gallery, names, matches, scale, options)
     finally:
         gallery.close()
     return 0
+
+
+def _queries(
+    gallery: Gallery,
+    snapshot: Snapshot,
+    wanted: requests.Similar,
+    texts: list[str],
+    options: Namespace,
+) -> list[tuple[Query, list[str]]]:
+    """What is searched for, with the names it is printed by: each by itself, or one of all."""
+    box = params.box_of(wanted.box) or WHOLE
+    weight = requests.read(requests.Combined, {"weight": options.weight}).weight
+    asked = [(gallery.query_of_name(snapshot, name, box), [name]) for name in options.images]
+    asked += [(gallery.query_of_text(snapshot, text), [text]) for text in texts]
+    if options.word is not None:
+        asked.append((gallery.query_of_word(snapshot, options.word), [options.word]))
+    unlike = options.unlike or options.unlike_text
+    mixed = bool(options.images) and bool(texts)
+    if not (options.together or unlike or mixed or options.word is not None):
+        return asked
+    unlikes = [gallery.query_of_name(snapshot, name) for name in options.unlike]
+    unlikes += [gallery.query_of_text(snapshot, text) for text in options.unlike_text]
+    together = gallery.combined([query for query, _ in asked], unlikes, weight)
+    return [(together, [name for _, names in asked for name in names])]
 
 
 def _lines(path: Path) -> list[str]:

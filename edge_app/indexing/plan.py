@@ -105,32 +105,15 @@ def plan(
 
     A picture that stays rejected has no RAW files: each is a photo of its own."""
     result = Plan(offline=found.offline)
-    files: list[FoundFile] = []
-    for file in paired(found.files):
-        refused = rejected.get(file.path) if file.raws and file.path not in again else None
-        if refused and not is_another(refused, file):
-            files += [replace(file, raws=()), *file.raws]
-        else:
-            files.append(file)
+    files = _photos(found, rejected, again)
     for file in files:
         old = known.get(file.path) or rejected.get(file.path)
         if old is None or is_another(old, file):
             result.to_read.append(file)
         elif isinstance(old, RejectedRecord):
-            if file.path in again:
-                result.to_read.append(file)
-            else:
-                result.still_rejected += 1
-                if old.version != file.version:
-                    result.noted_rejected.append(replace(old, version=file.version))
-        elif not old.embedded:
-            result.to_read.append(file)
+            _rejected_before(result, file, old, file.path in again)
         else:
-            result.unchanged += 1
-            if old.offline:
-                result.back_online.append(old.id)
-            if (old.version, old.mount, old.raws) != (file.version, file.mount, file.raw_names):
-                result.noted.append(Noted(old.id, file.version, file.mount, file.raw_names))
+            _embedded_before(result, file, old)
     paths = {file.path for file in files}
     raws = {raw.path for file in files for raw in file.raws}
     gone = {path: old for path, old in known.items() if path not in paths}
@@ -138,6 +121,38 @@ def plan(
     result.absorbed = {path: old for path, old in gone.items() if path in raws}
     result.forgotten = [path for path in rejected if path not in paths and not found.hides(path)]
     return result
+
+
+def _photos(found: Scan, rejected: dict[str, RejectedRecord], again: Set[str]) -> list[FoundFile]:
+    """The files, a RAW with the picture of its name as one of them."""
+    files: list[FoundFile] = []
+    for file in paired(found.files):
+        refused = rejected.get(file.path) if file.raws and file.path not in again else None
+        if refused and not is_another(refused, file):
+            files += [replace(file, raws=()), *file.raws]
+        else:
+            files.append(file)
+    return files
+
+
+def _rejected_before(result: Plan, file: FoundFile, old: RejectedRecord, again: bool) -> None:
+    if again:
+        result.to_read.append(file)
+        return
+    result.still_rejected += 1
+    if old.version != file.version:
+        result.noted_rejected.append(replace(old, version=file.version))
+
+
+def _embedded_before(result: Plan, file: FoundFile, old: Known) -> None:
+    if not old.embedded:
+        result.to_read.append(file)
+        return
+    result.unchanged += 1
+    if old.offline:
+        result.back_online.append(old.id)
+    if (old.version, old.mount, old.raws) != (file.version, file.mount, file.raw_names):
+        result.noted.append(Noted(old.id, file.version, file.mount, file.raw_names))
 
 
 def is_another(old: Known | RejectedRecord, file: FoundFile) -> bool:
