@@ -62,6 +62,9 @@ class Limits:
     text_idle_s: float = _limit(
         300.0, "--text-idle", "a text tower that nobody uses is let go after this time"
     )
+    cluster_s: float = _limit(
+        10.0, "--cluster-time", "a search over a cluster takes no longer, or fails"
+    )
     session_s: int = _limit(30 * 24 * 3600, "--session-time", "how long a browser stays signed in")
 
 
@@ -99,7 +102,7 @@ class Config:
     passcode_file: Path | None = None  # None: everyone who reaches the server sees the photos
     access_log: bool = False
     strip_location: bool = False  # originals leave without the place they were taken at
-    cluster: str | None = None  # a scheduler's address: its machines decode and embed
+    cluster: str | None = None  # a scheduler's address: its machines embed, or search
     cluster_tls: Path | None = None  # the certificates of the cluster
     limits: Limits = field(default_factory=Limits)
 

@@ -150,6 +150,13 @@ class LockedError(StoreError):
     code = "index_locked"
 
 
+class ClusterError(EdgeAppError):
+    """The machines of a cluster can't be reached, or did not answer in time."""
+
+    status = 503
+    code = "cluster"
+
+
 class ServeError(EdgeAppError):
     """The server can't start: address in use, not available, or not permitted."""
 

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import get_args
 
 import bottle
 from bottle import HTTPResponse, request
 
 from edge_app import VERSION
-from edge_app.api.state import State, state_of
+from edge_app.api.state import State
 from edge_app.api.types import shapes, statusshapes
 from edge_app.errors import StoreError
 from edge_app.guard.metrics import CONTENT_TYPE, Family, Histogram, counter, gauge, text_of
 from edge_app.guard.traffic import ENVIRON, Traffic
-from edge_app.indexing.watch import Watcher
 from edge_app.search.gallery import Gallery
 
 HEALTH = "/healthz"
 STARTED_S = time.time()
 
 
-def add_routes(app: bottle.Bottle, gallery: Gallery, watcher: Watcher, searched: Histogram) -> None:
+def add_routes(
+    app: bottle.Bottle, gallery: Gallery, state: Callable[[], State], searched: Histogram
+) -> None:
     """Both routes; the second is as private as the photos."""
-
-    def state() -> State:
-        return state_of(gallery.config, gallery.library, gallery.reader, watcher)
 
     @app.get(HEALTH)
     def health() -> statusshapes.Health:
@@ -44,6 +42,7 @@ def add_routes(app: bottle.Bottle, gallery: Gallery, watcher: Watcher, searched:
             _about(now.model.configured),
             *_index(now),
             *_indexing(now.indexing),
+            *_machines(now.machines),
             searched.family(),
             *(traffic.families() if traffic else ()),
             *_process(now),
@@ -99,6 +98,19 @@ def _indexing(status: statusshapes.Indexing) -> Iterator[Family]:
     )
     yield gauge("lookalike_indexing_files", "Files to read in this run.", status.total)
     yield gauge("lookalike_indexing_done_files", "Files of this run that are done.", status.done)
+
+
+def _machines(machines: Sequence[statusshapes.Machine]) -> Iterator[Family]:
+    if not machines:
+        return
+    ready = tuple(("", (("machine", m.name),), float(m.state == "ready")) for m in machines)
+    yield Family(
+        "lookalike_machine_ready", "gauge", "1 if this machine searches the newest commit.", ready
+    )
+    ranges = tuple(("", (("machine", m.name),), float(m.searched)) for m in machines)
+    yield Family(
+        "lookalike_machine_ranges_total", "counter", "Ranges that it has searched.", ranges
+    )
 
 
 def _text_tower(resident_bytes: int) -> Family:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import bottle
@@ -19,7 +20,7 @@ from edge_app.api.files.thumbs import YEAR_S, Thumbnails
 from edge_app.api.files.zips import Member, Zip
 from edge_app.api.marks import add_marks
 from edge_app.api.searches import add_duplicates, add_searches
-from edge_app.api.state import library_shape, state_of
+from edge_app.api.state import State, library_shape, state_of
 from edge_app.api.types import requests, shapes, statusshapes
 from edge_app.api.types.openapi import description
 from edge_app.api.types.params import filter_of, ids_of
@@ -32,6 +33,7 @@ from edge_app.api.types.views import (
     text_of,
     version_of,
 )
+from edge_app.cluster.machines import Machines
 from edge_app.errors import NotFoundError, UsageError
 from edge_app.guard.metrics import Histogram
 from edge_app.indexing.watch import Watcher
@@ -43,12 +45,18 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 
-def make_app(gallery: Gallery, watcher: Watcher, review: Review) -> WSGIApplication:
-    """The WSGI application: the page, the JSON API, thumbnails, originals, and figures."""
-    return Thumbnails(make_routes(gallery, watcher, review), gallery.thumbnails)
+def make_app(
+    gallery: Gallery, watcher: Watcher, review: Review, machines: Machines | None = None
+) -> WSGIApplication:
+    """The WSGI application: the page, the JSON API, thumbnails, originals, and figures.
+
+    machines: those that search for the gallery, if there are any; they are only told of here."""
+    return Thumbnails(make_routes(gallery, watcher, review, machines), gallery.thumbnails)
 
 
-def make_routes(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bottle:
+def make_routes(
+    gallery: Gallery, watcher: Watcher, review: Review, machines: Machines | None = None
+) -> bottle.Bottle:
     """All of it but the thumbnails, which are answered before."""
     app = bottle.Bottle()
     searched = Histogram(
@@ -57,9 +65,13 @@ def make_routes(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bo
     app.router.add_filter("id", lambda _: ("[0-9]{1,18}", int, str))  # what SQLite can hold
     app.install(answered)
     app.default_error_handler = refused_by_bottle
-    monitor.add_routes(app, gallery, watcher, searched)
+
+    def state() -> State:
+        return state_of(gallery.config, gallery.library, gallery.reader, watcher, machines)
+
+    monitor.add_routes(app, gallery, state, searched)
     page.add_routes(app)
-    _add_status(app, gallery, watcher)
+    _add_status(app, gallery, state)
     _add_listings(app, gallery)
     add_searches(app, gallery, searched)
     add_duplicates(app, gallery, review)
@@ -68,12 +80,12 @@ def make_routes(gallery: Gallery, watcher: Watcher, review: Review) -> bottle.Bo
     return app
 
 
-def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
+def _add_status(app: bottle.Bottle, gallery: Gallery, state_now: Callable[[], State]) -> None:
     library = gallery.library
 
     @app.get("/api/status")
     def status() -> statusshapes.Status:
-        state = state_of(gallery.config, library, gallery.reader, watcher)
+        state = state_now()
         index, model = state.index, state.model
         return statusshapes.Status(
             images=index.images,
@@ -81,6 +93,7 @@ def _add_status(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
             offline=index.offline,
             library=library_shape(library, gallery.config, state),
             sources=list(state.sources),
+            machines=list(state.machines),
             indexing=state.indexing,
             model=model.answering,
             next_model=model.next,

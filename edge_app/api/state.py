@@ -14,6 +14,7 @@ import msgspec
 from edge_app import memory
 from edge_app.api.types import statusshapes
 from edge_app.api.types.views import text_of
+from edge_app.cluster.machines import Machines
 from edge_app.config import Config
 from edge_app.errors import ModelError, StoreError
 from edge_app.index.read.reader import Reader
@@ -68,6 +69,7 @@ class State:
     found: IndexState | StoreError  # the error says why the index can't be read
     index_bytes: int  # of the index folder
     sources: tuple[statusshapes.Source, ...]
+    machines: tuple[statusshapes.Machine, ...]
     findings: Findings  # of the last index run
     model: ModelState
     indexing: statusshapes.Indexing
@@ -89,7 +91,11 @@ class State:
 
 
 def state_of(
-    config: Config, library: Source, reader: Reader, watcher: Watcher | None = None
+    config: Config,
+    library: Source,
+    reader: Reader,
+    watcher: Watcher | None = None,
+    machines: Machines | None = None,
 ) -> State:
     """All of it; what is wrong with the index or the model is part of the answer."""
     found: IndexState | StoreError
@@ -103,6 +109,7 @@ def state_of(
         found=found,
         index_bytes=_size_bytes(config.index),
         sources=tuple(_sources(config, library, watcher)),
+        machines=tuple(_machines(machines, reader)) if machines else (),
         findings=watcher.findings if watcher else Findings(),
         model=model_state(config, identity),
         indexing=msgspec.convert(
@@ -134,6 +141,14 @@ def _sources(
             polled_because=watched.polled_because if watched else None,
             poll_s=watcher.poll_s(name) if watcher else config.limits.poll_s,
         )
+
+
+def _machines(machines: Machines, reader: Reader) -> Iterator[statusshapes.Machine]:
+    with suppress(StoreError):  # said elsewhere
+        for one in machines.states(reader.snapshot()):
+            yield statusshapes.Machine(
+                name=text_of(one.name), state=one.state, searched=one.searched
+            )
 
 
 def library_shape(library: Source, config: Config, state: State) -> statusshapes.Library:

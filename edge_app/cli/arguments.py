@@ -104,6 +104,7 @@ def make_parser() -> Parser:
         takes.workers,
         takes.serve,
         takes.network,
+        takes.searching_cluster,
         limit_options(*LIMITS),
     )
     command(
@@ -115,7 +116,8 @@ def make_parser() -> Parser:
         takes.json,
         takes.search,
         takes.filters,
-        limit_options(*DECODING_LIMITS),
+        takes.searching_cluster,
+        limit_options(*DECODING_LIMITS, "cluster_s"),
     )
     command(
         commands.duplicates,
@@ -123,6 +125,7 @@ def make_parser() -> Parser:
         takes.index_folder,
         takes.json,
         takes.duplicates,
+        takes.searching_cluster,
     )
     command(
         commands.check, "check the index for damage", takes.index_folder, takes.json, takes.check
@@ -169,9 +172,10 @@ def make_parser() -> Parser:
     )
     command(
         machines.worker,
-        "decode and embed for a cluster, with the photos that this machine sees",
+        "work for a cluster: embed photos that this machine sees, or search its copy of an index",
         takes.address,
         takes.cluster_tls,
+        takes.index_copy,
         takes.library,
         takes.workers,
         limit_options(*DECODING_LIMITS),

@@ -29,6 +29,7 @@ from edge_app.cli.printing import (
     summary,
 )
 from edge_app.cluster.pool import opener
+from edge_app.cluster.searching import Over, joined
 from edge_app.config import DRAIN_S, Config
 from edge_app.errors import LibraryError, NoIndexError, StoreError, UsageError
 from edge_app.guard import serve as guard
@@ -83,10 +84,15 @@ def index(config: Config, options: Namespace) -> int:
 def serve(config: Config, options: Namespace) -> int:
     """Serve the gallery, and keep the index up to date meanwhile."""
     refuse_index_inside_library(config)
-    gallery = Gallery(config)
-    watcher = Watcher(config, watch=options.watch)
-    review = Review(gallery.reader)
     logs.set_up(options.log_format)
+    with joined(config) as over:
+        return _serve(config, options, over)
+
+
+def _serve(config: Config, options: Namespace, over: Over) -> int:
+    gallery = Gallery(config, over.rank)
+    watcher = Watcher(config, watch=options.watch)
+    review = Review(gallery.reader, over.compare)
     signal.signal(signal.SIGTERM, _exit)  # before the server takes signals: an index run ends too
     try:
         empty = gallery.reader.snapshot().identity is None
@@ -105,7 +111,7 @@ def serve(config: Config, options: Namespace) -> int:
             for note in [*gallery.notes(), *guard.start_notes(config, urls)]:
                 print(note, flush=True)
 
-        app = make_app(gallery, watcher, review)
+        app = make_app(gallery, watcher, review, over.machines)
         guard.serve(app, config, on_ready=print_start, open_paths={HEALTH}, pace=pace)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut this short
@@ -129,7 +135,9 @@ def duplicates(config: Config, options: Namespace) -> int:
         def show(fraction: float) -> None:
             bar.update(round(100 * fraction) - bar.n)
 
-        found = Review(reader).all_groups(options.min_score, show)
+        with joined(config) as over:
+            review = Review(reader, over.compare)
+            found = review.all_groups(options.min_score, show)
         library = folders_of(reader.roots())
         with closing(Keeper(library, config.limits)) as keeper:
             for group in found.of_kind(options.kind):

@@ -29,9 +29,10 @@ def scheduler(config: Config, options: Namespace) -> int:
 
 
 def worker(config: Config, options: Namespace) -> int:
-    """Work for a cluster with the photos that this machine sees."""
+    """Work for a cluster with the photos, or the copy of an index, that this machine has."""
     work(
         options.address, config, config.cluster_tls,
         lambda address: print(f"Working for {options.address} as {address}", flush=True),
+        embeds=options.copy is None or bool(options.galleries), copy=options.copy,
     )  # fmt: skip
     return 0

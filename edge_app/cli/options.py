@@ -244,6 +244,18 @@ def cluster(parser: Parser) -> None:
     cluster_tls(parser)
 
 
+def searching_cluster(parser: Parser) -> None:
+    parser.add_argument("--cluster", metavar="ADDRESS",
+        help="have machines at this scheduler search their copies of the index")  # fmt: skip
+    cluster_tls(parser)
+
+
+def index_copy(parser: Parser) -> None:
+    parser.add_argument("--index", type=Path, dest="copy", metavar="DIR",
+        help="also search this copy of the index for serve --cluster; without --gallery, only"
+        " search")  # fmt: skip
+
+
 def cluster_keys(parser: Parser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder to make")
 

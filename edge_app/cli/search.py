@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from contextlib import closing
 from pathlib import Path
 
 from edge_app.api.types import params, requests
 from edge_app.cli import hints
 from edge_app.cli.printing import print_answer
+from edge_app.cluster.searching import joined
 from edge_app.config import Config
 from edge_app.errors import UsageError
 from edge_app.index.read.snapshot import Snapshot
@@ -23,8 +25,10 @@ def search(config: Config, options: Namespace) -> int:
     texts = [*options.text, *(_lines(options.text_file) if options.text_file else ())]
     if not options.images and not texts and options.word is None:
         raise UsageError('nothing to search for: give an IMAGE or --text "WORDS"')
-    gallery = Gallery(config)
-    try:
+    with (
+        joined(config) as machines,
+        closing(Gallery(config, machines and machines.rank)) as gallery,
+    ):
         snapshot = gallery.searchable()
         hints.check_filters(gallery.reader, wanted)
         asked = _queries(gallery, snapshot, wanted, texts, options)
@@ -41,8 +45,6 @@ def search(config: Config, options: Namespace) -> int:
         for (query, names), matches in zip(asked, answers, strict=True):
             scale = gallery.scale(snapshot, query, tiles=options.tiles)
             print_answer(gallery, names, matches, scale, options)
-    finally:
-        gallery.close()
     return 0
 
 

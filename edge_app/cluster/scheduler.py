@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from edge_app.cluster.keys import security_of
-from edge_app.cluster.quiet import no_page, quietly
+from edge_app.cluster.quiet import no_page, quietly, until_told
 from edge_app.errors import UsageError
 
 PORT = 8786  # Dask's
@@ -34,15 +33,16 @@ async def _schedule(address: str, security: object, on_ready: Callable[[str], ob
 
     parts = urlsplit(address)
     quietly()
-    with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}):
+    settings = {
+        "distributed.scheduler.allowed-failures": DEATHS,
+        "distributed.scheduler.reuse-broadcast-comm": True,  # or each search begins with TLS
+    }
+    with dask.config.set(settings):
         scheduler = Quiet(
             host=f"{parts.scheme}://{parts.hostname}",
             port=PORT if parts.port is None else parts.port, security=security, dashboard=False,
         )  # fmt: skip
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for one in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(one, ended.set)
+        ended = until_told()
         async with scheduler:
             on_ready(scheduler.address)
             await ended.wait()

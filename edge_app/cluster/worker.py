@@ -4,32 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edge_app.cluster import node
+from edge_app.cluster import node, scanner
 from edge_app.cluster.keys import security_of
-from edge_app.cluster.quiet import no_page, quietly
+from edge_app.cluster.quiet import no_page, quietly, until_told
 from edge_app.config import Config
 from edge_app.errors import EdgeAppError
 
 CONNECT_S = 30
 
 
-def work(address: str, config: Config, tls: Path | None, on_ready: Callable[[str], object]) -> None:
-    """Connect to a scheduler and do what clients ask for; returns after SIGTERM or SIGINT."""
+def work(
+    address: str,
+    config: Config,
+    tls: Path | None,
+    on_ready: Callable[[str], object],
+    *,
+    embeds: bool = True,
+    copy: Path | None = None,
+) -> None:
+    """Connect to a scheduler and do what clients ask for; returns after SIGTERM or SIGINT.
+
+    embeds: with the photos and the model of the settings. copy: of an index, which is searched.
+    """
     security = security_of(address, tls)
-    here = node.Node(config)
-    node.become(here)
-    try:
-        asyncio.run(_work(address, security, on_ready))
-    except (OSError, TimeoutError) as error:
-        raise EdgeAppError(f"the scheduler at {address} can't be reached: {error}") from None
-    finally:
-        here.close()
+    with ExitStack() as opened:
+        if embeds:
+            node.become(opened.enter_context(closing(node.Node(config))))
+        if copy is not None:
+            scanner.become(opened.enter_context(closing(scanner.Scanner(copy))))
+        try:
+            asyncio.run(_work(address, security, on_ready))
+        except (OSError, TimeoutError) as error:
+            raise EdgeAppError(f"the scheduler at {address} can't be reached: {error}") from None
 
 
 async def _work(address: str, security: object, on_ready: Callable[[str], object]) -> None:
@@ -52,10 +64,7 @@ async def _work(address: str, security: object, on_ready: Callable[[str], object
             host=f"{parts.scheme}://{get_ip(parts.hostname)}", security=security, dashboard=False,
             memory_limit=0, death_timeout=CONNECT_S,
         )  # fmt: skip
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for one in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(one, ended.set)
+        ended = until_told()
         async with worker:
             on_ready(worker.address)
             finished = asyncio.create_task(worker.finished())

@@ -42,6 +42,7 @@ from edge_app.search.textscale import TextScale
 from edge_app.search.vectors import exact as search
 from edge_app.search.vectors.exact import Match
 from edge_app.search.vectors.peaks import Floats
+from edge_app.search.vectors.ranking import Rank, refuse_longer
 from edge_app.search.vectors.sharedpass import SharedPass
 
 COLLAPSE_SCORE = 0.95  # a match this close to a better one is folded under it
@@ -66,8 +67,10 @@ class Gallery:
     """A library root and its index, open for reading; the model and a decoding child are loaded by
     the first query that needs them. Safe to use from several threads."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, rank: Rank | None = None) -> None:
+        """`rank` finds the best rows in this process's place, such as `cluster.searching` does."""
         self.config = config
+        self._rank = rank
         self.library = library_of(config)
         self._closing = ExitStack()
         self.reader = Reader(config.index)
@@ -147,6 +150,7 @@ class Gallery:
                 exclude=[query.exclude for query in queries],
                 collapse=COLLAPSE_SCORE if collapse else None,
                 tiles=tiles and snapshot.tiles is not None,
+                rank=self._rank,
             )
 
         kind = (id(snapshot), k, offset, filter, collapse, tiles)
@@ -170,7 +174,7 @@ class Gallery:
         """An indexed image, or a region of it, which is embedded from the original."""
         if box == WHOLE:
             vector = snapshot.read_rows(np.array([snapshot.row_of(id)]))[0]
-            search.refuse_longer(np.array([vector @ vector]), [id])
+            refuse_longer(np.array([vector @ vector]), [id])
         else:
             image = self.reader.image(id)
             check_size(image.size_bytes, self.config.limits)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 
 from edge_app.cluster.keys import make_keys
 from edge_app.index.read.reader import Reader
+from tests.cluster.members import Cluster
 from tests.conftest import ROOT
 from tools.testing.pictures import save
 from tools.testing.waiting import PATIENCE_S
@@ -27,59 +29,10 @@ pytestmark = [pytest.mark.model, pytest.mark.slow]
 PHOTOS = 96
 
 
-class Cluster:
-    """A scheduler, and machines that are processes."""
-
-    def __init__(self, folder: Path, model: Path) -> None:
-        self.folder, self.model = folder, model
-        make_keys(folder / "keys")
-        self.processes: list[subprocess.Popen[str]] = []
-        self.tls = ["--cluster-tls", str(folder / "keys")]
-        self.scheduler, said = self._start("scheduler", "tls://127.0.0.1:0")
-        found = re.search(r"tls://\S+", said)
-        assert found, said
-        self.address = found[0]
-
-    def machine(self, library: Path, model: Path | None = None) -> subprocess.Popen[str]:
-        """One more that works, with these photos."""
-        options = ["--gallery", str(library), "--model", str(model or self.model)]
-        process, said = self._start("worker", self.address, *options, "--workers", "2")
-        assert said.startswith("Working for")
-        return process
-
-    def index(self, library: Path, name: str) -> subprocess.Popen[str]:
-        """An index run over these machines, in a process of its own."""
-        words = ["index", "--gallery", str(library), "--index", str(self.folder / name)]
-        words += ["--model", str(self.model), "--cluster", self.address, *self.tls, "--json"]
-        return subprocess.Popen(
-            [sys.executable, "-m", "edge_app", *words],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def _start(self, *words: str) -> tuple[subprocess.Popen[str], str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "edge_app", *words, *self.tls],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
-        self.processes.append(process)
-        assert process.stdout
-        return process, process.stdout.readline()
-
-    def close(self) -> None:
-        """Every machine ends by itself when it is asked to, the scheduler last."""
-        for process in reversed(self.processes):
-            if process.poll() is None:
-                process.terminate()
-                process.wait(PATIENCE_S)
-
-
 @pytest.fixture
 def cluster(tmp_path: Path, model: Path) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path, model)
-    yield cluster
-    cluster.close()
-    codes = {one.returncode for one in cluster.processes}
-    assert codes <= {0, -signal.SIGKILL}, codes
+    with closing(Cluster(tmp_path, model)) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")

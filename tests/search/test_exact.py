@@ -154,7 +154,7 @@ def test_more_queries_than_one_pass_takes_are_answered_in_several(
 ) -> None:
     columns, queries = Columns(random_units(5, 200, 8)), random_units(6, 10, 8)
     at_once = similar_many(snapshot_of(columns), queries, 5)
-    monkeypatch.setattr("edge_app.search.vectors.exact._PASS_BYTES", 3 * 200 * 4)
+    monkeypatch.setattr("edge_app.search.vectors.ranking._PASS_BYTES", 3 * 200 * 4)
     assert similar_many(snapshot_of(columns), queries, 5) == at_once
 
 

@@ -45,6 +45,14 @@ class Source(Shape):
     poll_s: float  # how often it is read in any case
 
 
+class Machine(Shape):
+    """One of a cluster that searches."""
+
+    name: str
+    state: Literal["ready", "behind", "silent"]  # behind: its copy is of another commit
+    searched: Count  # ranges of rows since the server started
+
+
 class Indexing(Shape):
     """The index run under way."""
 
@@ -90,6 +98,7 @@ class Status(Shape):
     offline: Count
     library: Library  # as a whole: online while one of its sources is
     sources: list[Source]
+    machines: list[Machine]  # with serve --cluster
     indexing: Indexing
     model: Model | None  # that answers
     next_model: Model | None  # that photos are being embedded with again

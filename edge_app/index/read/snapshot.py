@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -25,6 +25,10 @@ from edge_app.model.card import ModelIdentity
 _FINGERPRINT_ROWS = 64
 
 _BLOCK_ROWS = 100_000  # of the catalogue at a time: 5 MB of text
+
+# What has one entry a row: from the catalogue, and from files whose rows never change.
+_CATALOGUED = "ids", "live", "taken_at", "folder", "format", "orientation", "twin"
+_COLUMNS = ("vectors", "codes", "bounds", *_CATALOGUED)
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Snapshot:
     orientation: NDArray[np.uint8]  # (rows,) 0 landscape, 1 portrait, 2 square
     twin: NDArray[np.uint64]  # (rows,) first 8 bytes of the file's content hash
     _vectors_file: AppendFile | None
+    _part_of: tuple[Snapshot, int] | None = None  # and where in it the first row is
 
     def __post_init__(self) -> None:
         if self._vectors_file is not None:
@@ -63,10 +68,32 @@ class Snapshot:
         """(n,) -> (n, dim) float32: vectors read from the file one by one. For few rows of an index
         larger than memory, where the map's read-ahead would drag in all their neighbours."""
         _, dim = self.vectors.shape
+        if self._part_of is not None:
+            whole, first = self._part_of
+            return whole.read_rows(rows + first)
         if self._vectors_file is None:
             return self.vectors[rows]
         data = self._vectors_file.read_items(rows.tolist())
         return np.frombuffer(data, "<f4").reshape(len(rows), dim)
+
+    def between(self, start: int, stop: int) -> Snapshot:
+        """The rows from `start` up to `stop` as a snapshot of their own."""
+        part = slice(start, stop)
+        columns = {name: getattr(self, name)[part] for name in _COLUMNS}
+        tiles = None if self.tiles is None else self.tiles[part]
+        whole = self, start
+        return replace(self, **columns, tiles=tiles, _vectors_file=None, _part_of=whole)
+
+    @cached_property
+    def digest(self) -> str:
+        """Two snapshots with the same digest answer every search alike, wherever they are."""
+        hashed = blake2b(digest_size=16)
+        hashed.update(repr((self.generation, self.identity, self.vectors.shape)).encode())
+        hashed.update(repr((self.folders, self.formats, self.tiles is None)).encode())
+        hashed.update(self.fingerprint(self.rows) if self.rows else b"")
+        for name in _CATALOGUED:
+            hashed.update(np.ascontiguousarray(getattr(self, name)).data)
+        return hashed.hexdigest()
 
     def fingerprint(self, rows: int) -> bytes:
         """Of the first `rows` rows: what is written in a generation never changes, so files made

@@ -77,10 +77,12 @@ def link(
     min_score: float,
     known: Links | None = None,
     on_progress: Callable[[float], object] = lambda fraction: None,
+    compare: Compare | None = None,
 ) -> Links:
     """Compare every two live rows; those in `known` not again, if it's of this generation.
 
-    `on_progress` is told the fraction done, and may raise to stop.
+    `on_progress` is told the fraction done, and may raise to stop. `compare` compares in this
+    process's place.
     """
     min_score = _checked(min_score)
     if known and (known.generation, known.min_score) != (snapshot.generation, min_score):
@@ -90,9 +92,21 @@ def link(
         forest.join(known.pairs)
     rows = np.flatnonzero(snapshot.live)
     first = int(np.searchsorted(rows, known.rows)) if known else 0
-    for done in _compare(snapshot.vectors, rows, first, min_score, forest):
+    for done in (compare or compare_here)(snapshot, rows, first, min_score, forest):
         on_progress(done)
     return Links(snapshot.generation, min_score, len(snapshot.live), forest.pairs())
+
+
+def compare_here(
+    snapshot: Snapshot, rows: Rows, first_new: int, min_score: float, forest: Forest
+) -> Iterator[float]:
+    """Join each of rows[first_new:] with all `rows` before it that it scores `min_score` with;
+    yields the fraction done after every block."""
+    yield from _compare(snapshot.vectors, rows, first_new, min_score, forest)
+
+
+# Like `compare_here`, which it may stand for.
+Compare = Callable[["Snapshot", Rows, int, float, Forest], Iterator[float]]
 
 
 def groups(

@@ -17,7 +17,7 @@ from edge_app.index.format.linkfile import KeptLinks, load_links, save_links
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.index.write.dismissed import add_dismissed, read_dismissed, undo_dismissed
-from edge_app.search.alike.duplicates import Links, link
+from edge_app.search.alike.duplicates import Compare, Links, link
 from edge_app.search.alike.kinds import NOTHING, Found, find_all
 
 log = logging.getLogger(__name__)
@@ -48,8 +48,10 @@ class Review:
     One thread compares, for one score after another; requests get what it has found so far.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, compare: Compare | None = None) -> None:
+        """`compare` compares in this process's place, such as `cluster.searching` does."""
         self._reader = reader
+        self._compare_rows = compare
         self._turn = threading.Lock()  # held by whoever compares, never by a request
         self._links: Links | None = None
         self._state = threading.Condition()  # of the five below, held for moments
@@ -209,7 +211,7 @@ class Review:
     ) -> Links:
         # One lower bound for all usual requests, so that they share one comparison.
         least = min(_rounded_down(min_score, COARSE), DUPLICATE_SCORE)
-        links = link(snapshot, least, self._links, on_progress)
+        links = link(snapshot, least, self._links, on_progress, self._compare_rows)
         self._links = links
         fingerprint = snapshot.fingerprint(links.rows)
         kept = KeptLinks(links.generation, links.min_score, links.rows, links.pairs, fingerprint)

@@ -18,7 +18,7 @@ from edge_app.search.alike.duplicates import (
     group_all,
     groups,
 )
-from edge_app.search.vectors.exact import refuse_longer
+from edge_app.search.vectors.ranking import refuse_longer
 
 
 class Found(NamedTuple):

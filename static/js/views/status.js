@@ -60,7 +60,7 @@ export default function status() {
   function draw() {
     const now = lastStatus();
     if (!now) return;
-    cards.replaceChildren(indexing(now), ...sourcesOf(now).map((source) => sourceCard(source, now)));
+    cards.replaceChildren(indexing(now), ...sourcesOf(now).map((source) => sourceCard(source, now)), ...machinesOf(now));
     about.replaceChildren(model(now));
     leaving.hidden = !now.passcode;
     drawProblems();
@@ -98,6 +98,13 @@ function indexing({ indexing: { state, done, total, images_per_s: rate, eta_s: e
     h('p', {}, t('status.images', { n: images })),
     message && state !== 'failed' && h('p', {}, message),
     ...skippedOf(library));
+}
+
+/** Those that search together with the server, if any do. */
+function machinesOf({ machines }) {
+  if (!machines.length) return [];
+  return [card(t('status.machines'), h('ul.machines', {}, machines.map(({ name, state }) =>
+    h('li', {}, h(`span.dot${state === 'ready' ? '' : '.off'}`), h('bdi', {}, name), ' · ', t(`status.machine.${state}`)))))];
 }
 
 function sourceCard(source, { offline, sources }) {

@@ -1,0 +1,235 @@
+"""Searches one index on the machines of a cluster, each of which has a copy of it.
+
+The rows are split into ranges, one for each machine. Any machine, and this process, can do any
+range: what a machine does not answer in time is done by another. So a machine that dies costs time
+and never an answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from edge_app.cluster import scanner
+from edge_app.cluster.machines import Machines
+from edge_app.config import Config
+from edge_app.errors import ClusterError
+from edge_app.index.read.snapshot import Snapshot
+from edge_app.search.alike.duplicates import Compare, compare_here
+from edge_app.search.alike.forest import Forest, Pairs, Rows
+from edge_app.search.vectors.ranking import Asked, Rank, Ranked, Ranking, exact_scores, rank_here
+
+T = TypeVar("T")
+Part = tuple[int, int]  # rows, from the first up to the second
+
+PART_ROWS = 1_000_000  # at most: between two, the time is looked at
+_PATIENCE = 5  # a range is given to another machine after this part of the time for the whole
+_LOOK_S = 1.0  # between two looks at whether the machines that work are still there
+_COMPARED = 8  # parts of a comparison for each machine, so that one that dies loses little
+
+
+class Over(NamedTuple):
+    """Who ranks and compares rows, and the machines that do; None: this process does."""
+
+    rank: Rank | None = None
+    compare: Compare | None = None
+    machines: Machines | None = None
+
+
+@contextmanager
+def joined(config: Config) -> Iterator[Over]:
+    """The cluster of these settings, if they name one."""
+    if config.cluster is None:
+        yield Over()
+        return
+    with closing(Machines(config.cluster, config.cluster_tls)) as machines:
+        search = SearchMachines(machines, config.limits.cluster_s)
+        yield Over(search.rank, search.compare, machines)
+
+
+class SearchMachines:
+    """Ranks and compares rows with the machines that have the same snapshot; safe to use from
+    several threads."""
+
+    def __init__(self, machines: Machines, limit_s: float) -> None:
+        self.machines, self._limit_s = machines, limit_s
+
+    def rank(self, snapshot: Snapshot, asked: Asked, depth: int) -> Iterator[Ranked]:
+        """`ranking.rank_here`, by many; ClusterError where nobody does it in time."""
+        first = self._ranked(snapshot, asked, depth)
+        for number, ranking in enumerate(first):
+            exclude = asked.exclude[number : number + 1] if asked.exclude else ()
+            one = Asked(asked.queries[number : number + 1], asked.filter, exclude, asked.tiles)
+            yield _Ranked(self, snapshot, one, depth, ranking)
+
+    def compare(
+        self, snapshot: Snapshot, rows: Rows, first_new: int, min_score: float, forest: Forest
+    ) -> Iterator[float]:
+        """`duplicates.compare_here`, by many. Other pairs hold the same rows together."""
+        parts = _triangle(first_new, len(rows), _COMPARED * max(1, self.machines.ready(snapshot)))
+        digest = snapshot.digest
+
+        def here(part: Part) -> Pairs:
+            own = Forest(snapshot.rows)
+            for _ in compare_here(snapshot, rows[: part[1]], part[0], min_score, own):
+                pass
+            return own.pairs()
+
+        shared = _Shared[Pairs](
+            self.machines, snapshot, parts, here,
+            lambda part: (scanner.compare, digest, *part, min_score),
+        )  # fmt: skip
+        for done, pairs in enumerate(shared.results(), 1):
+            forest.join(pairs)
+            yield done / len(parts)
+
+    def _ranked(self, snapshot: Snapshot, asked: Asked, depth: int) -> list[Ranking]:
+        parts = split(snapshot.rows, self.machines.ready(snapshot))
+        digest = snapshot.digest
+
+        def here(part: Part) -> list[Ranking]:
+            own = snapshot.between(*part)
+            found = [ranked.best(depth) for ranked in rank_here(own, asked, depth)]
+            return [(rows + part[0], scores) for rows, scores in found]
+
+        shared = _Shared[list[Ranking]](
+            self.machines, snapshot, parts, here,
+            lambda part: (scanner.rank, digest, *part, asked, depth), self._limit_s,
+        )  # fmt: skip
+        found = list(shared.results())
+        return [
+            self._merged(snapshot, asked, number, depth, [part[number] for part in found])
+            for number in range(len(asked.queries))
+        ]
+
+    def _merged(
+        self, snapshot: Snapshot, asked: Asked, number: int, depth: int, parts: list[Ranking]
+    ) -> Ranking:
+        rows = np.concatenate([np.zeros(0, np.intp), *(rows for rows, _ in parts)])
+        scores = np.concatenate([np.zeros(0), *(scores for _, scores in parts)])
+        rows = rows[np.lexsort((snapshot.ids[rows], -scores))[:depth]]
+        # Another kind of processor may sum in another order: the last digit is this one's.
+        rows.sort()
+        query = asked.queries[number]
+        scores = exact_scores(snapshot, query, rows, snapshot.read_rows, asked.tiles)
+        order = np.lexsort((snapshot.ids[rows], -scores))
+        return rows[order], scores[order]
+
+
+@dataclass(slots=True)
+class _Ranked:
+    """One query's ranking, which is asked for again when it is wanted deeper."""
+
+    _of: SearchMachines
+    _snapshot: Snapshot
+    _asked: Asked
+    _depth: int
+    _ranking: Ranking
+
+    def best(self, depth: int) -> Ranking:
+        """The `depth` best rows, or all there are."""
+        if depth > self._depth and len(self._ranking[0]) == self._depth:
+            (self._ranking,) = self._of._ranked(self._snapshot, self._asked, depth)
+            self._depth = depth
+        rows, scores = self._ranking
+        return rows[:depth], scores[:depth]
+
+
+class _Shared(Generic[T]):
+    """Parts that machines and this process do together."""
+
+    def __init__(
+        self,
+        machines: Machines,
+        snapshot: Snapshot,
+        parts: list[Part],
+        here: Callable[[Part], T],
+        task: Callable[[Part], tuple[Any, ...]],
+        limit_s: float | None = None,
+    ) -> None:
+        self._machines, self._here, self._task = machines, here, task
+        self._limit_s, self._began_s = limit_s, time.monotonic()
+        self._waiting = deque(parts)
+        self._idle = machines.addresses(snapshot)
+        self._working: dict[Future[Any], tuple[str, Part]] = {}
+        self._unanswered: dict[str, str] = {}  # why, by the name of the machine
+
+    def results(self) -> Iterator[T]:
+        """Each part's, in the order they are done."""
+        try:
+            while self._waiting or self._working:
+                while self._waiting and self._idle:
+                    self._give(self._idle.pop(0), self._waiting.popleft())
+                if self._working:
+                    yield from self._collect()
+                else:  # no machine is left
+                    self._check_time()
+                    yield self._here(self._waiting.popleft())
+        finally:
+            for future in self._working:
+                future.cancel()
+
+    def _give(self, address: str, part: Part) -> None:
+        part_s = None if self._limit_s is None else self._limit_s / _PATIENCE
+        function, *values = self._task(part)
+        future = self._machines.ask(address, function, *values, timeout_s=part_s)
+        self._working[future] = address, part
+
+    def _collect(self) -> Iterator[T]:
+        done, _ = wait(self._working, _LOOK_S, FIRST_COMPLETED)
+        for future in done:
+            address, part = self._working.pop(future)
+            try:
+                result = future.result()
+            except Exception as error:  # it has gone, or is too slow
+                self._fails(address, part, str(error) or type(error).__name__)
+                continue
+            if result is None:
+                self._fails(address, part, "its copy of the index is of another commit")
+            elif isinstance(result, scanner.Failed):
+                self._fails(address, part, result.reason)
+            else:
+                self._machines.note(address)
+                self._idle.append(address)
+                yield result
+        for future, (address, part) in list(self._working.items()):
+            if not self._machines.is_present(address):
+                del self._working[future]
+                future.cancel()
+                self._fails(address, part, "it has gone")
+
+    def _fails(self, address: str, part: Part, reason: str) -> None:
+        self._unanswered[self._machines.fails(address, reason)] = reason
+        self._waiting.appendleft(part)
+
+    def _check_time(self) -> None:
+        took_s = time.monotonic() - self._began_s
+        if self._limit_s is None or took_s <= self._limit_s:
+            return
+        missing = sum(stop - start for start, stop in self._waiting)
+        silent = "; ".join(f"{name}: {why}" for name, why in self._unanswered.items())
+        raise ClusterError(
+            f"{missing} images could not be searched within {self._limit_s:g} s (--cluster-time)"
+            + (f": {silent}" if silent else "")
+        )
+
+
+def split(rows: int, machines: int) -> list[Part]:
+    """Ranges of about the same size, one for each machine, or of `PART_ROWS`; none without rows."""
+    count = min(rows, max(1, machines, -(-rows // PART_ROWS)))
+    return [(rows * n // count, rows * (n + 1) // count) for n in range(count)]
+
+
+def _triangle(first: int, rows: int, count: int) -> list[Part]:
+    """Ranges of rows, each of which takes as many comparisons with those before it."""
+    areas = np.linspace(first**2, rows**2, count + 1)
+    ends = np.unique(np.sqrt(areas).round().astype(int)).tolist()
+    return list(pairwise(ends))
