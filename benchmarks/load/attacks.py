@@ -3,7 +3,8 @@
     python -m benchmarks.load.attacks [--only NAME …] --write docs/serving.md
 
 Each hostile client is an address of loopback with as many connections as one on the network may
-have. A visitor at a third address looks around meanwhile. All share the processors of this machine.
+have. A visitor at a third address looks around meanwhile. All share the processors of this machine,
+the hostile ones with the lowest priority.
 """
 
 from __future__ import annotations
@@ -107,11 +108,14 @@ def visit(server: Server, rows: int, token: str, seconds: float) -> Visit:
 
 @contextmanager
 def attacked(name: str, server: Server, photos: list[int], upload: Path) -> Iterator[None]:
-    """Two hostile clients at work."""
+    """Two hostile clients at work. Their processors would be their own: of this machine's they get
+    what server and visitor leave."""
     command = [sys.executable, "-m", "benchmarks.load.attackers", name, str(server.port)]
     ends = [str(CONNECTIONS), json.dumps(photos), str(upload)]
     clients = [
-        subprocess.Popen([*command, address, *ends], cwd=ROOT, stdout=subprocess.PIPE)
+        subprocess.Popen(
+            ["nice", "-n", "19", *command, address, *ends], cwd=ROOT, stdout=subprocess.PIPE
+        )
         for address in ADDRESSES
     ]
     try:

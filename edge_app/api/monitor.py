@@ -11,7 +11,7 @@ import bottle
 from bottle import HTTPResponse, request
 
 from edge_app import VERSION
-from edge_app.api.state import State
+from edge_app.api.state import State, index_state
 from edge_app.api.types import shapes, statusshapes
 from edge_app.errors import StoreError
 from edge_app.guard.metrics import CONTENT_TYPE, Family, Histogram, counter, gauge, text_of
@@ -30,8 +30,10 @@ def add_routes(
     @app.get(HEALTH)
     def health() -> statusshapes.Health:
         # Anyone may ask this, so a failure says that there is one and nothing of where or why.
-        if isinstance(state().found, StoreError):
-            raise StoreError("the index can't be read; the server's log says why")
+        try:
+            index_state(gallery.reader)
+        except StoreError:
+            raise StoreError("the index can't be read; the server's log says why") from None
         return statusshapes.Health()
 
     @app.get("/metrics")

@@ -101,7 +101,7 @@ def state_of(
     found: IndexState | StoreError
     identity = None
     try:
-        found = _index(reader)
+        found = index_state(reader)
         identity = found.identity
     except StoreError as error:
         found = error
@@ -175,7 +175,8 @@ def library_shape(library: Source, config: Config, state: State) -> statusshapes
     )
 
 
-def _index(reader: Reader) -> IndexState:
+def index_state(reader: Reader) -> IndexState:
+    """What is in the index; StoreError if it can't be read."""
     revision = reader.version()  # before the rest: a page that sees it asks once more, not less
     snapshot, counts = reader.snapshot(), reader.counts()
     return IndexState(

@@ -58,7 +58,9 @@ class Bounds:
     server_threads: int = Limits().server_threads
     queued_requests: int = 64  # waiting for a thread; more are answered 503
     slow_requests: int = Limits().server_threads // 2  # of those that may take seconds, at one time
-    client_requests: int = Limits().server_threads // 4  # of one client, while others are there
+    client_slow_requests: int = (
+        Limits().server_threads // 4
+    )  # of one client, while others are there
     drain_s: float = DRAIN_S
 
     @classmethod
@@ -71,7 +73,7 @@ class Bounds:
             connections_per_address=limits.connections_per_address,
             server_threads=limits.server_threads,
             slow_requests=max(1, limits.server_threads // 2),
-            client_requests=max(1, limits.server_threads // 4),
+            client_slow_requests=max(1, limits.server_threads // 4),
         )
 
 

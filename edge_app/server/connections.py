@@ -111,7 +111,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             bind_socket=False,
             dispatcher=Dispatcher(
                 bounds.server_threads,
-                Queue(bounds.queued_requests, bounds.slow_requests, bounds.client_requests),
+                Queue(bounds.queued_requests, bounds.slow_requests, bounds.client_slow_requests),
             ),
         )
 

@@ -48,16 +48,17 @@ class Turn:
 class Queue:
     """Turns that wait; the lock of whoever uses it guards it.
 
-    No more than `slow_most` slow ones are under way, so that threads stay free for the others. Nor
-    are more than `client_most` of one client while others are there: threads share one Python and
-    one catalogue, and a request beside seven others takes eight times as long.
+    No more than `slow_most` slow ones are under way, so that threads stay free for the others. Of
+    one client, while others are there, no more than `client_slow_most` slow ones are, and one that
+    is not slow: threads share one Python and one catalogue, and a request beside seven others takes
+    eight times as long.
     """
 
-    def __init__(self, most: int, slow_most: int, client_most: int) -> None:
-        self.most, self.slow_most, self.client_most = most, slow_most, client_most
+    def __init__(self, most: int, slow_most: int, client_slow_most: int) -> None:
+        self.most, self.slow_most, self.client_slow_most = most, slow_most, client_slow_most
         self._waiting: list[Turn] = []
         self._working = Counter[str]()  # threads, by network and by address
-        self._slow = 0  # slow turns under way
+        self._slow = Counter[str]()  # of those, the slow ones; "" is all of them
         self._served: dict[str, int] = {}  # by network and by address, the latest last
         self._seen: dict[str, float] = {}  # when a network asked last, the latest last
         self._numbers = itertools.count(1)
@@ -89,24 +90,26 @@ class Queue:
         """The one that begins now. The name is a deque's, which waitress expects."""
         turn = min(filter(self._may_begin, self._waiting), key=self._rank)
         self._waiting.remove(turn)
-        self._slow += turn.slow
         for name in (turn.network, turn.address):
             _put_last(self._served, name, next(self._numbers))
         self._working.update({turn.network, turn.address})
+        if turn.slow:
+            self._slow.update({"", turn.network})
         return turn
 
     def done(self, turn: Turn) -> None:
         """Its thread is free again."""
-        self._slow -= turn.slow
-        for name in {turn.network, turn.address}:
-            self._working[name] -= 1
-            if not self._working[name]:
-                del self._working[name]
+        _less(self._working, {turn.network, turn.address})
+        if turn.slow:
+            _less(self._slow, {"", turn.network})
 
     def _may_begin(self, turn: Turn) -> bool:
-        if turn.slow and self._slow >= self.slow_most:
+        if turn.slow and self._slow[""] >= self.slow_most:
             return False
-        return self._working[turn.network] < self.client_most or self._is_alone(turn.network)
+        slow = self._slow[turn.network]
+        under_way = slow if turn.slow else self._working[turn.network] - slow
+        most = self.client_slow_most if turn.slow else 1
+        return under_way < most or self._is_alone(turn.network)
 
     def _is_alone(self, network: str) -> bool:
         """Whether nobody else has asked for a while."""
@@ -119,6 +122,13 @@ class Queue:
             for name in (turn.network, turn.address)
         )
         return *itertools.chain.from_iterable(shares), turn.number
+
+
+def _less(counts: Counter[str], names: set[str]) -> None:
+    for name in names:
+        counts[name] -= 1
+        if not counts[name]:
+            del counts[name]
 
 
 def _put_last(table: dict[str, T], name: str, value: T) -> None:

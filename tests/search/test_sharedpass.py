@@ -69,6 +69,20 @@ def test_different_kinds_take_turns(search: Doubling) -> None:
     assert sorted(len(numbers) for numbers in search.passes) == [1, 1, 2]
 
 
+def test_whoever_has_waited_longest_goes_first(search: Doubling) -> None:
+    sharing = SharedPass[int, int]()
+    kinds = [1, 2, 3, 2, 1]
+    with ThreadPoolExecutor() as threads:
+        calls = [threads.submit(sharing.answer, "first", [9], search)]
+        search.begun.acquire()
+        for count, kind in enumerate(kinds, 1):
+            calls.append(threads.submit(sharing.answer, kind, [kind], search))
+            wait_for(sharing, count)
+        search.may_go_on.set()
+        assert [call.result() for call in calls] == [[18], *([2 * kind] for kind in kinds)]
+    assert search.passes == [[9], [1, 1], [2, 2], [3]]
+
+
 def test_an_error_reaches_everyone_of_the_pass_and_nobody_after_it(search: Doubling) -> None:
     sharing = SharedPass[int, int]()
     with ThreadPoolExecutor() as threads:

@@ -103,10 +103,30 @@ def test_one_client_has_few_threads_while_others_are_there_and_all_when_alone(
     assert not queue
     for one in begun[:4]:
         queue.done(one)
+    assert not queue
+    queue.done(begun[4])
     assert queue.popleft().address == "10.0.0.1"
     assert not queue
     now += turns.RECENT_S + 1
     assert queue
+
+
+def test_a_client_that_waits_for_slow_requests_is_answered_others_meanwhile() -> None:
+    queue = Queue(64, 4, 2)
+    queue.add(turn("10.0.0.2"))
+    for slow in (True, True, True, False, False):
+        queue.add(turn("10.0.0.1", slow=slow))
+    assert begun_of(queue, "10.0.0.1") == [True, True, False]
+
+
+def begun_of(queue: Queue, address: str) -> list[bool]:
+    """Which of a client's requests begin before any is done: whether each is slow."""
+    found = []
+    while queue:
+        one = queue.popleft()
+        if one.address == address:
+            found.append(one.slow)
+    return found
 
 
 def test_what_is_remembered_of_clients_is_bounded() -> None:

@@ -28,7 +28,8 @@ class _Call(Generic[Query, Answer]):
 
 
 class SharedPass(Generic[Query, Answer]):
-    """One pass at a time; whoever begins one takes along all that wait for the same kind of it."""
+    """One pass at a time, for whoever has waited longest; it takes along all that wait for the same
+    kind of it."""
 
     def __init__(self) -> None:
         self._waiting: list[_Call[Query, Answer]] = []
@@ -48,7 +49,9 @@ class SharedPass(Generic[Query, Answer]):
         call = _Call[Query, Answer](kind, queries)
         with self._changed:
             self._waiting.append(call)
-            self._changed.wait_for(lambda: call.done or not self._busy)
+            self._changed.wait_for(
+                lambda: call.done or (not self._busy and self._waiting[0] is call)
+            )
             if not call.done:
                 self._busy = True
                 calls = [other for other in self._waiting if other.kind == kind]
