@@ -77,8 +77,9 @@ class EventLoop:
         # and must not get its events.
         ready = [(self._dispatchers[fd], flags) for fd, flags in events if fd in self._dispatchers]
         for dispatcher, flags in sorted(ready, key=lambda pair: pair[0].accepting):
-            wasyncore.readwrite(dispatcher, flags)
-            self._ask(dispatcher)
+            if dispatcher.socket is not None:  # or a thread has closed it since
+                wasyncore.readwrite(dispatcher, flags)
+                self._ask(dispatcher)
         # Those due now and no more: a client that has sent 300 requests ahead is due again after
         # each of them, and all others would wait for its last.
         for _ in range(len(self._due)):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from functools import partial
+
+import pytest
+from waitress import wasyncore
 
 from edge_app.server.eventloop import EventLoop
 
@@ -35,3 +39,37 @@ def test_a_client_with_300_requests_ahead_gets_one_answer_a_turn() -> None:
         assert not any(left.values())
     finally:
         loop.close()
+
+
+class End(wasyncore.dispatcher):  # type: ignore[misc]
+    """One end of a connection that has something to read; reading it closes another."""
+
+    def __init__(self, dispatchers: dict[int, object], connection: socket.socket) -> None:
+        super().__init__(connection, dispatchers)
+        self.others: list[End] = []
+
+    def handle_read(self) -> None:
+        for other in self.others:
+            other.close()
+        self.recv(1)
+
+
+def test_what_another_has_closed_meanwhile_is_not_read(caplog: pytest.LogCaptureFixture) -> None:
+    dispatchers: dict[int, object] = {}
+    loop = EventLoop(dispatchers)
+    pairs = [socket.socketpair() for _ in range(2)]
+    ends = [End(dispatchers, mine) for mine, _ in pairs]
+    try:
+        for end, other, (_, theirs) in zip(ends, reversed(ends), pairs, strict=True):
+            end.others = [other]
+            theirs.send(b"x")
+            loop.watch(end)
+        loop.turn(60)
+        assert [end.socket is None for end in ends].count(True) == 1
+        assert not caplog.records
+    finally:
+        loop.close()
+        for end in ends:
+            end.close()
+        for _, theirs in pairs:
+            theirs.close()
