@@ -6,19 +6,17 @@ Programs send the same token as `Authorization: Bearer`.
 from __future__ import annotations
 
 import hmac
-import html
 import logging
 import re
-import string
 import threading
 import time
 from collections import deque
 from collections.abc import Collection, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from edge_app.errors import ServeError
+from edge_app.guard.loginpage import LoginPage
 from edge_app.guard.passcode import PasscodeFile, end_sessions, make_token, matches
 from edge_app.server.clients import network_of
 from edge_app.server.refusal import refuse
@@ -43,7 +41,6 @@ ATTEMPTS = 5  # wrong passcodes from one address in WINDOW_S, then 429
 ATTEMPTS_ALL = 50  # ... and from all addresses together
 WINDOW_S = 300.0
 RETRY = ("Retry-After", "1")
-HERE = Path(__file__).parent
 
 
 class Attempts:
@@ -84,17 +81,16 @@ class Passcode:
         self.open_paths = open_paths
         self.attempts = Attempts()
         self.checking = threading.Lock()
-        self.page = string.Template((HERE / "login.html").read_text("utf-8"))
-        self.style = (HERE / "login.css").read_bytes()
+        self.page = LoginPage()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if path == STYLE:
             start_response(
                 "200 OK",
-                [("Content-Type", "text/css"), ("Content-Length", str(len(self.style)))],
+                [("Content-Type", "text/css"), ("Content-Length", str(len(self.page.style)))],
             )
-            return [self.style if method != "HEAD" else b""]
+            return [self.page.style if method != "HEAD" else b""]
         if path == LOGIN and method == "POST":
             return self.sign_in(environ, start_response)
         if path == LOGOUT and method == "POST":
@@ -117,12 +113,7 @@ class Passcode:
         # One at a time: a check takes 16 MiB on purpose, and who waited here would hold a thread.
         if not self.checking.acquire(blocking=False):
             return self.show(
-                environ,
-                start_response,
-                "503 Service Unavailable",
-                "Busy. Try again.",
-                RETRY,
-                wanted=wanted,
+                environ, start_response, "503 Service Unavailable", "busy", RETRY, wanted=wanted
             )
         line = self.file.line()
         try:
@@ -133,15 +124,13 @@ class Passcode:
         finally:
             self.checking.release()
         if wait_s:
-            minutes = f"Too many wrong passcodes. Try again in {wait_s / 60 + 1:.0f} minutes."
             retry = ("Retry-After", str(int(wait_s) + 1))
             return self.show(
-                environ, start_response, "429 Too Many Requests", minutes, retry, wanted=wanted
-            )
+                environ, start_response, "429 Too Many Requests", "too_many", retry,
+                wanted=wanted, minutes=round(wait_s / 60 + 1),
+            )  # fmt: skip
         if not right or line is None:
-            return self.show(
-                environ, start_response, "401 Unauthorized", "Wrong passcode.", wanted=wanted
-            )
+            return self.show(environ, start_response, "401 Unauthorized", "wrong", wanted=wanted)
         path = environ.get("SCRIPT_NAME", "") + "/"
         secure = "; Secure" if environ["wsgi.url_scheme"] == "https" else ""
         token = make_token(line, int(time.time()) + self.session_s)
@@ -200,23 +189,22 @@ class Passcode:
         message: str,
         *headers: tuple[str, str],
         wanted: str = "",
+        minutes: int = 0,
     ) -> list[bytes]:
-        """The sign-in page; no script, no inline style."""
+        """The sign-in page, with a message of `loginpage`."""
         action = environ.get("SCRIPT_NAME", "") + LOGIN
         query = environ.get("QUERY_STRING", "")
         if environ["PATH_INFO"] == "/" and query:
             wanted = f"?{query}"
-        body = self.page.substitute(
-            action=html.escape(action),
-            message=html.escape(message),
-            next=html.escape(wanted),
-        ).encode()
+        accepted = environ.get("HTTP_ACCEPT_LANGUAGE", "")
+        body = self.page.show(action, wanted, accepted, message, minutes)
         start_response(
             status,
             [
                 ("Content-Type", "text/html; charset=utf-8"),
                 ("Content-Length", str(len(body))),
                 ("Cache-Control", "no-store"),
+                ("Vary", "Accept-Language"),
                 challenge(environ),
                 *headers,
             ],

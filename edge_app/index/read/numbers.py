@@ -28,12 +28,23 @@ def read_numbers(
     ).fetchone()
     found = np.empty((len(columns), count), np.int64)
     for column, text in zip(found, texts, strict=True):
-        # NumPy ends at what is no integer, and one more behind it shows that it did not. Versions
-        # to come will raise.
-        with suppress(ValueError):
-            numbers = np.fromstring(f"{text},0" if count else "0", np.int64, sep=",")
-            if len(numbers) == count + 1:
-                column[:] = numbers[:-1]
-                continue
-        raise sqlite3.DatabaseError("a record has text where a number belongs")
+        numbers = _integers(text, count)
+        if numbers is None:
+            raise sqlite3.DatabaseError("a record has text where a number belongs")
+        column[:] = numbers
     return found
+
+
+def _integers(text: str | None, count: int) -> NDArray[np.int64] | None:
+    """So many integers with commas between them; None if the text is something else."""
+    if text is None or count == 0:
+        return np.zeros(0, np.int64) if text is None and count == 0 else None
+    if text.encode().translate(None, b"0123456789-,"):
+        return None  # NumPy would warn
+    # NumPy ends at what is no integer, and one more behind it shows that it did not. Versions to
+    # come will raise.
+    with suppress(ValueError):
+        numbers = np.fromstring(f"{text},0", np.int64, sep=",")
+        if len(numbers) == count + 1:
+            return numbers[:-1]
+    return None
