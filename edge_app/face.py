@@ -39,6 +39,7 @@ from edge_app.indexing.run import run_index
 from edge_app.library.places import is_url
 from edge_app.model.runtime import RUNTIMES
 from edge_app.photos.regions import WHOLE, Box, box_of
+from edge_app.search.alike.decided import Decided
 from edge_app.search.alike.duplicates import Kind
 from edge_app.search.alike.groups import DUPLICATE_SCORE, Review
 from edge_app.search.gallery import Gallery, Query
@@ -258,6 +259,12 @@ class Index:
     def restore(self, ids: Iterable[int]) -> int:
         """Take back that they are not duplicates; how many pairs had been dismissed."""
         return Review(self._open.reader).restore([int(id) for id in ids])
+
+    @property
+    def decided(self) -> Decided:
+        """What was decided about duplicates: `mark(ids)` to move images away, `unmark(ids)`, the
+        `marked()`, and the `dismissed()` groups."""
+        return Decided(self._open.reader)
 
     def export(self, folder: str | os.PathLike[str], format: str = "parquet") -> list[Path]:
         """Write ids, paths, dates and vectors into `folder`, as "parquet" (needs pyarrow) or "npy";

@@ -153,6 +153,10 @@ def test_a_dismissal_can_be_taken_back(index: edge_app.Index) -> None:
     assert index.duplicates(0.8) == before
     with pytest.raises(edge_app.UsageError, match="2 to 100"):
         index.dismiss(ids[:1])
+    assert index.decided.mark(np.array(ids)) == 2
+    assert {image.id for image in index.decided.marked()} == set(ids)
+    assert index.decided.unmark(ids) == 2
+    assert index.decided.marked() == []
 
 
 @pytest.mark.model

@@ -19,7 +19,7 @@ from edge_app.api.monitor import HEALTH
 from edge_app.api.routes import make_app
 from edge_app.api.types.views import as_json, group_of, rejections_of
 from edge_app.bench.subjects import SUBJECTS
-from edge_app.cli import dismissals, logs
+from edge_app.cli import decided, logs
 from edge_app.cli.info import describe
 from edge_app.cli.printing import (
     ProgressLine,
@@ -127,9 +127,7 @@ def duplicates(config: Config, options: Namespace) -> int:
     with Reader(config.index) as reader, tqdm(total=100, unit="%", disable=None) as bar:
         if reader.snapshot().identity is None:
             raise NoIndexError(config.index)
-        changed = dismissals.change(reader, options)
-        if changed:
-            print(changed)
+        if decided.decide(reader, options):
             return 0
 
         def show(fraction: float) -> None:

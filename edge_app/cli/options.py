@@ -183,6 +183,12 @@ def duplicates(parser: Parser) -> None:
     ):
         add(name, nargs="+", metavar="IMAGE", help=f"{about}: 2 to 100 files or"
             " paths of the index")  # fmt: skip
+    add("--mark", nargs="+", metavar="IMAGE",
+        help="do not search, but put these images on the list of those to move away")  # fmt: skip
+    add("--unmark", nargs="+", metavar="IMAGE", help="take them off that list")
+    add("--marked", nargs="?", choices=["paths", "script"], const="paths", metavar="AS",
+        help="print that list: paths, or script, which moves the files away when you run it in the"
+        " photo folder (default: paths)")  # fmt: skip
 
 
 def check(parser: Parser) -> None:

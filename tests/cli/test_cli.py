@@ -144,7 +144,7 @@ def test_a_dismissal_by_names_and_taken_back(library: Path, index: Path) -> None
     before = run("duplicates", *where)[1]
     assert "2020/a.jpg" in before
     code, out, _ = run("duplicates", *where, "--dismiss", *pair)
-    assert (code, out) == (0, "no longer shown as near-duplicates: 1 new pair\n")
+    assert (code, out) == (0, "no longer shown as duplicates: 1 pair\n")
     assert "2020/a.jpg" not in run("duplicates", *where)[1]
     code, out, _ = run("duplicates", *where, "--json", "--restore", *pair)
     assert (code, json.loads(out)) == (0, {"restored": 1})
@@ -153,6 +153,22 @@ def test_a_dismissal_by_names_and_taken_back(library: Path, index: Path) -> None
     assert (code, errors.strip()) == (
         2, "error: none.jpg is neither an indexed file nor the path of an image",
     )  # fmt: skip
+
+
+def test_marks_are_put_taken_off_and_listed_in_three_forms(index: Path) -> None:
+    where = ["duplicates", "--index", index]
+    code, out, _ = run(*where, "--mark", "2020/b.jpg", "2020/a.jpg")
+    assert (code, out) == (0, "marked to be moved away: 2 images\n")
+    assert run(*where, "--marked")[1] == "2020/a.jpg\n2020/b.jpg\n"
+    told = json.loads(run(*where, "--marked", "--json")[1])
+    assert [image["path"] for image in told["items"]] == ["2020/a.jpg", "2020/b.jpg"]
+    assert told["bytes"] == sum(image["bytes"] for image in told["items"])
+    script = run(*where, "--marked", "script")[1]
+    assert "mv -n -- './2020/a.jpg' 'lookalike-moved/2020/a.jpg'\n" in script
+    assert json.loads(run(*where, "--json", "--unmark", "2020/a.jpg")[1]) == {"unmarked": 1}
+    assert run(*where, "--marked")[1] == "2020/b.jpg\n"
+    run(*where, "--unmark", "2020/b.jpg")
+    assert run(*where, "--marked")[1] == ""
 
 
 @pytest.mark.parametrize(

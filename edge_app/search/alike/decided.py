@@ -59,7 +59,7 @@ class Decided:
         return sorted((g for g in listed if len(g) > 1), key=lambda group: group[0].path)
 
     def _records(self, ids: Iterable[int]) -> list[Record]:
-        images = [self._reader.image(id) for id in ids]
+        images = [self._reader.image(int(id)) for id in ids]
         return [(image.content, os.fsencode(image.path)) for image in images]
 
     def _images(self, contents: set[bytes]) -> defaultdict[bytes, list[ImageRecord]]:
