@@ -50,8 +50,13 @@ def make_tree(cache: Path, suite: str, mirror: str) -> Path:
         files = subprocess.check_output(["dpkg-deb", "--fsys-tarfile", package])
         unpack = ["tar", "-x", "--keep-directory-symlink", "-C", str(part)]
         subprocess.run(unpack, input=files, check=True)
-    for name in ("app", "work", "packages"):
-        (part / "srv" / name).mkdir()
+    # In a container debootstrap leaves links to this machine's folders, to be mounted on in vain.
+    for name in ("proc", "dev"):
+        if (part / name).is_symlink():
+            (part / name).unlink()
+            (part / name).mkdir()
+    for name in ("app", "work", "packages"):  # in /srv, which base-files makes when configured
+        (part / "srv" / name).mkdir(parents=True)
     install(part / "srv/packages", SUITES[suite])
     part.rename(tree)
     return tree

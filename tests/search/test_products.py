@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import cast
@@ -77,10 +78,22 @@ def test_threads_leave_no_row_out(
     monkeypatch.setattr(products, "_PIECE_BYTES", 1)  # a block each
     products._pool.cache_clear()
     codes, asked = made_up(6, 5 * BLOCK_ROWS + 3, 64), made_up(7, queries, 64)
+    products_of(codes, np.ones(len(codes), np.float32), asked)  # from now on there are threads
     scales = np.ones(len(codes), np.float32)
     found = products_of(codes, scales, asked)
     products._pool.cache_clear()
     np.testing.assert_allclose(found, expected(codes, scales, asked), rtol=5e-7, atol=5e-3)
+
+
+@pytest.mark.skipif(memory.default_threads() < 2, reason="there is one core")
+def test_the_other_threads_wake_on_other_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_PIECE_BYTES", 1)
+    products._pool.cache_clear()
+    codes, scales = made_up(8, 3 * BLOCK_ROWS, 64), np.ones(3 * BLOCK_ROWS, np.float32)
+    products_of(codes, scales, codes[:1])  # makes the threads
+    products_of(codes, scales, codes[:1])
+    first, *_ = products._pool()[1]
+    assert len(os.sched_getaffinity(first)) == memory.default_threads() - 1
 
 
 @pytest.fixture

@@ -127,8 +127,8 @@ class Snapshot:
 
     @cached_property
     def scales(self) -> NDArray[np.float32]:
-        """(rows,) the scale of each code, 0 where the row is dead."""
-        return np.where(self.live, self.bounds[:, 0], np.float32(0))
+        """(rows,) the scale of each code; NaN, which reaches no score, where the row is dead."""
+        return np.where(self.live, self.bounds[:, 0], np.float32(np.nan))
 
     @cached_property
     def all_live(self) -> bool:

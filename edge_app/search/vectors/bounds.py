@@ -84,12 +84,16 @@ class FloatBounds:
 def bounds_of(
     snapshot: Snapshot, queries: Floats, hidden: Hidden | None, tiles: bool
 ) -> Sequence[Bounds | FloatBounds]:
-    """The bounds of each of (n, dim) float32 unit queries, from one pass."""
+    """The bounds of each of (n, dim) float32 unit queries, from one pass. Dead rows need not be
+    among the hidden ones: they are never found."""
     if tiles or not reads_codes(snapshot):
         table = Table(len(queries), snapshot.rows)
         scores = cosines(queries, snapshot.vectors, out=table.values[:, : snapshot.rows])
         if tiles:
             np.maximum(scores, _best_tiles(snapshot, queries), out=scores)
+        if not snapshot.all_live:
+            dead = ~snapshot.live
+            hidden = dead if hidden is None else hidden | dead
         table.finish(0, snapshot.rows, hidden)
         return [FloatBounds(peaks, rounding_bound(queries.shape[1]), snapshot) for peaks in table]
     encoded = codes.encode(queries)
@@ -104,9 +108,9 @@ def bounds_of(
 def reads_codes(snapshot: Snapshot) -> bool:
     """Whether a search reads the codes of all rows, and not their vectors."""
     size_bytes = snapshot.vectors.nbytes
-    if instructions() is None:
-        return not fit_in_memory(size_bytes)
-    return size_bytes > _SMALL_BYTES
+    if size_bytes <= _SMALL_BYTES:
+        return False
+    return instructions() is not None or not fit_in_memory(size_bytes)
 
 
 def fit_in_memory(size_bytes: int) -> bool:

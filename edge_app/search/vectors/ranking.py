@@ -54,8 +54,7 @@ Rank = Callable[[Snapshot, Asked, int], Iterable[Ranked]]
 def rank_here(snapshot: Snapshot, asked: Asked, depth: int) -> Iterator[Ranked]:
     """The ranking of each query, by passes over the vectors in this process."""
     mask = asked.filter.mask(snapshot)
-    wanted = snapshot.live if mask is None else snapshot.live & mask
-    hidden = None if mask is None and snapshot.all_live else ~wanted
+    hidden = None if mask is None else ~mask
     tiled = asked.tiles and snapshot.tiles is not None
     parts = 1 + snapshot.tiles.shape[1] if tiled and snapshot.tiles is not None else 1
     per_pass = max(1, _PASS_BYTES // max(1, 4 * snapshot.rows * parts))
