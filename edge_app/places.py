@@ -37,11 +37,20 @@ def pictures_folder() -> Path | None:
     except (OSError, ValueError):
         settings = ""
     named = re.search(r'^XDG_PICTURES_DIR="(?:\$HOME/)?(.*)"$', settings, re.MULTILINE)
-    folder = Path.home() / (named[1] if named else "Pictures")
-    return folder if folder.is_dir() and folder != Path.home() else None
+    folder = _user_home() / (named[1] if named else "Pictures")
+    return folder if folder.is_dir() and folder != _user_home() else None
 
 
 def _home(variable: str, default: str) -> Path:
     """A base directory; as the specification says, a relative path counts as none."""
     named = os.environ.get(variable, "")
-    return Path(named) if os.path.isabs(named) else Path.home() / default
+    return Path(named) if os.path.isabs(named) else _user_home() / default
+
+
+def _user_home() -> Path:
+    """Debian's name for no home where there is none, as for a user of a container with a number
+    only."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")

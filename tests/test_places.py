@@ -65,3 +65,13 @@ def test_the_pictures_folder_is_the_desktops_if_it_is_there(home: Path) -> None:
     assert places.pictures_folder() == home / "Bilder"
     settings.write_text('XDG_PICTURES_DIR="$HOME/"\n')  # how a desktop says that there is none
     assert places.pictures_folder() is None
+
+
+def test_a_user_without_a_home_has_no_models_and_no_pictures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000)  # which no passwd file knows
+    assert places.models_folder() == Path("/nonexistent/.local/share/lookalike/models")
+    assert places.pictures_folder() is None
+    assert list(places.indexes_folder().glob("*")) == []
