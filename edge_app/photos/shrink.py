@@ -97,47 +97,76 @@ def _shrink(
     small = Image.new("RGB", (-(-(right - left) // factor), -(-(bottom - top) // factor)))
     rows = max(1, STRIP_PIXELS // (right - left) // factor) * factor
     for y in range(top, bottom, rows):
-        strip = _rgb(image.crop((left, y, right, min(y + rows, bottom))), levels)
-        small.paste(strip.reduce(factor), (0, (y - top) // factor))
+        strip = image.crop((left, y, right, min(y + rows, bottom)))
+        rgb = _on_white(strip, colours) if levels is None else _grey(strip, levels)
+        small.paste(rgb.reduce(factor), (0, (y - top) // factor))
+    if image.has_transparency_data:
+        return small
     return colours.srgb_of_grey(small) if image.mode in GREYS else colours.srgb(small)
 
 
 GREYS = ("1", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def _levels(image: Image.Image) -> tuple[float, float] | None:
-    """Scale and offset to 0…255 for modes of more than 8 bits: those of the type where it has any.
+class _Levels(NamedTuple):
+    """How values become 0…255."""
 
-    32-bit integers and floats have no agreed white: their darkest and brightest pixels are taken.
+    scale: float
+    offset: float
+    raw_mode: str | None = None  # how to read them where Pillow's mode has another sign
+
+
+def _levels(image: Image.Image) -> _Levels | None:
+    """For modes of more than 8 bits: the range of the type where it has an agreed one.
+
+    32-bit integers and floats have no agreed white: their darkest and brightest pixels are taken;
+    but unsigned integers that reach into the upper half of their type are taken to fill it.
     """
+    negative = _tag(image, TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
     if image.mode.startswith("I;16"):
-        return (-255 / 65535, 255.0) if _is_white_zero(image) else (255 / 65535, 0.0)
+        # Pillow turns what counts from white for up to 8 bits only.
+        return _Levels(-255 / 65535, 255.0) if negative else _Levels(255 / 65535, 0.0)
     if image.mode not in ("I", "F"):
         return None
     low, high = cast(tuple[float, float], image.getextrema())
+    raw_mode = None
+    if image.mode == "I" and low < 0 and _tag(image, SAMPLE_FORMAT, (1,)) == (1,):
+        low, high, raw_mode = 0.0, 2.0**32 - 1, UNSIGNED
     if not (math.isfinite(low) and math.isfinite(high)):
         low, high = 0.0, 1.0
     scale = 255 / ((high - low) or 1)
-    return scale, -low * scale
+    if negative:
+        return _Levels(-scale, high * scale, raw_mode)
+    return _Levels(scale, -low * scale, raw_mode)
 
 
-def _is_white_zero(image: Image.Image) -> bool:
-    """Whether a TIFF counts from white, which Pillow turns for up to 8 bits only."""
+SAMPLE_FORMAT = 339  # of TIFF; 1: unsigned
+UNSIGNED = "F;32N"
+
+
+def _tag(image: Image.Image, tag: int, default: object = None) -> object:
+    """Of a TIFF, `default` of other files."""
     tags = getattr(image, "tag_v2", None)
-    return tags is not None and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
+    return default if tags is None else tags.get(tag, default)
 
 
-def _rgb(image: Image.Image, levels: tuple[float, float] | None) -> Image.Image:
-    """The image as 8-bit RGB, transparent parts laid on white."""
-    if levels is not None:
-        scale, offset = levels
-        grey = image.convert("F").point(lambda value: value * scale + (offset + 0.5)).convert("L")
-        return Image.merge("RGB", (grey, grey, grey))
+def _grey(image: Image.Image, levels: _Levels) -> Image.Image:
+    """The image as 8-bit RGB."""
+    if levels.raw_mode:
+        image = Image.frombytes("F", image.size, image.tobytes(), "raw", levels.raw_mode)
+    grey = image.convert("F").point(lambda value: value * levels.scale + (levels.offset + 0.5))
+    grey = grey.convert("L")
+    return Image.merge("RGB", (grey, grey, grey))
+
+
+def _on_white(image: Image.Image, colours: Colours) -> Image.Image:
+    """The image as 8-bit RGB; one with transparent parts as sRGB, laid on white."""
     if image.mode == "La":  # premultiplied grey, which Pillow converts to nothing else
         image = image.convert("LA")
     if not image.has_transparency_data:
         return image.convert("RGB")
-    image = image.convert("RGBA")
+    mask = image.convert("RGBA").getchannel("A")
+    rgb = image.convert("RGBA").convert("RGB")
     white = Image.new("RGB", image.size, (255, 255, 255))
-    white.paste(image, mask=image)
+    white.paste(colours.srgb_of_grey(rgb) if image.mode in GREYS else colours.srgb(rgb), mask=mask)
     return white

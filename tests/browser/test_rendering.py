@@ -94,7 +94,7 @@ def test_whole_photos_look_as_chromium_draws_them(browser: Browser, tmp_path: Pa
         theirs = np.asarray(square).astype(int)
         try:
             views = decode(data, SIDE_PX, Limits()).views
-        except DecodeError as error:  # an arithmetic JPEG, which Pillow's wheel can't read
+        except DecodeError as error:  # an arithmetic JPEG, where libjpeg lacks it
             assert error.lacks, f"{file.name}: {error}"
             continue
         ours = np.frombuffer(views, np.uint8).reshape(SIDE_PX, SIDE_PX, 3).astype(int)

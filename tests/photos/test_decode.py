@@ -164,13 +164,6 @@ def test_even_one_pixel_is_an_image(kind: str) -> None:
     assert thumbnail_of(decoded).size == (1, 1)
 
 
-def test_a_tiff_whose_compression_is_not_built_in_is_not_called_damaged() -> None:
-    data = bytearray(encoded(photo_like(64, 48), "TIFF"))
-    tag = data.index(struct.pack("<HHI", 259, 3, 1))
-    data[tag + 8 : tag + 10] = struct.pack("<H", 50001)
-    assert reason(bytes(data)) == "TIFF of a kind that the installed Pillow can't read"
-
-
 @pytest.mark.parametrize("more", [{}, {"lossless": True}, {"exif": Image.Exif()}])
 @pytest.mark.parametrize("part", [0.98, 0.6])
 def test_a_webp_that_lacks_its_end_is_shown_as_far_as_it_goes(

@@ -6,7 +6,7 @@ Runs in child processes that hold little else, so no NumPy here: pixels travel a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -21,6 +21,7 @@ from edge_app.photos.reading import exif, raw
 from edge_app.photos.reading.colour import Colours
 from edge_app.photos.reading.cost import check_cost
 from edge_app.photos.reading.dates import moment_in_xmp
+from edge_app.photos.reading.lacks import needs_more
 from edge_app.photos.reading.mend import mended
 from edge_app.photos.reading.opening import format_of, opened, reasons
 from edge_app.photos.regions import CROP, PREPROCESS, WHOLE, Box
@@ -66,11 +67,12 @@ def decode(
     try:
         return _decode(data, name, size_px, limits, boxes, fit, preprocess)
     except DecodeError as error:
-        if error.lacks:
+        if needs_more(error.lacks):
             raise  # nothing is wrong with the file
         # What browsers show in spite of its faults is shown: its end is missing, or a chunk broken.
-        with _lenient():
+        with _lenient(), suppress(DecodeError):
             return _decode(data, name, size_px, limits, boxes, fit, preprocess, INCOMPLETE)
+        raise
 
 
 @contextmanager
@@ -101,9 +103,12 @@ def _decode(
         enough = enough_of(image.size, size_px, fit)
         wanted = draft_size(image.size, boxes, enough) if coding == "JPEG" else image.size
         check_cost(image, coding, wanted, limits)
+        frame = _frame(image) if name == "GIF" else None
         if coding == "JPEG":  # pillow-heif would deliver a thumbnail that the file brings along
             image.draft(None, wanted)
         image.load()
+        if frame:
+            image = _on_canvas(image, frame)
         # After load(): PNG may keep them last, TIFF is turned by it.
         tags = found.tags if found else exif.read_tags(image)
         orientation = found.orientation if found else exif.orientation(image, name, tags)
@@ -137,6 +142,20 @@ def _decode(
         content=fingerprint(data),
         pattern=pattern_of(whole),
     )
+
+
+def _frame(image: Image.Image) -> tuple[int, int, int, int] | None:
+    """Where the first frame of a GIF is, if it is only a part of the picture."""
+    tiles = getattr(image, "tile", ())
+    found = tiles[0][1] if tiles else None
+    return None if found == (0, 0, *image.size) else found
+
+
+def _on_canvas(image: Image.Image, frame: tuple[int, int, int, int]) -> Image.Image:
+    """The frame with nothing around it, where Pillow puts the first colour of the palette."""
+    canvas = Image.new("RGBA", image.size)
+    canvas.paste(image.crop(frame).convert("RGBA"), frame)
+    return canvas
 
 
 def _extrema(image: Image.Image) -> list[tuple[int, int]]:

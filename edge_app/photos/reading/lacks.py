@@ -13,7 +13,7 @@ from pathlib import Path
 from edge_app.config import LIMITS, Limits, MiB, limit_text, option_of
 from edge_app.errors import DecodeError
 
-DECODER = 3  # raised when decode.py learns to read more: whatever was "damaged" is tried again
+DECODER = 4  # raised when decode.py learns to read more: whatever was "damaged" is tried again
 INSTALL = {  # a module, and the package that brings it
     "pillow_heif": "pillow-heif",
     "pillow_jxl": "pillow-jxl-plugin",
@@ -45,6 +45,11 @@ def check_size(size_bytes: int, limits: Limits) -> None:
 def lacks_version(package: str = "pillow") -> str:
     """These versions of the decoders can't read it."""
     return f"version {DECODER} {package} {metadata.version(package)}"
+
+
+def needs_more(lacks: str) -> bool:
+    """Whether a package or a higher limit is needed, and not another way to read the file."""
+    return lacks.startswith(("package ", "limit "))
 
 
 def is_worth_a_try(lacks: str, limits: Limits) -> bool:

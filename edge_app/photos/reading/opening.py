@@ -7,19 +7,21 @@ libraries can't read is "not supported".
 from __future__ import annotations
 
 import re
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
-# TIFF and WebP register themselves when imported; the other formats Pillow always loads.
-from PIL import Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401
+# It registers itself when imported, as TIFF does; the other formats Pillow always loads.
+from PIL import Image, WebPImagePlugin  # noqa: F401
 
 from edge_app.errors import DecodeError
+from edge_app.photos.reading import tiff
 from edge_app.photos.reading.cicp import code_points, profile_of_codes
 from edge_app.photos.reading.colour import CODED
 from edge_app.photos.reading.lacks import lacks_package, lacks_version
-from edge_app.photos.reading.rawkinds import compressions, raw_kind
+from edge_app.photos.reading.rawkinds import raw_kind
 
 # The formats Pillow may try, and how a file of each begins. It knows more of them, among those
 # PostScript, for which it starts Ghostscript.
@@ -37,15 +39,14 @@ SIGNATURES = {
 # Words of Pillow's and the codecs' for what is legal and not built in.
 UNSUPPORTED = re.compile(
     r"unknown (pixel mode|png|compression|raw mode|bmp|photometric)|unsupported|not supported"
-    r"|cannot handle|can't handle|not implemented|unrecogni[sz]ed|not available|no decoder"
+    r"|cannot handle|can't handle|not implemented|unrecogni[sz]ed(?! data)|not available|no decoder"
     r"|decoder .* not|invalid mode|unexpected number of bits|cannot decode"
 )
 # Start-of-frame markers of ISO 10918-1, table B.1: lossless, and with arithmetic coding.
 ODD_FRAMES = {0xC3, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
-# Compressions that a build of libtiff may lack: JBIG, LZMA, Zstandard, WebP. It says -2 then.
-OPTIONAL = {34661, 34925, 50000, 50001}
-PAGES = 32  # of a TIFF, looked at for one that is no thumbnail
-NEW_SUBFILE_TYPE, REDUCED = 254, 1  # the tag, and its bit for smaller versions (TIFF 6.0)
+ARITHMETIC = {0xC9, 0xCA}  # of these, what libjpeg can read where it was built with it
+USUAL_BITS = 8  # of a JPEG's sample; the installed Pillow reads no others
+PROFILE_EMBEDDED, V5_HEADER_BYTES = b"DEBM", 124  # of a BMP
 
 
 def format_of(data: bytes) -> str:
@@ -67,9 +68,12 @@ def opened(data: bytes, name: str) -> Image.Image:
     if name not in Image.OPEN:
         Image.preinit()  # not init(): 45 more plugins take 12 ms and 3 MB in every process
     # Not Image.open(), which does not tell why a plugin refuses a file.
-    image: Image.Image = Image.OPEN[name][0](BytesIO(data), "")
-    if name == "TIFF":
-        _skip_thumbnails(image)
+    image = tiff.opened(data) if name == "TIFF" else Image.OPEN[name][0](BytesIO(data), "")
+    if name == "JPEG" and _frame(data)[0] in ARITHMETIC:
+        # Its decoder can not wait for more in the middle.
+        image.decodermaxblock = len(data)  # type: ignore[attr-defined]
+    if name == "BMP" and (profile := _profile_of_bmp(data)):
+        image.info["icc_profile"] = profile
     codes = code_points(data, name)
     # A PNG's code points go before its profile (PNG, third edition, 4.3), in other files after it.
     if codes and (name == "PNG" or not image.info.get("icc_profile")):
@@ -77,17 +81,13 @@ def opened(data: bytes, name: str) -> Image.Image:
     return image
 
 
-def _skip_thumbnails(image: Image.Image) -> None:
-    """Go to the first page that is not flagged as a smaller version of another, if there is one."""
-    for page in range(PAGES):
-        try:
-            image.seek(page)
-        except Exception:  # the last page, or a directory that leads nowhere
-            break
-        flags = image.tag_v2.get(NEW_SUBFILE_TYPE, 0)  # type: ignore[attr-defined]
-        if not (isinstance(flags, int) and flags & REDUCED):
-            return
-    image.seek(0)
+def _profile_of_bmp(data: bytes) -> bytes | None:
+    """The ICC profile in a BMP of version 5."""
+    size, kind = data[14:18], data[70:74]
+    if size != struct.pack("<I", V5_HEADER_BYTES) or kind != PROFILE_EMBEDDED:
+        return None
+    place, length = struct.unpack_from("<II", data, 14 + 112)
+    return data[14 + place : 14 + place + length]
 
 
 def _load_rare_plugin(name: str) -> None:
@@ -128,7 +128,8 @@ def reasons(data: bytes, name: str) -> Iterator[None]:
         raise
     except Exception as error:  # Pillow's plugins raise almost anything on hostile bytes
         text = str(error).lower()
-        if "memory" in text:  # a codec's own word for an allocation that failed
+        # A codec's own word for an allocation that failed; Pillow's for many text chunks is not.
+        if "memory" in text and "text chunks" not in text:
             raise MemoryError from None
         if _is_unsupported(data, name, text):
             raise DecodeError(
@@ -139,19 +140,20 @@ def reasons(data: bytes, name: str) -> Iterator[None]:
 
 def _is_unsupported(data: bytes, name: str, text: str) -> bool:
     if name == "JPEG":
-        return _frame_marker(data) in ODD_FRAMES
-    if name == "TIFF" and OPTIONAL & compressions(data):
+        marker, bits = _frame(data)
+        return marker in ODD_FRAMES or bits not in (None, USUAL_BITS)
+    if name == "TIFF" and tiff.is_optional(data):
         return True
     # Pillow takes a big-endian BigTIFF for another TIFF and stumbles over its offsets.
     return bool(UNSUPPORTED.search(text)) or (name == "TIFF" and data[:4] == b"MM\0+")
 
 
-def _frame_marker(data: bytes) -> int | None:
-    """The marker of a JPEG's first frame: how it is coded."""
+def _frame(data: bytes) -> tuple[int | None, int | None]:
+    """The marker of a JPEG's first frame, which says how it is coded, and the bits of a sample."""
     place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF:
+    while place + 5 <= len(data) and data[place] == 0xFF:
         marker = data[place + 1]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return marker
+            return marker, data[place + 4]
         place += 2 + int.from_bytes(data[place + 2 : place + 4])
-    return None
+    return None, None

@@ -51,10 +51,10 @@ def is_linear(data: bytes) -> bool:
     return data[:4] in (b"II*\0", b"MM\0*") and LINEAR in _Tiff(data).values(PHOTOMETRIC)
 
 
-def compressions(data: bytes) -> set[int]:
-    """How the pictures of a TIFF file are compressed, by TIFF's numbers; empty where damaged."""
+def values_of(data: bytes, tag: int) -> set[int]:
+    """What a tag of a TIFF file says in any of its directories; empty where damaged."""
     try:
-        return _Tiff(data).values(COMPRESSION) if data[:4] in (b"II*\0", b"MM\0*") else set()
+        return _Tiff(data).values(tag) if data[:4] in (b"II*\0", b"MM\0*") else set()
     except struct.error:
         return set()
 
