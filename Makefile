@@ -32,7 +32,8 @@ PIP   := -m pip install --quiet --disable-pip-version-check
 run: $(EDGE)/ready $(MODEL) samples
 	@# A small gallery is complete when its address is printed; a large one goes on filling.
 	exec $(EDGE)/bin/python -m edge_app serve --gallery '$(GALLERY)' --index '$(INDEX)' \
-		--host $(HOST) --port $(PORT) --head-start 60 $(if $(LAN),--lan)
+		--host $(HOST) --port $(PORT) --head-start 60 $(if $(LAN),--lan) \
+		--then-say "$$($(EDGE)/bin/python -m tools.samples --tips)"
 
 test: lint $(MODEL)
 	$(TEST)/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ONLY)
@@ -48,7 +49,7 @@ model: $(BUILD)/ready
 
 # Fills the default gallery, and only when it is the one asked for and empty.
 samples: $(EDGE)/ready
-	$(EDGE)/bin/python -m tools.samples '$(GALLERY)'
+	$(EDGE)/bin/python -m tools.samples '$(GALLERY)' $(addprefix --mirror=,$(MIRROR))
 
 faults: $(TEST)/ready $(MODEL)
 	FAULTS=long $(TEST)/bin/python -m pytest tests/faults

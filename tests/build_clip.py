@@ -15,18 +15,18 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from conversion.clip import checkpoints
 from conversion.network import import_tensorflow
 from tests.build_models import run
-from tools import samples
+from tools import scikit
 from tools.testing.pictures import save
 
 
 def unpack(folder: Path) -> None:
-    """Pictures with the names of the sample photos, which would have to be fetched."""
-    for seed, name in enumerate(samples.PHOTOS):
+    """Pictures with the names of the photos, which would have to be fetched."""
+    for seed, name in enumerate(scikit.PHOTOS):
         save(folder / name, seed)
 
 
 if __name__ == "__main__":
     checkpoints.HUB = "http://127.0.0.1:9"  # where nobody answers: as without a network
-    samples.unpack = unpack
+    scikit.unpack = unpack
     import_tensorflow()
     print(json.dumps([run(arguments) for arguments in json.load(sys.stdin)]))

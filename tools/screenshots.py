@@ -5,8 +5,6 @@ Usage: python tools/screenshots.py, or `make screenshots`.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,8 +15,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from edge_app.config import Config  # noqa: E402
-from tools.samples import PHOTOS  # noqa: E402
+
+from tools import samples  # noqa: E402
 from tools.testing.browsers import DESK, NO_CHROMIUM, PHONE, chromium  # noqa: E402
 from tools.testing.looks import expect_thumbnails  # noqa: E402
 from tools.testing.site import Site  # noqa: E402
@@ -35,36 +33,24 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "Sample photos"
-        library.mkdir()
-        copy_samples(library)
+        samples.unpack(library)
         site = Site(library, Path(folder) / "index", "--no-watch")
         try:
-            site.wait_until_indexed(len(PHOTOS))
+            site.wait_until_indexed(len(samples.photos()))
             with sync_playwright() as playwright:
                 take_all(playwright.chromium.launch(executable_path=path), site)
         finally:
             site.stop()
 
 
-def copy_samples(library: Path) -> None:
-    """Put the sample photos there, and nothing else that the default gallery may hold."""
-    subprocess.run([sys.executable, "-m", "tools.samples"], cwd=ROOT, check=True)
-    gallery = ROOT / Config().gallery
-    missing = [name for name in PHOTOS if not (gallery / name).exists()]
-    if missing:
-        sys.exit(f"{gallery} holds other photos than the samples: {missing[0]} is not there")
-    for name in PHOTOS:
-        shutil.copy(gallery / name, library)
-
-
 def take_all(browser: Browser, site: Site) -> None:
     """Each view once, at a desk or on a phone, light or dark."""
-    motorcycle = site.id_of("motorcycle_left.png")
-    astronaut = site.id_of("astronaut.png")
+    windmill = site.id_of("windmill-4.webp")
+    castle = site.id_of("chateau-de-chambord.webp")
     light, dark = {"color_scheme": "light"}, {"color_scheme": "dark"}
     phone = {**PHONE, "device_scale_factor": 1.5}  # sharp enough at half its size
-    region = f"?view=similar&id={astronaut}&box=0.3,0.04,0.3,0.32"
-    similar = f"?view=similar&id={motorcycle}"
+    region = f"?view=similar&id={castle}&box=0.3,0.1,0.4,0.5"
+    similar = f"?view=similar&id={windmill}"
     shots: list[tuple[str, str, dict[str, Any]]] = [
         ("gallery", "?sort=name", DESK | light),
         ("similar", similar, DESK | light),

@@ -3,8 +3,8 @@
     python -m benchmarks.finding.generalphotos FOLDER
 
 They come from Debian's wallpaper packages and OpenCV's examples, whose licences are free, through
-apt: the same versions by SHA-256, so that a fit can be made again. The sample photos of the default
-gallery are added. Of pictures that are alike, such as one wallpaper in ten sizes, the largest file
+apt: the same versions by SHA-256, so that a fit can be made again. The photos of scikit-image
+are added. Of pictures that are alike, such as one wallpaper in ten sizes, the largest file
 is kept; of one colour, none.
 """
 
@@ -22,8 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_app.config import Config
-from tools.samples import fill
+from tools.scikit import unpack
 
 # Debian 12: name=version, and the SHA-256 of the package.
 PACKAGES = {
@@ -111,9 +110,8 @@ def collect(output: Path) -> int:
                 if grey is not None and all(grey @ other <= ALIKE for other in seen):
                     seen.append(grey)
                     picture.save(output / f"{len(seen):03}.jpg", quality=92)
-    fill(Config().gallery)
-    for file in Config().gallery.iterdir():
-        if file.suffix.lower() in SUFFIXES:
+        unpack(Path(scratch) / "gallery")
+        for file in (Path(scratch) / "gallery").iterdir():
             shutil.copy(file, output / f"gallery-{file.name}")
     return len(list(output.iterdir()))
 

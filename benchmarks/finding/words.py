@@ -2,13 +2,14 @@
 
     python -m benchmarks.finding.words MODEL.tflite … --photos ../shared/photos/flowers
 
-The photos are those of --photos, whose folders are named by what they show, and the sample photos
-of static/images/. Average precision: 1 where all that show it come first.
+The photos are those of --photos, whose folders are named by what they show, and those of
+scikit-image. Average precision: 1 where all that show it come first.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,14 +19,14 @@ import numpy.typing as npt
 from benchmarks.finding.quality import Photos
 from benchmarks.finding.retrieval import average_precision, short
 from conversion.photos import all_views
-from edge_app.config import Config
 from edge_app.errors import NotFoundError
 from edge_app.model.embed import Embedder
 from edge_app.model.words import Words
+from tools import scikit
 from tools.report import machine, markdown, publish
 
-# What the samples show that ImageNet has a class for (static/images/README.md).
-SAMPLES = {
+# What these of scikit-image show that ImageNet has a class for.
+KNOWN = {
     "chelsea.png": ("tabby", "Egyptian cat"),
     "coffee.png": ("espresso", "cup"),
     "rocket.jpg": ("missile", "space shuttle"),
@@ -37,9 +38,9 @@ SAMPLES = {
 
 
 def shown(path: str) -> tuple[str, ...]:
-    """What a photo shows: a sample by its name, another one by its folder's."""
+    """What a photo shows: one of scikit-image by its name, another one by its folder's."""
     place = Path(path)
-    return SAMPLES.get(place.name, (place.parent.name,))
+    return KNOWN.get(place.name, (place.parent.name,))
 
 
 def precision(scores: npt.NDArray[np.float32], shows: npt.NDArray[np.bool_]) -> float:
@@ -75,9 +76,11 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, metavar="DIR")
     parser.add_argument("--write", type=Path, metavar="DOCUMENT")
     options = parser.parse_args()
-    folders = [Photos(options.photos), Photos(Config().gallery)]
-    labels = [shown(path) for folder in folders for path in folder.paths]
-    columns = {model.stem: column(model, folders, labels) for model in options.models}
+    with tempfile.TemporaryDirectory() as others:
+        scikit.unpack(Path(others))
+        folders = [Photos(options.photos), Photos(Path(others))]
+        labels = [shown(path) for folder in folders for path in folder.paths]
+        columns = {model.stem: column(model, folders, labels) for model in options.models}
     known = next(iter(columns.values()))
     lines = [
         [word, str(sum(word in of for of in labels)), *(short(of[word]) for of in columns.values())]

@@ -144,7 +144,7 @@ def test_a_words_average_precision_is_of_the_places_of_what_shows_it() -> None:
     assert words.precision(scores, shows) == pytest.approx((1 + 2 / 4) / 2)
 
 
-def test_a_photo_shows_what_its_folder_or_the_list_of_samples_says() -> None:
+def test_a_photo_shows_what_its_folder_or_the_list_of_known_ones_says() -> None:
     assert words.shown("daisy/1.jpg") == ("daisy",)
     assert words.shown("coffee.png") == ("espresso", "cup")
 

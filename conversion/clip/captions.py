@@ -1,4 +1,4 @@
-"""Whether a converted pair of towers understands: a dozen captions must find the sample photos.
+"""Whether a converted pair of towers understands: a dozen captions must find the right photos.
 
 What it takes is what the device does, up to the cosine: so it also notices wrong pixels, a wrong
 activation or a vocabulary that belongs to another network.
@@ -19,12 +19,12 @@ from edge_app.config import Limits
 from edge_app.model.tokenizer import Tokenizer
 from edge_app.photos.children.decode import decode
 from edge_app.photos.regions import CROP
-from tools import samples
+from tools import scikit
 
 Floats = npt.NDArray[np.float32]
 Tower = Callable[[npt.NDArray[Any]], Floats]
 
-# What is asked for, and the photos of tools.samples that are an answer.
+# What is asked for, and the photos of tools.scikit that are an answer.
 CAPTIONS = {
     "a woman in an orange space suit": ("astronaut.png",),
     "a brick wall": ("brick.png",),
@@ -60,7 +60,7 @@ def captions_right(image: Tower, text: Tower, vocab: bytes, shape: Shape) -> lis
     image, text: (1, …) of one input → (1, dim).
     """
     with tempfile.TemporaryDirectory() as folder:
-        samples.unpack(Path(folder))
+        scikit.unpack(Path(folder))
         names = sorted(path.name for path in Path(folder).iterdir())
         photos = []
         for name in names:

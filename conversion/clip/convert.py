@@ -161,7 +161,7 @@ def _check_captions(
         say(f"the captions were not checked: {error}")
         return
     wrong = [caption for caption in CAPTIONS if caption not in right]
-    told = f"{len(right)} of {len(CAPTIONS)} captions find the right sample photo" + (
+    told = f"{len(right)} of {len(CAPTIONS)} captions find the right photo" + (
         f", not {', '.join(map(repr, wrong))}" if wrong else ""
     )
     if checkpoint.official and len(right) < ENOUGH:

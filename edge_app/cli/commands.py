@@ -108,7 +108,8 @@ def _serve(config: Config, options: Namespace, over: Over) -> int:
         def print_start(urls: list[str]) -> None:
             for url in urls:
                 print(f"Serving the gallery at {url}", flush=True)
-            for note in [*gallery.notes(), *guard.start_notes(config, urls)]:
+            notes = [*gallery.notes(), *guard.start_notes(config, urls)]
+            for note in filter(None, [*notes, options.then_say]):
                 print(note, flush=True)
 
         app = make_app(gallery, watcher, review, over.machines)

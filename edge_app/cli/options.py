@@ -98,6 +98,7 @@ def serve(parser: Parser) -> None:
         help="index new, changed and deleted files while the server runs")  # fmt: skip
     add("--head-start", type=float, default=0.0, metavar="SECONDS",
         help="before serving, wait up to this long for the first index run")  # fmt: skip
+    add("--then-say", default="", metavar="TEXT", help="print this after the address")
     add("--strip-location", action="store_true",
         help="remove the location from photos that are downloaded or shown in"
         " full size")  # fmt: skip

@@ -2,7 +2,7 @@
 
     make test-arm64 [SUITE=bookworm] [ARM64_CACHE=DIR] [MIRROR=URL]
 
-50 photos of ../shared, or the sample photos, are indexed by both; then each searches and serves the
+50 photos of ../shared, or of scikit-image, are indexed by both; then each searches and serves the
 index that the other has built. It ends with an error where embeddings, answers or scores differ.
 QEMU is no board: what it shows is that the packages for ARM compute the same, not how fast.
 """
@@ -33,7 +33,7 @@ from tests.arm64.kernels import difference
 from tests.arm64.tree import SUITES, command_in, emulation, make_tree
 from tests.conftest import ROOT
 from tools.report import machine, markdown, publish
-from tools.samples import unpack
+from tools.scikit import unpack
 
 FLOWERS = ROOT.parent / "shared/photos/flowers"
 PHOTOS = 50  # of the flowers
@@ -122,7 +122,7 @@ def score_difference(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -
 
 
 def collect_photos(library: Path, flowers: Path = FLOWERS) -> list[str]:
-    """Copy what is indexed, or the sample photos where that is missing; their paths."""
+    """Copy what is indexed, or those of scikit-image where that is missing; their paths."""
     if flowers.is_dir():
         kinds = sorted(flowers.iterdir())
         for kind in kinds:

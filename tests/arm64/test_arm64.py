@@ -20,7 +20,7 @@ from tests.arm64.__main__ import (
     score_difference,
 )
 from tests.conftest import ROOT
-from tools import samples
+from tools import scikit
 from tools.testing.pictures import save
 
 UNIT = np.eye(3, dtype=np.float32)
@@ -43,16 +43,16 @@ def test_answers_must_name_the_same_images_in_order() -> None:
             score_difference(ours, theirs)
 
 
-def test_without_the_shared_photos_it_takes_the_samples(
+def test_without_the_shared_photos_it_takes_those_of_scikit_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheel = tmp_path / "skimage.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        for seed, name in enumerate(samples.PHOTOS):
+        for seed, name in enumerate(scikit.PHOTOS):
             archive.write(save(tmp_path / name, seed), f"skimage/data/{name}")
-    monkeypatch.setattr(samples, "_fetch", lambda folder: wheel)
+    monkeypatch.setattr(scikit, "_fetch", lambda folder: wheel)
     names = collect_photos(tmp_path / "library", tmp_path / "nothing here")
-    assert names == sorted(samples.PHOTOS)
+    assert names == sorted(scikit.PHOTOS)
 
 
 @pytest.mark.model
