@@ -168,7 +168,9 @@ def test_the_health_check_tells_a_server_that_is_well_from_one_that_is_not(site:
 
 
 def test_the_container_may_write_to_its_index_and_nothing_else() -> None:
-    compose: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    file = DEPLOY / "compose.yaml"
+    said_by(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", file)
+    compose: dict[str, Any] = yaml.safe_load(file.read_text())
     gallery = compose["services"]["gallery"]
     assert gallery["read_only"] is True
     assert gallery["cap_drop"] == ["ALL"]

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.repo.test_deploy import said_by, tool
 from tests.repo.test_wheels import PYTHONS
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -28,6 +29,11 @@ def test_actionlint_finds_no_fault(workflow: Path) -> None:
     if shutil.which("actionlint") is None:
         pytest.skip("actionlint is not installed")
     subprocess.run(["actionlint", workflow], check=True)
+
+
+def test_the_workflows_are_what_github_reads_and_have_no_known_hole() -> None:
+    said_by(tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", *WORKFLOWS)
+    said_by(tool("zizmor"), "--offline", "--no-progress", ROOT / ".github/workflows")
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
