@@ -33,7 +33,6 @@ from edge_app.api.types.views import (
     text_of,
     version_of,
 )
-from edge_app.cluster.machines import Machines
 from edge_app.errors import NotFoundError, UsageError
 from edge_app.guard.metrics import Histogram
 from edge_app.indexing.watch import Watcher
@@ -41,8 +40,10 @@ from edge_app.photos.stripping.pieces import Spliced
 from edge_app.search.alike.groups import DUPLICATE_SCORE, Review
 from edge_app.search.gallery import BOX_PX, QUERY_IMAGES, Gallery
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # machines bring asyncio and TLS, 5 MB
     from wsgiref.types import WSGIApplication
+
+    from edge_app.cluster.machines import Machines
 
 
 def make_app(

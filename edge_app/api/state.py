@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from edge_app import memory
 from edge_app.api.types import statusshapes
 from edge_app.api.types.views import text_of
-from edge_app.cluster.machines import Machines
 from edge_app.config import Config
 from edge_app.errors import ModelError, StoreError
 from edge_app.index.read.reader import Reader
@@ -25,6 +25,9 @@ from edge_app.library.sources import parts_of
 from edge_app.model.card import ModelCard, ModelIdentity, comparable
 from edge_app.model.runtime import installed_runtime
 from edge_app.search.vectors.products import kernel
+
+if TYPE_CHECKING:  # brings asyncio and TLS, 5 MB
+    from edge_app.cluster.machines import Machines
 
 IDLE = IndexingStatus()
 

@@ -8,17 +8,15 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from functools import partial
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 
 from edge_app import VERSION
-from edge_app.cli import commands, hints, machines
+from edge_app.cli import hints
 from edge_app.cli import options as takes
-from edge_app.cli.completion import print_completion
-from edge_app.cli.doctor import doctor
 from edge_app.cli.folder import model_for, words_of
 from edge_app.cli.limits import limit_options, limits_of
-from edge_app.cli.search import search
 from edge_app.config import DECODING_LIMITS, INDEXING_LIMITS, LIMITS, Config
 from edge_app.errors import EdgeAppError
 from edge_app.library import places
@@ -69,20 +67,16 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"lookalike {VERSION}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(
-        run: Callable[..., int],
-        description: str,
-        *options: Callable[[Parser], None],
-        name: str = "",
-    ) -> None:
-        name = name or run.__name__
+    def command(where: str, description: str, *options: Callable[[Parser], None]) -> None:
+        module, function = where.split(".")
+        name = function.replace("_", "-")
         sub = subparsers.add_parser(name, help=description, description=description)
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=partial(_run, module, function))
         for add in options:
             add(sub)
 
     command(
-        commands.index,
+        "commands.index",
         "index the photo folder: add new and changed photos, remove deleted ones",
         takes.index_folder,
         takes.library,
@@ -95,7 +89,7 @@ def make_parser() -> Parser:
         limit_options(*INDEXING_LIMITS),
     )
     command(
-        commands.serve,
+        "serving.serve",
         "show the gallery in browsers, and index in the background",
         takes.index_folder,
         takes.library,
@@ -108,7 +102,7 @@ def make_parser() -> Parser:
         limit_options(*LIMITS),
     )
     command(
-        search,
+        "search.search",
         "find the images that are most similar to given images",
         takes.index_folder,
         takes.library,
@@ -120,7 +114,7 @@ def make_parser() -> Parser:
         limit_options(*DECODING_LIMITS, "cluster_s"),
     )
     command(
-        commands.duplicates,
+        "commands.duplicates",
         "list groups of duplicates and near-duplicates",
         takes.index_folder,
         takes.json,
@@ -128,10 +122,10 @@ def make_parser() -> Parser:
         takes.searching_cluster,
     )
     command(
-        commands.check, "check the index for damage", takes.index_folder, takes.json, takes.check
+        "commands.check", "check the index for damage", takes.index_folder, takes.json, takes.check
     )
     command(
-        commands.info,
+        "info.info",
         "show runtime, model, index and memory, and what to fix",
         takes.index_folder,
         takes.library,
@@ -139,13 +133,13 @@ def make_parser() -> Parser:
         limit_options("decode_memory_bytes"),
     )
     command(
-        commands.export,
+        "commands.export",
         "write ids, paths, dates and vectors into files for other programs",
         takes.index_folder,
         takes.export,
     )
     command(
-        doctor,
+        "doctor.doctor",
         "say what is wrong on this device, what to do first; exit code 1 if anything is",
         takes.index_folder,
         takes.library,
@@ -153,7 +147,7 @@ def make_parser() -> Parser:
         limit_options("decode_memory_bytes"),
     )
     command(
-        commands.bench,
+        "commands.bench",
         "measure how fast this device indexes, searches or serves",
         takes.bench,
         takes.index_folder,
@@ -165,13 +159,13 @@ def make_parser() -> Parser:
         limit_options(*DECODING_LIMITS),
     )
     command(
-        machines.scheduler,
+        "machines.scheduler",
         "run the meeting point of a cluster of machines",
         takes.address,
         takes.cluster_tls,
     )
     command(
-        machines.worker,
+        "machines.worker",
         "work for a cluster: embed photos that this machine sees, or search its copy of an index",
         takes.address,
         takes.cluster_tls,
@@ -181,16 +175,24 @@ def make_parser() -> Parser:
         limit_options(*DECODING_LIMITS),
     )
     command(
-        machines.cluster_keys,
+        "machines.cluster_keys",
         "make the certificates that the machines of a cluster need",
         takes.cluster_keys,
-        name="cluster-keys",
     )
-    command(commands.passcode, "create the passcode file for serve --passcode-file", takes.passcode)
     command(
-        partial(print_completion, parser),
+        "commands.passcode", "create the passcode file for serve --passcode-file", takes.passcode
+    )
+    command(
+        "completion.completion",
         "print what makes a shell complete commands and options",
         takes.completion,
-        name="completion",
+        lambda sub: sub.set_defaults(parser=parser),
     )
     return parser
+
+
+def _run(module: str, function: str, config: Config, options: argparse.Namespace) -> int:
+    """A command, whose module is loaded now: an index run on a small device has no use for the
+    server, which takes 8 MB."""
+    code: int = getattr(import_module(f"edge_app.cli.{module}"), function)(config, options)
+    return code

@@ -14,13 +14,9 @@ from getpass import getpass
 
 from tqdm import tqdm
 
-from edge_app.api import pace
-from edge_app.api.monitor import HEALTH
-from edge_app.api.routes import make_app
 from edge_app.api.types.views import as_json, group_of, rejections_of
-from edge_app.bench.subjects import SUBJECTS
-from edge_app.cli import decided, logs
-from edge_app.cli.info import describe
+from edge_app.cli import decided
+from edge_app.cli.ending import end_clean
 from edge_app.cli.printing import (
     ProgressLine,
     notes,
@@ -28,11 +24,10 @@ from edge_app.cli.printing import (
     print_rejections,
     summary,
 )
+from edge_app.cluster.over import joined
 from edge_app.cluster.pool import opener
-from edge_app.cluster.searching import Over, joined
 from edge_app.config import DRAIN_S, Config
 from edge_app.errors import LibraryError, NoIndexError, StoreError, UsageError
-from edge_app.guard import serve as guard
 from edge_app.guard.passcode import end_sessions, make_token, read_hash, write_passcode
 from edge_app.index.read import export as exporting
 from edge_app.index.read.reader import Reader
@@ -40,15 +35,12 @@ from edge_app.index.read.rejections import NAMED, Rejections
 from edge_app.index.repair import check as checking
 from edge_app.index.write.upgrade import bring_up_to_date
 from edge_app.indexing.plan import IndexReport
-from edge_app.indexing.run import refuse_index_inside_library, run_index
-from edge_app.indexing.watch import Watcher
+from edge_app.indexing.run import run_index
 from edge_app.library.places import where
 from edge_app.library.sources import folders_of
 from edge_app.memory import go_first
-from edge_app.model.embed import Embedder
 from edge_app.search.alike.groups import Review
 from edge_app.search.alike.keeper import Keeper
-from edge_app.search.gallery import Gallery
 
 DAY_S = 24 * 3600
 CHECKED = ("images", "rows", "thumbnails", "rejected")
@@ -56,7 +48,7 @@ CHECKED = ("images", "rows", "thumbnails", "rejected")
 
 def index(config: Config, options: Namespace) -> int:
     """Bring the index up to date with the library."""
-    signal.signal(signal.SIGTERM, _exit)  # so that the index is closed clean
+    signal.signal(signal.SIGTERM, end_clean)  # so that the index is closed clean
     if options.end_with_stdin:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     os.setpriority(os.PRIO_PROCESS, 0, config.nice)
@@ -78,47 +70,6 @@ def index(config: Config, options: Namespace) -> int:
             print(summary(report))
             print_rejections(reader.rejections())
     _say_what_is_missing(config, options, report)
-    return 0
-
-
-def serve(config: Config, options: Namespace) -> int:
-    """Serve the gallery, and keep the index up to date meanwhile."""
-    refuse_index_inside_library(config)
-    logs.set_up(options.log_format)
-    with joined(config) as over:
-        return _serve(config, options, over)
-
-
-def _serve(config: Config, options: Namespace, over: Over) -> int:
-    gallery = Gallery(config, over.rank)
-    watcher = Watcher(config, watch=options.watch)
-    review = Review(gallery.reader, over.compare)
-    signal.signal(signal.SIGTERM, _exit)  # before the server takes signals: an index run ends too
-    try:
-        empty = gallery.reader.snapshot().identity is None
-        if empty:
-            gallery.library.check()  # nothing to serve and nothing to make it from
-        if empty or config.delegate:
-            # Not kept: an accelerator may serve one process at a time, and indexing comes first.
-            Embedder.of(config)
-        gallery.reader.recognise(gallery.library)
-        watcher.start()
-        watcher.wait(options.head_start)
-
-        def print_start(urls: list[str]) -> None:
-            for url in urls:
-                print(f"Serving the gallery at {url}", flush=True)
-            notes = [*gallery.notes(), *guard.start_notes(config, urls)]
-            for note in filter(None, [*notes, options.then_say]):
-                print(note, flush=True)
-
-        app = make_app(gallery, watcher, review, over.machines)
-        guard.serve(app, config, on_ready=print_start, open_paths={HEALTH}, pace=pace)
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut this short
-        watcher.stop()
-        review.close()
-        gallery.close()
     return 0
 
 
@@ -197,26 +148,10 @@ def check(config: Config, options: Namespace) -> int:
 
 def bench(config: Config, options: Namespace) -> int:
     """Measure one subject and print the figures."""
+    from edge_app.bench.subjects import SUBJECTS  # brings the server
+
     measured = SUBJECTS[options.subject](config, options)
     print(json.dumps(measured.figures) if options.json else measured.table)
-    return 0
-
-
-def info(config: Config, options: Namespace) -> int:
-    """Print runtime, model card, index, memory, and what to fix."""
-    facts = describe(config)
-    if options.json:
-        print(json.dumps(facts))
-        return 0
-    for group, values in facts.items():
-        if isinstance(values, dict):
-            print(f"{group}:")
-            for name, value in values.items():
-                text = json.dumps(value, indent=2) if isinstance(value, dict) else value
-                print(f"  {name}: {text}")
-        else:
-            for line in values:
-                print(f"{group}: {line}")
     return 0
 
 
@@ -275,7 +210,3 @@ def _end_with_stdin() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(DRAIN_S)
     os._exit(128 + signal.SIGTERM)  # stuck, as on a dead share; what is committed stays
-
-
-def _exit(*_: object) -> None:
-    raise SystemExit(128 + signal.SIGTERM)

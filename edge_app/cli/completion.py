@@ -11,10 +11,9 @@ from edge_app.errors import UsageError
 SHELLS = ("bash", "zsh", "fish")
 
 
-def print_completion(
-    parser: argparse.ArgumentParser, config: Config, options: argparse.Namespace
-) -> int:
+def completion(config: Config, options: argparse.Namespace) -> int:
     """Print the script for a shell."""
+    parser: argparse.ArgumentParser = options.parser
     try:
         import shtab
     except ImportError:

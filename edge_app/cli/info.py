@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shlex
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
@@ -26,6 +28,24 @@ from edge_app.model.describe import describe_model
 from edge_app.model.embed import Embedder
 from edge_app.places import indexes_folder
 from edge_app.search.scale import Scales
+
+
+def info(config: Config, options: Namespace) -> int:
+    """Print runtime, model card, index, memory, and what to fix."""
+    facts = describe(config)
+    if options.json:
+        print(json.dumps(facts))
+        return 0
+    for group, values in facts.items():
+        if isinstance(values, dict):
+            print(f"{group}:")
+            for name, value in values.items():
+                text = json.dumps(value, indent=2) if isinstance(value, dict) else value
+                print(f"  {name}: {text}")
+        else:
+            for line in values:
+                print(f"{group}: {line}")
+    return 0
 
 
 def describe(config: Config) -> dict[str, Any]:

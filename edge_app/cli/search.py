@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_app.api.types import params, requests
 from edge_app.cli import hints
 from edge_app.cli.printing import print_answer
-from edge_app.cluster.searching import joined
+from edge_app.cluster.over import joined
 from edge_app.config import Config
 from edge_app.errors import UsageError
 from edge_app.index.read.snapshot import Snapshot

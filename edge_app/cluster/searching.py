@@ -11,21 +11,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from edge_app.cluster import scanner
 from edge_app.cluster.machines import Machines
-from edge_app.config import Config
 from edge_app.errors import ClusterError
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.alike.duplicates import Compare, compare_here
+from edge_app.search.alike.duplicates import compare_here
 from edge_app.search.alike.forest import Forest, Pairs, Rows
-from edge_app.search.vectors.ranking import Asked, Rank, Ranked, Ranking, exact_scores, rank_here
+from edge_app.search.vectors.ranking import Asked, Ranked, Ranking, exact_scores, rank_here
 
 T = TypeVar("T")
 Part = tuple[int, int]  # rows, from the first up to the second
@@ -34,25 +32,6 @@ PART_ROWS = 1_000_000  # at most: between two, the time is looked at
 _PATIENCE = 5  # a range is given to another machine after this part of the time for the whole
 _LOOK_S = 1.0  # between two looks at whether the machines that work are still there
 _COMPARED = 8  # parts of a comparison for each machine, so that one that dies loses little
-
-
-class Over(NamedTuple):
-    """Who ranks and compares rows, and the machines that do; None: this process does."""
-
-    rank: Rank | None = None
-    compare: Compare | None = None
-    machines: Machines | None = None
-
-
-@contextmanager
-def joined(config: Config) -> Iterator[Over]:
-    """The cluster of these settings, if they name one."""
-    if config.cluster is None:
-        yield Over()
-        return
-    with closing(Machines(config.cluster, config.cluster_tls)) as machines:
-        search = SearchMachines(machines, config.limits.cluster_s)
-        yield Over(search.rank, search.compare, machines)
 
 
 class SearchMachines:

@@ -365,6 +365,26 @@ def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture
     assert "usage:" in capsys.readouterr().err
 
 
+SERVER = {"bottle", "waitress", "http.client", "http.server", "edge_app.api.routes"}
+CLUSTER = {"asyncio", "ssl", "edge_app.cluster.machines"}
+BENCH = {"edge_app.bench.subjects"}
+
+
+@pytest.mark.parametrize("words", [["index"], ["search", "2019/0.png"], ["info"]], ids=" ".join)
+def test_a_command_loads_nothing_that_it_has_no_use_for(
+    words: list[str], library: Path, index: Path, model: Path
+) -> None:
+    """A small device has the memory for something else: the server alone takes 5 MB."""
+    program = (
+        "import sys; from edge_app.cli.arguments import main; code = main(sys.argv[1:]); "
+        "print(*sys.modules, file=sys.stderr); sys.exit(code)"
+    )
+    given = [*words, "--index", index, "--gallery", library, "--model", model]
+    command = [sys.executable, "-c", program, *map(str, given)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (SERVER | CLUSTER | BENCH) & set(done.stderr.split()) == set()
+
+
 def test_a_second_indexer_exits_75_at_once(library: Path, index: Path, model: Path) -> None:
     with (index / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from edge_app.cluster.machines import MachineState
-from edge_app.cluster.searching import Over, SearchMachines, joined, split
+from edge_app.cluster.over import Over, joined
+from edge_app.cluster.searching import SearchMachines, split
 from edge_app.config import Config
 from edge_app.errors import ClusterError
 from edge_app.index.read.filters import Filter
