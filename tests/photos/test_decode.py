@@ -467,10 +467,24 @@ def test_photos_of_phones_and_panoramas_fit_under_the_usual_limit(
     image = opened(small[: frame + 5] + header + small[frame + 9 :], "JPEG")
     assert image.size == size
     enough = enough_of(size, 224, THUMBNAIL)
-    check_cost(image, "JPEG", draft_size(size, [WHOLE], enough), LIMITS)
+    check_cost(image, "JPEG", draft_size(size, [WHOLE], enough), bytes(8 * MiB), LIMITS)
     tight = replace(LIMITS, decode_memory_bytes=8 * MiB)
     with pytest.raises(DecodeError, match="--decode-memory"):
-        check_cost(image, "JPEG", size, tight)
+        check_cost(image, "JPEG", size, b"", tight)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "file_mib"),
+    [("HEIF", (8064, 6048), 8), ("AVIF", (8064, 6048), 8), ("PNG", (30000, 4000), 20)],
+)
+def test_what_else_phones_make_fits_under_the_usual_limit(
+    kind: str, size: tuple[int, int], file_mib: int
+) -> None:
+    image = Image.Image()
+    image._size, image._mode = size, "RGB"
+    check_cost(image, kind, size, bytes(file_mib * MiB), LIMITS)
+    with pytest.raises(DecodeError, match="--decode-memory"):
+        check_cost(image, kind, size, bytes(100 * MiB), LIMITS)
 
 
 def test_a_jpeg_whose_channels_come_one_after_the_other_is_held_whole() -> None:
@@ -479,7 +493,9 @@ def test_a_jpeg_whose_channels_come_one_after_the_other_is_held_whole() -> None:
     scan = together.index(b"\xff\xda")
     assert together[scan + 4] == 3
     apart = together[: scan + 4] + b"\1" + together[scan + 5 :]
-    counted = [decoded_bytes(opened(data, "JPEG"), "JPEG", (8, 6)) for data in (together, apart)]
+    counted = [
+        decoded_bytes(opened(data, "JPEG"), "JPEG", (8, 6), data) for data in (together, apart)
+    ]
     assert counted[0] == 8 * 6 * 4
     assert counted[1] == counted[0] + 64 * 48 * 3  # half as much of two channels, two bytes each
 

@@ -106,7 +106,7 @@ def test_what_does_not_fit_is_refused_before_the_sensor_data_is_read(
 
     monkeypatch.setattr(raw, "_developed", never)
     data = dng(patched())
-    tight = replace(LIMITS, decode_memory_bytes=raw.LOADED_BYTES + 12 * MiB)
+    tight = replace(LIMITS, decode_memory_bytes=raw.LOADED_BYTES + 8 * MiB)
     with pytest.raises(DecodeError, match=r"1200 × 800 pixels of a sensor take 78 MiB") as error:
         decode(data, 32, tight)
     assert error.value.lacks.startswith("limit decode_memory_bytes=")

@@ -102,7 +102,7 @@ def _decode(
         width_px, height_px = image.size
         enough = enough_of(image.size, size_px, fit)
         wanted = draft_size(image.size, boxes, enough) if coding == "JPEG" else image.size
-        check_cost(image, coding, wanted, limits)
+        check_cost(image, coding, wanted, data, limits)
         frame = _frame(image) if name == "GIF" else None
         if coding == "JPEG":  # pillow-heif would deliver a thumbnail that the file brings along
             image.draft(None, wanted)

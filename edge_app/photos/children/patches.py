@@ -33,7 +33,7 @@ def decode(data: bytes, size_px: int, limits: Limits, boxes: Sequence[Box]) -> D
         if name in RAW_KINDS:
             raise DecodeError(f"{name} is not compared in detail")
         image = opened(data, name)
-        check_cost(image, name, image.size, limits)
+        check_cost(image, name, image.size, data, limits)
         image.load()
         orientation = exif.orientation(image, name, exif.read_tags(image))
         found = [_grey(image.crop(box)) for box in _boxes(image.size)]
