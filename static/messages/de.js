@@ -1,4 +1,13 @@
 /** Every text of the page, in German; the same keys as in en.js. */
+/** What the device says of files in English. */
+export const reasons = [
+  [/^not an image$/, 'kein Bild'],
+  [/^empty file$/, 'leere Datei'],
+  [/^(damaged|truncated) (.+)/, 'beschädigt ($2)'],
+  [/(.+) photos need an add-on/, '$1-Fotos brauchen eine Erweiterung'],
+  [/^over the limit of/, 'über der Grenze von'],
+];
+
 export default {
   'app.name': 'Lookalike',
   'app.skip': 'Zum Inhalt',
@@ -93,7 +102,7 @@ export default {
   'photo.region.hint': 'Ziehen Sie auf dem Foto einen Ausschnitt auf, um danach zu suchen.',
   'photo.region.label':
     'Ausschnitt: {w} breit, {h} hoch, {x} von links, {y} von oben. Pfeiltasten verschieben ihn, mit Umschalttaste ändern sie die Größe, Escape entfernt ihn.',
-  'photo.download': 'Herunterladen',
+  'photo.download': 'Speichern',
   'photo.place': '{at} von {of}',
   'photo.place.match': 'Treffer {at} von {of}',
   'photo.more': 'Mehr davon',
@@ -123,10 +132,10 @@ export default {
   'zoom.out': 'Verkleinern',
   'zoom.fit': 'An Fenster anpassen',
 
-  'matches.title': 'Am ähnlichsten',
+  'matches.title': 'Ähnlichste',
   'matches.region': 'Dem Ausschnitt am ähnlichsten',
   'matches.count.more': 'Die {n} besten Fotos',
-  'matches.refine': 'Verfeinern',
+  'matches.refine': 'Anpassen',
   'matches.less': 'Weniger ähnlich',
   'matches.min': 'Mindestwert',
   'matches.min.any': 'alle',

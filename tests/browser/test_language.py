@@ -74,3 +74,24 @@ def test_the_browser_chooses(
     expected = "de" if locale.startswith("de") else "en"
     assert page.evaluate("document.documentElement.lang") == expected
     context.close()
+
+
+NARROWEST = {"viewport": {"width": 320, "height": 568}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de-DE"])
+def test_no_view_is_wider_than_the_narrowest_phone(
+    browser: Browser, site: Site, console: Console, locale: str
+) -> None:
+    context = open_page(browser, site.url, console, locale=locale, **NARROWEST)
+    page = context.new_page()
+    id = site.id_of("photo-05.jpg")
+    kinds = ("identical", "same", "alike", "marked", "dismissed")
+    views = ["", "?view=upload", "?view=status", "?folder=.", f"?view=similar&id={id}"]
+    views += [f"?view=similar&id={id}&box=0.1,0.1,0.5,0.5"]
+    for view in views + [f"?view=duplicates&kind={kind}" for kind in kinds]:
+        page.goto(view)
+        expect(page.locator("main h1, main h2").first).to_be_attached()
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") == 320, view
+    context.close()

@@ -1,5 +1,5 @@
 /** Words and numbers in the reader's language. */
-import { language, messages } from './language.js';
+import { language, messages, reasons } from './language.js';
 
 const locale = navigator.languages.find((tag) => tag.toLowerCase().startsWith(language)) ?? language;
 const plural = new Intl.PluralRules(locale);
@@ -21,6 +21,8 @@ export function t(key, values = {}) {
     typeof values[name] === 'number' ? integer.format(values[name]) : values[name],
   );
 }
+
+export const told = (text) => reasons.reduce((said, [pattern, words]) => said.replace(pattern, words), text);
 
 export { language };
 export const number = (n) => integer.format(n);

@@ -2,7 +2,7 @@
 import { h, named } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { get, lastStatus, poll, server } from '../lib/server.js';
-import { bytes, decimal, duration, number, t } from '../lib/text.js';
+import { bytes, decimal, duration, number, t, told } from '../lib/text.js';
 import session from './session.js';
 import { skippedOf, watchingOf } from './watching.js';
 
@@ -30,7 +30,7 @@ export default function status() {
       const page = await get('api/rejected', { limit: PAGE, cursor });
       if (!cursor) list.replaceChildren();
       cursor = page.next ?? undefined;
-      list.append(...page.items.map((item) => h('tr', {}, h('td', {}, named(item.path), ' ', h('small', {}, bytes(item.bytes))), h('td', {}, item.reason))));
+      list.append(...page.items.map((item) => h('tr', {}, h('td', {}, named(item.path), ' ', h('small', {}, bytes(item.bytes))), h('td', {}, told(item.reason)))));
       groups = page.groups;
       more.hidden = !page.next;
       table.hidden = !page.total;
@@ -52,7 +52,7 @@ export default function status() {
       now.model_error && problem(t('status.model.missing'), now.model_error),
       now.indexing.state === 'failed' && problem(t('status.state.failed'), now.indexing.message),
       ...groups.map(({ count, reason, advice, files }) =>
-        problem(t('status.problem.files', { n: count, reason }), advice, files && h('small', {}, files.join(', '), count > files.length && ' …'))),
+        problem(t('status.problem.files', { n: count, reason: told(reason) }), advice && told(advice), files && h('small', {}, files.join(', '), count > files.length && ' …'))),
     ].filter(Boolean));
     problems.hidden = !problems.childElementCount;
   }
