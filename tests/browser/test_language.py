@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -76,7 +77,11 @@ def test_the_browser_chooses(
     context.close()
 
 
-NARROWEST = {"viewport": {"width": 320, "height": 568}, "has_touch": True, "is_mobile": True}
+NARROWEST: dict[str, Any] = {
+    "viewport": {"width": 320, "height": 568},
+    "has_touch": True,
+    "is_mobile": True,
+}
 
 
 @pytest.mark.parametrize("locale", ["en-US", "de-DE"])
