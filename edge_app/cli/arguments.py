@@ -15,7 +15,7 @@ from pathlib import Path
 from edge_app import VERSION
 from edge_app.cli import hints
 from edge_app.cli import options as takes
-from edge_app.cli.folder import model_for, words_of
+from edge_app.cli.folder import model_for, served, words_of
 from edge_app.cli.limits import limit_options, limits_of
 from edge_app.config import DECODING_LIMITS, INDEXING_LIMITS, LIMITS, Config
 from edge_app.errors import EdgeAppError
@@ -40,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = {name: value for name, value in given.items() if value is not None}
     try:
         galleries = vars(options).get("galleries") or ()
-        settings |= places.settings([places.parse(text) for text in galleries])
+        named = [places.parse(text) for text in galleries]
+        settings |= places.settings(named)
+        if "index" in options and options.index is None:
+            settings |= served(named)
         config = Config(**settings, limits=limits_of(options))
         if "model" in options and options.model is None:
             config = replace(config, model=model_for(config.index))
@@ -104,7 +107,7 @@ def make_parser() -> Parser:
     command(
         "search.search",
         "find the images that are most similar to given images",
-        takes.index_folder,
+        takes.known_index,
         takes.library,
         takes.links,
         takes.json,
@@ -116,18 +119,18 @@ def make_parser() -> Parser:
     command(
         "commands.duplicates",
         "list groups of duplicates and near-duplicates",
-        takes.index_folder,
+        takes.known_index,
         takes.json,
         takes.duplicates,
         takes.searching_cluster,
     )
     command(
-        "commands.check", "check the index for damage", takes.index_folder, takes.json, takes.check
+        "commands.check", "check the index for damage", takes.known_index, takes.json, takes.check
     )
     command(
         "info.info",
         "show runtime, model, index and memory, and what to fix",
-        takes.index_folder,
+        takes.known_index,
         takes.library,
         takes.json,
         limit_options("decode_memory_bytes"),
@@ -135,13 +138,13 @@ def make_parser() -> Parser:
     command(
         "commands.export",
         "write ids, paths, dates and vectors into files for other programs",
-        takes.index_folder,
+        takes.known_index,
         takes.export,
     )
     command(
         "doctor.doctor",
         "say what is wrong on this device, what to do first; exit code 1 if anything is",
-        takes.index_folder,
+        takes.known_index,
         takes.library,
         takes.json,
         limit_options("decode_memory_bytes"),

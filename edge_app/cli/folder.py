@@ -7,11 +7,14 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from edge_app.config import Config, Place
 from edge_app.errors import StoreError
 from edge_app.index.read.reader import Reader
+from edge_app.library.places import is_url, settings
 from edge_app.model.find import find_model
-from edge_app.places import index_of, pictures_folder
+from edge_app.places import index_of, indexes_folder, pictures_folder
 
 
 def words_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> Sequence[str]:
@@ -36,6 +39,24 @@ def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentP
     """The parser of each command, in their order."""
     (commands,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
     return dict(commands.choices)
+
+
+def served(named: Sequence[Place]) -> dict[str, Any]:
+    """Settings that lead to what `lookalike FOLDER` has indexed, where the working folder has no
+    index: that of the photo folder that is named, or if none is, the only one."""
+    if Config().index.exists():
+        return {}
+    if named:
+        (first, *others) = named
+        index = index_of(Path(first.root))
+        return {"index": index} if not others and not is_url(first.root) and index.exists() else {}
+    found = list(indexes_folder().glob("*"))
+    if len(found) != 1:
+        return {}
+    roots: dict[str, str] = {}
+    with suppress(StoreError), Reader(found[0]) as reader:
+        roots = reader.roots()
+    return {"index": found[0]} | settings([Place(*item) for item in roots.items()])
 
 
 def model_for(index: Path) -> Path:

@@ -27,6 +27,13 @@ def index_folder(parser: Parser) -> None:
         help="the index folder (default: %(default)s)")  # fmt: skip
 
 
+def known_index(parser: Parser) -> None:
+    """`index_folder` for commands that make none; None where it is left to `folder.served`."""
+    parser.add_argument("--index", type=Path, metavar="DIR",
+        help=f"the index folder (default: {DEFAULTS.index}; where that is not there, the one that"
+        " `lookalike FOLDER` made: of --gallery, or the only one)")  # fmt: skip
+
+
 def library(parser: Parser) -> None:
     add = parser.add_argument
     add("--gallery", action="append", dest="galleries", metavar="[NAME=]PLACE",

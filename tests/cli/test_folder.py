@@ -53,6 +53,15 @@ def test_a_folder_is_served_with_an_index_of_its_own(home: Path, model: Path) ->
     ).stdout
     assert re.search(r"state/lookalike/Summer-\w{8}: 1 images of .*/Summer\n", told)
 
+    # The other commands find it too, with the folder or as the only one.
+    for words in (["doctor"], ["doctor", "--gallery", "Summer"], ["search", "Summer/a.jpg"]):
+        assert main(words) == 0, words
+    save(home / "Winter/b.jpg", 2)
+    assert main(["doctor", "--gallery", "Winter"]) == 1
+    index_of(home / "Winter").mkdir()
+    assert main(["search", "Summer/a.jpg"]) == 1
+    assert main(["doctor", "--gallery", "Summer"]) == 0
+
 
 def test_where_there_is_no_model_it_says_how_to_get_one_without_a_checkout(
     home: Path, capsys: pytest.CaptureFixture[str]
