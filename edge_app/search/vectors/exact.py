@@ -150,6 +150,7 @@ def _check(
     rows, dim = snapshot.vectors.shape
     if rows > 0 and queries.shape[1] != dim:
         raise UsageError(f"a query of {queries.shape[1]} numbers does not fit {dim} dimensions")
-    lengths = np.sqrt((queries.astype(np.float64) ** 2).sum(axis=1))
-    if not (np.abs(lengths - 1) < codes.UNIT_ERROR).all():  # NaN fails too
+    exact = queries.astype(np.float64)
+    lengths = np.sqrt(np.einsum("ij,ij->i", exact, exact))
+    if not np.abs(lengths - 1).max(initial=0) < codes.UNIT_ERROR:  # NaN fails too
         raise UsageError("a query vector's length is not 1")
