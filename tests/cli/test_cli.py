@@ -6,13 +6,9 @@ import fcntl
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +20,7 @@ from edge_app.cli.limits import limits_of
 from edge_app.config import INDEXING_LIMITS, Config, Limits, options_of
 from edge_app.index.read.reader import Reader
 from tests.conftest import ROOT
+from tools.testing.command import serving
 from tools.testing.pictures import picture, save
 from tools.testing.waiting import PATIENCE_S, until
 
@@ -439,31 +436,6 @@ def test_a_port_in_use_is_named(library: Path, index: Path, model: Path) -> None
     assert str(port) in error_line(err)
 
 
-@contextmanager
-def serving(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server process and its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "edge_app", "serve", "--port", "0", *map(str, arguments)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout
-        yield process, process.stdout.readline().split()[-1]
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
-        assert process.stdout
-        process.stdout.close()
-
-
-def get(url: str) -> dict[str, object]:
-    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
-        content: dict[str, object] = json.load(answer)
-        return content
-
-
 def test_serve_indexes_in_the_background_follows_the_library_and_stops_clean(
     model: Path, tmp_path: Path
 ) -> None:
@@ -471,18 +443,16 @@ def test_serve_indexes_in_the_background_follows_the_library_and_stops_clean(
     save(library / "a.png", 1)
     save(library / "b.png", 2)
     where = ["--gallery", library, "--index", tmp_path / "index", "--model", model]
-    with serving(*where) as (process, url):
+    with serving([sys.executable, "-m", "edge_app", "serve", *map(str, where)], ROOT) as site:
 
         def total() -> object:
-            return get(url + "api/images")["total"]
+            return site.get("api/images")["total"]
 
         until(lambda: total() == 2)
         picture(3).save(library / "c.png")
         until(lambda: total() == 3)
         (library / "a.png").unlink()
         until(lambda: total() == 2)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE_S) == 0
     assert run("index", *where)[0] == 0
 
 

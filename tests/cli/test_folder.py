@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,8 @@ import pytest
 from edge_app.cli.arguments import main
 from edge_app.places import index_of
 from tests.conftest import ROOT
+from tools.testing.command import serving
 from tools.testing.pictures import save
-from tools.testing.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -35,17 +34,11 @@ def test_a_folder_is_served_with_an_index_of_its_own(home: Path, model: Path) ->
     models.mkdir(parents=True)
     for file in model.parent.glob("mobilenet_v2.*"):
         (models / file.name).symlink_to(file)
-    command = [sys.executable, "-m", "edge_app", "Summer", "--port", "0", "--head-start", "60"]
+    words = [sys.executable, "-m", "edge_app", "Summer", "--head-start", "60"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
-        try:
-            assert server.stdout
-            url = server.stdout.readline().split()[-1]
-            assert "--lan" in server.stdout.readline()
-            with urllib.request.urlopen(f"{url}api/status", timeout=PATIENCE_S) as answer:
-                assert b'"images":1,' in answer.read()
-        finally:
-            server.terminate()
+    with serving(words, home, environment) as site:
+        assert "--lan" in site.line()
+        assert site.get("api/status")["images"] == 1
     assert (index_of(home / "Summer") / "catalog.db").is_file()
     assert sorted(path.name for path in home.iterdir()) == ["Summer", "data", "state"]
     told = subprocess.run(

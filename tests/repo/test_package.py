@@ -8,7 +8,6 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
-import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from edge_app import VERSION
 from tests.conftest import ROOT
 from tests.pins import edge_pins
 from tools.release import build_package
+from tools.testing.command import serving
 from tools.testing.pictures import save
 from tools.testing.waiting import PATIENCE_S
 
@@ -141,27 +141,10 @@ def test_installed_it_indexes_and_serves_away_from_the_checkout(
     command: Path, model: Path, tmp_path: Path
 ) -> None:
     save(tmp_path / "photos/a.jpg", 1)
-    options = ["--gallery", "photos", "--index", "index", "--model", str(model), "--port", "0"]
+    options = ["--gallery", "photos", "--index", "index", "--model", str(model)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    with subprocess.Popen(
-        [command, "serve", *options, "--head-start", "60"],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        try:
-            assert server.stdout
-            url = server.stdout.readline().split()[-1]
-
-            def fetched(path: str) -> bytes:
-                with urllib.request.urlopen(url + path, timeout=PATIENCE_S) as answer:
-                    body: bytes = answer.read()
-                    return body
-
-            assert fetched("") == (ROOT / "static/index.html").read_bytes()
-            assert fetched("js/main.js") == (ROOT / "static/js/main.js").read_bytes()
-            assert b'"images":1,' in fetched("api/status")
-        finally:
-            server.terminate()
-        assert server.wait(PATIENCE_S) == 0
+    words: list[str | Path] = [command, "serve", *options, "--head-start", "60"]
+    with serving(words, tmp_path, environment) as site:
+        assert site.fetched("") == (ROOT / "static/index.html").read_bytes()
+        assert site.fetched("js/main.js") == (ROOT / "static/js/main.js").read_bytes()
+        assert site.get("api/status")["images"] == 1

@@ -8,18 +8,15 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
-import urllib.request
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
 from edge_app import VERSION
 from tools.release import models_in, release
+from tools.testing.command import Command, serving
 from tools.testing.pictures import save
 from tools.testing.waiting import PATIENCE_S, until
 
@@ -52,28 +49,8 @@ class Device:
         command = [*pip, *map(str, words)]
         subprocess.run(command, check=True, timeout=PATIENCE_S, stdout=subprocess.DEVNULL)
 
-    @contextmanager
-    def serving(self, folder: str) -> Iterator[Any]:
-        """Serve a folder of the home; what asks for JSON of the API."""
-        with subprocess.Popen(
-            [self.command, folder, "--port", "0"],
-            cwd=self.home,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as server:
-            try:
-                assert server.stdout
-                url = server.stdout.readline().split()[-1]
-
-                def get(path: str) -> Any:
-                    with urllib.request.urlopen(url + path, timeout=PATIENCE_S) as answer:
-                        return msgspec.json.decode(answer.read())
-
-                yield get
-            finally:
-                server.terminate()
-            assert server.wait(PATIENCE_S) == 0
+    def serving(self, folder: str) -> AbstractContextManager[Command]:
+        return serving([self.command, folder], self.home, self.environment)
 
 
 @pytest.fixture
@@ -154,19 +131,19 @@ def test_two_wheels_and_a_folder_are_a_gallery_and_an_upgrade_keeps_it(
     dist: Path, device: Device
 ) -> None:
     device.pip("install", "--no-deps", *dist.glob("*.whl"))
-    with device.serving("Pictures") as get:
-        until(lambda: get("api/status")["indexing"]["state"] == "idle")
-        status = get("api/status")
+    with device.serving("Pictures") as site:
+        until(lambda: site.get("api/status")["indexing"]["state"] == "idle")
+        status = site.get("api/status")
         assert status["images"] == 3
         assert status["model"]["name"] == "mobilenet_v2"
-        assert len(get("api/images/1/similar")["items"]) == 2
+        assert len(site.get("api/images/1/similar")["items"]) == 2
     before = {path: path.stat().st_mtime_ns for path in device.home.rglob("vectors-*")}
     assert len(before) == 1
 
     device.pip("install", "--no-deps", "--force-reinstall", *dist.glob("lookalike-*.whl"))
-    with device.serving("Pictures") as get:
-        until(lambda: get("api/status")["indexing"]["state"] == "idle")
-        assert get("api/status")["images"] == 3
+    with device.serving("Pictures") as site:
+        until(lambda: site.get("api/status")["indexing"]["state"] == "idle")
+        assert site.get("api/status")["images"] == 3
     assert before == {path: path.stat().st_mtime_ns for path in device.home.rglob("vectors-*")}
 
     device.pip("uninstall", "--yes", "lookalike", "lookalike-model-mobilenet-v2")
