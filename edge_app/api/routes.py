@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import bottle
 from bottle import HTTPResponse, request
@@ -16,8 +14,9 @@ from edge_app.api.answers import answered, asked, refused_by_bottle, tagged
 from edge_app.api.files import page
 from edge_app.api.files.originals import Sent, Stripper, is_known, send_original
 from edge_app.api.files.previews import Previews
+from edge_app.api.files.streams import Stream
 from edge_app.api.files.thumbs import YEAR_S, Thumbnails
-from edge_app.api.files.zips import Member, Zip
+from edge_app.api.files.zips import Zip, members_of
 from edge_app.api.marks import add_marks
 from edge_app.api.searches import add_duplicates, add_searches
 from edge_app.api.state import State, library_shape, state_of
@@ -33,10 +32,9 @@ from edge_app.api.types.views import (
     text_of,
     version_of,
 )
-from edge_app.errors import NotFoundError, UsageError
+from edge_app.errors import NotFoundError
 from edge_app.guard.metrics import Histogram
 from edge_app.indexing.watch import Watcher
-from edge_app.photos.stripping.pieces import Spliced
 from edge_app.search.alike.groups import DUPLICATE_SCORE, Review
 from edge_app.search.gallery import BOX_PX, QUERY_IMAGES, Gallery
 
@@ -189,30 +187,19 @@ def _add_files(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
         ids = ids_of(asked(requests.Zipped).ids, QUERY_IMAGES)
         images = [gallery.reader.image(id) for id in ids]
 
-        def open_one(path: str) -> BinaryIO | Spliced:
-            file = gallery.library.open(path).file
-            return stripper.strip(file) if stripper else file
-
-        members = []
-        for image in images:  # each is opened once now: what can't be sent is said before
-            if not gallery.library.is_here(image.path):
-                raise UsageError(
-                    "photos that are not on this machine are downloaded one by one, not in a ZIP"
-                )
+        for image in images:
             watcher.check(image.path)
-            with gallery.library.open(image.path) as original, open_one(image.path) as file:
-                size = file.seek(0, os.SEEK_END)
-                opener = functools.partial(open_one, image.path)
-                mtime_s = original.mtime_ns / 1e9
-                members.append(Member(text_of(image.path), size, mtime_s, opener))
+        members = members_of(images, gallery.library, stripper)
+        here = all(gallery.library.is_here(image.path) for image in images)
         body = Zip(members, config.limits.zip_bytes)
+        size_bytes = body.size_bytes
         headers = {
             "Content-Type": "application/zip",
             "Content-Disposition": 'attachment; filename="photos.zip"',
-            "Content-Length": str(body.size_bytes),
+            "Content-Length": str(size_bytes),
             "Cache-Control": "no-store",
         }
-        return HTTPResponse(body, headers=headers)
+        return HTTPResponse(body if here else Stream(body, 0, size_bytes), headers=headers)
 
     @app.get("/originals/<id:id>")
     def original(id: int) -> HTTPResponse:

@@ -26,6 +26,7 @@ from edge_app.memory import default_workers
 from edge_app.model.card import comparable
 from edge_app.model.describe import describe_model
 from edge_app.model.embed import Embedder
+from edge_app.photos.children.nonetwork import can_do_without
 from edge_app.places import indexes_folder
 from edge_app.search.scale import Scales
 
@@ -63,6 +64,7 @@ def describe(config: Config) -> dict[str, Any]:
             "numpy": numpy.__version__,
             "pillow": PIL.__version__,
             "decoding processes": config.workers or default_workers(config.limits),
+            "decoding without network": can_do_without(),
         }
         found = describe_model(config)
         if found.embedder:

@@ -41,7 +41,8 @@ def test_only_so_much_is_sent_and_the_limit_is_named() -> None:
     assert not opened
 
 
-def test_a_file_that_got_shorter_ends_the_zip() -> None:
-    made = Zip([member("cut.jpg", b"12", size=3)], 10**6)
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_file_that_got_shorter_or_longer_ends_the_zip(size: int) -> None:
+    made = Zip([member("cut.jpg", b"12", size=size)], 10**6)
     with pytest.raises(OSError, match="changed"):
         made.read()

@@ -19,9 +19,11 @@ from PIL import Image
 
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError, EdgeAppError, LibraryError, NotFoundError, UnreadableError
+from edge_app.library.access import VARIABLES
 from edge_app.library.originals import fingerprint
 from edge_app.library.source import InFolder
 from edge_app.photos.children.decode import Decoded
+from edge_app.photos.children.nonetwork import can_do_without
 from edge_app.photos.children.pool import AHEAD, DecodePool, Job, Outcome, Same
 from edge_app.photos.regions import WHOLE, Box
 from tools.testing.waiting import until
@@ -245,6 +247,26 @@ def test_the_first_and_the_last_image_and_every_one_between_may_be_deadly() -> N
         told
         == [DEADLY[b"crash"], DEADLY[b"exit"], DEADLY[b"memory"], "ok"] + [DEADLY[b"crash"]] * 2
     )
+
+
+def test_a_decoder_has_neither_network_nor_keys_nor_files_of_its_parent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tried = "import sys; from edge_app.photos.children import nonetwork as n; "
+    tried += "sys.exit(n.can_do_without() and not n.without_network())"
+    if (
+        not can_do_without()
+        or subprocess.run([sys.executable, "-c", tried], check=False).returncode
+    ):
+        pytest.skip("the kernel here takes no filter of system calls")  # QEMU takes none
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "secret")
+    inherited = os.open(tmp_path, os.O_RDONLY)  # not passed on, as any that Python opens
+    try:
+        with misbehaving() as pool:
+            assert reasons(pool, [b"reach"]) == [""]
+    finally:
+        os.close(inherited)
 
 
 def test_an_image_is_not_blamed_for_what_one_before_it_did() -> None:

@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,17 @@ def test_originals_come_whole_and_in_part(site: Site, folder: Path) -> None:
     assert part.headers["content-range"] == f"bytes 1000-199999/{len(data)}"
     assert site.ask(url, headers={"If-None-Match": whole.headers["etag"]}).status == 304
     assert site.ask(url, headers={"Range": f"bytes={len(data)}-"}).status == 416
+
+
+def test_selected_originals_come_as_one_zip(site: Site, folder: Path) -> None:
+    names = ids(site)
+    answer = site.ask("/api/zip?ids=" + ",".join(map(str, names.values())))
+    assert answer.status == 200, answer.body
+    assert answer.headers["content-length"] == str(len(answer.body))
+    with zipfile.ZipFile(BytesIO(answer.body)) as zipped:
+        assert zipped.testzip() is None
+        for name in names:
+            assert zipped.read(name) == (folder / name).read_bytes()
 
 
 def test_previews_and_regions_are_made_of_what_is_elsewhere(site: Site) -> None:

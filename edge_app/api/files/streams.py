@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from edge_app.errors import BusyError
+from edge_app.photos.stripping.pieces import Sized
 
 STREAMS = 4  # each holds a thread of the server while its client reads; half of them stay free
 PIECE_BYTES = 256 * 1024
@@ -17,7 +18,7 @@ _places = threading.BoundedSemaphore(STREAMS)
 class Stream:
     """Part of a file as the body of an answer; BusyError where enough others are being sent."""
 
-    def __init__(self, file: BinaryIO, start: int, size_bytes: int) -> None:
+    def __init__(self, file: BinaryIO | Sized, start: int, size_bytes: int) -> None:
         self._file, self._start, self._left_bytes = file, start, size_bytes
         self._open = _places.acquire(blocking=False)
         if not self._open:

@@ -13,10 +13,15 @@ import time
 import zlib
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
-from edge_app.errors import LimitError
-from edge_app.photos.stripping.pieces import Spliced
+from edge_app.api.files.originals import Stripper
+from edge_app.api.types.views import text_of
+from edge_app.errors import EdgeAppError, LimitError, UsageError
+from edge_app.index.format.records import ImageRecord
+from edge_app.library.source import Source
+from edge_app.photos.stripping.pieces import Sized, Spliced
 
 CHUNK_BYTES = 256 * 1024
 LARGEST_BYTES = 2**32 - 2**24  # beyond that a zip has another format
@@ -46,7 +51,7 @@ class Member:
         return self.name.encode("utf-8", "replace")
 
 
-class Zip(io.RawIOBase):
+class Zip(Sized):
     """Reads as a zip of these members; the first one lists them. LimitError beyond `most_bytes`."""
 
     def __init__(self, members: Iterable[Member], most_bytes: int) -> None:
@@ -55,8 +60,9 @@ class Zip(io.RawIOBase):
         listed = Member(LIST, len(text), time.time(), lambda: io.BytesIO(text))
         self._members = [listed, *photos]
         fixed = _LOCAL.size + _DESCRIPTOR.size + _CENTRAL.size
-        self.size_bytes = _END.size + sum(
-            fixed + 2 * len(member.encoded) + member.size_bytes for member in self._members
+        super().__init__(
+            _END.size
+            + sum(fixed + 2 * len(member.encoded) + member.size_bytes for member in self._members)
         )
         most = min(most_bytes, LARGEST_BYTES)
         if self.size_bytes > most:
@@ -67,21 +73,6 @@ class Zip(io.RawIOBase):
         self._parts = self._made()
         self._window = b""  # what was made last: who sends it may look at it twice
         self._start = 0  # where the window begins
-        self._place = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.size_bytes}[whence]
-        self._place = origin + offset
-        return self._place
 
     def read(self, size: int = -1) -> bytes:
         """So many bytes, fewer only at the end; from no place before what was read last."""
@@ -121,6 +112,8 @@ class Zip(io.RawIOBase):
                     crc = zlib.crc32(chunk, crc)
                     left -= len(chunk)
                     yield chunk
+                if file.read(1):
+                    raise OSError("an original has changed while it was being sent")
             size = member.size_bytes
             yield _DESCRIPTOR.pack(b"PK\7\b", crc, size, size)
             central.append(
@@ -134,6 +127,45 @@ class Zip(io.RawIOBase):
         count = len(self._members)
         yield directory
         yield _END.pack(b"PK\5\6", 0, 0, count, count, len(directory), offset, 0)
+
+
+def members_of(
+    images: Iterable[ImageRecord], library: Source, stripper: Stripper | None
+) -> list[Member]:
+    """The originals of these images. Those on this machine are opened once now: what can't be sent
+    is said before. So is the first one of another machine; the others are when their turn comes."""
+    members: list[Member] = []
+    asked = False
+    for image in images:
+        here = library.is_here(image.path)
+        if not here and stripper:
+            raise UsageError(
+                "photos that are not on this machine are downloaded one by one, not in a ZIP, "
+                "where locations are removed (--strip-location)"
+            )
+        size = image.size_bytes
+        if here or not asked:
+            with _opened(library, image, stripper) as file:
+                size = file.seek(0, os.SEEK_END)
+            asked |= not here
+        opener = partial(_opened_later, library, image, stripper)
+        members.append(Member(text_of(image.path), size, image.mtime_ns / 1e9, opener))
+    return members
+
+
+def _opened(library: Source, image: ImageRecord, stripper: Stripper | None) -> BinaryIO | Spliced:
+    file = library.open(image.path).file
+    return stripper.strip(file) if stripper else file
+
+
+def _opened_later(
+    library: Source, image: ImageRecord, stripper: Stripper | None
+) -> BinaryIO | Spliced:
+    """An original whose turn has come; OSError if there is none, which ends the zip."""
+    try:
+        return _opened(library, image, stripper)
+    except EdgeAppError as error:
+        raise OSError(str(error)) from None
 
 
 def _dos_time(seconds: float) -> tuple[int, int]:

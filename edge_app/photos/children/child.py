@@ -23,6 +23,7 @@ from edge_app.errors import DecodeError, EdgeAppError, UnreadableError
 from edge_app.library.originals import fingerprint, open_original
 from edge_app.library.source import InFolder
 from edge_app.photos.children.decode import Decoded
+from edge_app.photos.children.nonetwork import without_network
 from edge_app.photos.reading.lacks import check_size
 from edge_app.photos.regions import Box
 
@@ -54,6 +55,7 @@ def main() -> None:
     jobs, answers = _private_streams()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends the input
     os.nice(settings.nice)
+    without_network()
     _cap_memory(limits.decode_memory_bytes)
     try:
         _send(answers, message({"ready": True}))

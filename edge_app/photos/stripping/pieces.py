@@ -64,20 +64,11 @@ class Version(NamedTuple):
         return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev)
 
 
-class Spliced(io.RawIOBase):
-    """Reads the parts of a file that stay; nothing of them is kept in memory.
+class Sized(io.RawIOBase):
+    """Something of a known size that reads as a file; `read` makes its bytes."""
 
-    A file that is no longer as it was looked at ends in an OSError: its parts may be elsewhere.
-    """
-
-    def __init__(self, file: BinaryIO, parts: list[range | bytes], version: Version) -> None:
-        self._file, self._parts, self._version = file, parts, version
-        self._ends: list[int] = []
-        end = 0
-        for part in parts:
-            end += len(part)
-            self._ends.append(end)
-        self.size_bytes = end
+    def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
         self._place = 0
 
     def readable(self) -> bool:
@@ -93,6 +84,22 @@ class Spliced(io.RawIOBase):
         origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.size_bytes}[whence]
         self._place = max(0, origin + offset)
         return self._place
+
+
+class Spliced(Sized):
+    """Reads the parts of a file that stay; nothing of them is kept in memory.
+
+    A file that is no longer as it was looked at ends in an OSError: its parts may be elsewhere.
+    """
+
+    def __init__(self, file: BinaryIO, parts: list[range | bytes], version: Version) -> None:
+        self._file, self._parts, self._version = file, parts, version
+        self._ends: list[int] = []
+        end = 0
+        for part in parts:
+            end += len(part)
+            self._ends.append(end)
+        super().__init__(end)
 
     def read(self, size: int = -1) -> bytes:
         """So many bytes, fewer only at the end."""
