@@ -32,6 +32,9 @@ TAKEN = seconds(2024, 1, 10, 15, 30, 5)
         "2024:1:10 15:30:5",
         "2024:01:10  15:30:05",
         "2024:01:10-15:30:05",
+        "2024-01-10T15:30:05+02",
+        "2024:01:10 15:30:05 UTC",
+        "2024:01:10 03:30:05 PM",
     ],
 )
 def test_a_moment_is_the_wall_clock_whatever_the_form(text: str) -> None:
@@ -45,7 +48,8 @@ def test_a_moment_may_have_no_seconds() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "None", "0000:00:00 00:00:00", "2024:13:10 15:30:05", "2024:01:10", "yesterday",
-     "2024:01:10 25:30:05", "    :  :     :  :  ", "2024:01:10 15:30:05 or so"],
+     "2024:01:10 25:30:05", "    :  :     :  :  ", "2024:01:10 15:30:05 or so",
+     "2024:01:10 15:30:05 PM"],
 )  # fmt: skip
 def test_what_is_no_moment_is_none(text: str) -> None:
     assert moment_in(text) is None
@@ -60,6 +64,7 @@ def test_what_is_no_moment_is_none(text: str) -> None:
         ('<r exif:DateTimeOriginal="2024-01-10T15:30:05"/>', TAKEN),
         ('<r xmp:CreateDate="2001-01-01T00:00" photoshop:DateCreated="2024-01-10"/>',
          seconds(2024, 1, 10)),
+        ('<xmp:CreateDate xmlns:xmp="http://ns.adobe.com/xap/1.0/">2024-01-10T15:30:05<', TAKEN),
         ('<r xmp:ModifyDate="2024-01-10T15:30:05"/>', None),
         ('<r xmp:CreateDate="never"/>', None),
     ],
@@ -69,6 +74,9 @@ def test_xmp_has_dates_as_attributes_and_elements(
     packet: str, moment: int | None, key: str
 ) -> None:
     assert moment_in_xmp({key: packet.encode() if key == "xmp" else packet}) == moment
+    long = f"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF>{' ' * 99}{packet}"
+    for encoding in ("utf-16", "utf-16-be", "utf-16-le"):
+        assert moment_in_xmp({"xmp": long.encode(encoding)}) == moment
 
 
 @pytest.mark.parametrize(
@@ -85,6 +93,13 @@ def test_xmp_has_dates_as_attributes_and_elements(
         ("WhatsApp Image 2024-01-10 at 15.30.05.jpeg", TAKEN),
         ("signal-2024-01-10-153005.jpg", TAKEN),
         ("2024-01-10 15.30.05.jpg", TAKEN),
+        ("WhatsApp Image 2024-01-10 at 3.30.05 PM (1).jpeg", TAKEN),
+        ("Screenshot 2024-01-10 at 3.30.05\u202fPM.png", TAKEN),
+        ("Bildschirmfoto 2024-01-10 um 15.30.05.png", TAKEN),
+        ("Capture d’écran 2024-01-10 à 15.30.05.png", TAKEN),
+        ("photo_2024-01-10_15-30-05.jpg", TAKEN),
+        ("IMG_20240110_993005.jpg", seconds(2024, 1, 10)),
+        ("2024-01-10_12345.jpg", seconds(2024, 1, 10)),
         ("IMG-20240110-WA0001.jpg", seconds(2024, 1, 10)),
         ("2024-01-10 birthday.jpg", seconds(2024, 1, 10)),
         ("DSC_0001.jpg", None),

@@ -12,33 +12,44 @@ from datetime import UTC, datetime
 # Exif's own form and those that programs write: dashes, ISO's T, fractions, a zone, no seconds.
 MOMENT = re.compile(
     r"\s*(\d{4})[:/.-](\d\d?)[:/.-](\d\d?)(?: +|T|-)(\d\d?):(\d\d?)(?::(\d\d?)(?:[.,]\d+)?)?"
-    r"\s*(?:Z|[+-]\d\d:?\d\d)?[\s\0]*",
-    re.ASCII,
+    r"\s*([AP]M)?\s*(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?[\s\0]*",
+    re.ASCII | re.IGNORECASE,
 )
 DAY = re.compile(r"\s*(\d{4})-(\d\d)-(\d\d)[\s\0]*", re.ASCII)
 XMP_DATES = ("photoshop:DateCreated", "xmp:CreateDate", "exif:DateTimeOriginal")
-XMP_VALUE = r"\s*(?:=\s*[\"']|>)\s*([^\"'<]{1,40})"  # an attribute's or an element's
+# An attribute's, or that of an element which may have attributes of its own.
+XMP_VALUE = r"(?:\s*=\s*[\"']|(?:\s[^<>]{0,200})?>)\s*([^\"'<]{1,40})"
 XMP_BYTES = 1 << 20  # searched, at most
+WIDE = {0: "utf-16-be", 1: "utf-16-le"}  # where the zeros of ASCII are (XMP 1, 7.1)
 # IMG_20240110_153000, PXL_20240110_153000123, Screenshot_2024-01-10-15-30-00, IMG-20240110-WA0001,
-# WhatsApp Image 2024-01-10 at 15.30.00, signal-2024-01-10-153000, IMG20240110153000.
+# WhatsApp Image 2024-01-10 at 3.30.00 PM, signal-2024-01-10-153000, IMG20240110153000,
+# Bildschirmfoto 2024-01-10 um 15.30.00; a Mac puts a narrow space before PM.
 IN_NAME = re.compile(
     r"(?<!\d)((?:19|20)\d\d)([-_.]?)(\d\d)\2(\d\d)"
-    r"(?:(?:[-_ T]|[ _]at[ _]|,? |)(\d\d)([-_.:h]?)(\d\d)\6(\d\d)\d{0,3})?(?!\d)",
-    re.ASCII,
+    r"(?:(?:[-_ T]|[ _][^\d\s_]{1,4}[ _](?:las[ _])?|,? |)"
+    r"(\d\d|\d(?=[-_.:h]))([-_.:h]?)(\d\d)\6(\d\d)\d{0,3}(?:[ _\u00a0\u202f]?([AP]M))?)?(?!\d)",
+    re.ASCII | re.IGNORECASE,
 )
 
 
 def moment_in(text: str) -> int | None:
     """Of a date and time in any of the forms in use; None for anything else."""
     found = MOMENT.fullmatch(text)
-    return _seconds(*found.groups(default="0")) if found else None
+    if found is None:
+        return None
+    *parts, half = found.groups(default="0")
+    return _seconds(*parts, half=half)
 
 
 def moment_in_xmp(info: Mapping[str | tuple[int, int], object]) -> int | None:
     """Of the XMP packet that Pillow found in a file, the first of XMP_DATES that is valid."""
     packet = info.get("xmp") or info.get("XML:com.adobe.xmp")
     if isinstance(packet, bytes):
-        packet = packet[:XMP_BYTES].decode("utf-8", "replace")
+        start = packet[:XMP_BYTES]
+        wide = next(
+            (c for nul, c in WIDE.items() if start[nul : nul + 200 : 2].count(0) > 50), "utf-8"
+        )
+        packet = start.decode(wide, "replace")
     if not isinstance(packet, str):
         return None
     for name in XMP_DATES:
@@ -53,8 +64,11 @@ def moment_in_xmp(info: Mapping[str | tuple[int, int], object]) -> int | None:
 def moment_in_name(name: str) -> int | None:
     """Of a file name as phones and messengers give them; without a time, the start of the day."""
     for found in IN_NAME.finditer(name):
-        year, _, month, day, hour, _, minute, second = found.groups(default="0")
-        if (moment := _seconds(year, month, day, hour, minute, second)) is not None:
+        year, _, month, day, hour, _, minute, second, half = found.groups(default="0")
+        moment = _seconds(year, month, day, hour, minute, second, half=half)
+        if moment is None:  # what follows is no time
+            moment = _seconds(year, month, day, "0", "0", "0")
+        if moment is not None:
             return moment
     return None
 
@@ -68,9 +82,14 @@ def dated(taken_at: int | None, taken_from: str | None, path: str) -> tuple[int 
     return named_at, None if named_at is None else "name"
 
 
-def _seconds(*parts: str) -> int | None:
+def _seconds(*parts: str, half: str = "0") -> int | None:
+    """half: AM or PM of a clock with twelve hours."""
     try:
         year, month, day, hour, minute, second = map(int, parts)
+        if half != "0":
+            if not 1 <= hour <= 12:
+                return None
+            hour = hour % 12 + 12 * (half.upper() == "PM")
         return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
     except ValueError:  # month 13, or 0000:00:00 from a camera whose clock was never set
         return None
