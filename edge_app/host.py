@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import platform
 import re
+import shlex
 import struct
+import sys
 from importlib import util
 from pathlib import Path
 
@@ -51,6 +53,18 @@ def fault() -> str | None:
             "pip install -r requirements-edge.txt, or install lookalike with pipx"
         )
     return None
+
+
+def install_with(package: str) -> str:
+    """The command that adds a package to this program; pip alone would install it beside pipx's or
+    uv's environment, or be refused by the system."""
+    *_, place, kind, name = ("", "", *Path(sys.prefix).parts)
+    wanted = shlex.quote(package)
+    if kind == "venvs" and place == "pipx":
+        return f"pipx inject {name} {wanted}"
+    if kind == "tools" and place == "uv":
+        return f"uv tool install --with {wanted} {name}"
+    return f"pip install {wanted}"
 
 
 def libc() -> str:

@@ -80,3 +80,22 @@ def test_it_is_asked_before_anything_is_loaded(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "missing packages: numpy, pillow, bottle," in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("prefix", "said"),
+    [
+        ("/home/a/.local/share/pipx/venvs/lookalike", "pipx inject lookalike 'lookalike[heif]'"),
+        (
+            "/home/a/.local/share/uv/tools/lookalike",
+            "uv tool install --with 'lookalike[heif]' lookalike",
+        ),
+        ("/srv/venv", "pip install 'lookalike[heif]'"),
+        ("/", "pip install 'lookalike[heif]'"),
+    ],
+)
+def test_what_is_missing_is_installed_by_what_installed_the_program(
+    monkeypatch: pytest.MonkeyPatch, prefix: str, said: str
+) -> None:
+    monkeypatch.setattr(sys, "prefix", prefix)
+    assert host.install_with("lookalike[heif]") == said

@@ -7,6 +7,7 @@ import argparse
 from edge_app.cli.folder import commands_of
 from edge_app.config import Config
 from edge_app.errors import UsageError
+from edge_app.host import install_with
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -17,7 +18,7 @@ def completion(config: Config, options: argparse.Namespace) -> int:
     try:
         import shtab
     except ImportError:
-        raise UsageError("completion needs a package: pip install shtab") from None
+        raise UsageError(f"completion needs a package: {install_with('shtab')}") from None
     folder, file = shtab.DIRECTORY, shtab.FILE
     kinds = {"DIR": folder, "PLACE": folder, "FILE": file, "IMAGE": file}
     for command in commands_of(parser).values():

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from edge_app.errors import UsageError
+from edge_app.host import install_with
 
 if TYPE_CHECKING:
     from distributed.security import Security
 
 CA, CERTIFICATE, KEY = "ca.pem", "certificate.pem", "key.pem"
 _VALID_DAYS = 3650  # whoever makes a cluster makes them anew; nobody renews them by themselves
-MISSING = "several machines need an extra: pip install 'lookalike[cluster]'"
+MISSING = f"several machines need an extra: {install_with('lookalike[cluster]')}"
 
 
 def make_keys(folder: Path) -> None:

@@ -28,6 +28,7 @@ from edge_app.guard.passcode import PasscodeFile
 from edge_app.guard.policy import Policy
 from edge_app.guard.signin import LOGIN, Passcode
 from edge_app.guard.traffic import Traffic, Watched
+from edge_app.host import install_with
 from edge_app.server.bounds import EVEN, Bounds, Pace
 from edge_app.server.connections import Server
 
@@ -125,9 +126,9 @@ def start_notes(config: Config, urls: list[str]) -> list[str]:
         )
     if config.lan:
         code = announce.qr_code(urls[0]) if urls else None
-        notes.append(code or "For a QR code of the address: pip install segno")
+        notes.append(code or f"For a QR code of the address: {install_with('segno')}")
         if not announce.HAS_MDNS:
-            notes.append(f"To make {addresses.host_name()}.local work: pip install zeroconf")
+            notes.append(f"To make {addresses.host_name()}.local work: {install_with('zeroconf')}")
     return notes
 
 

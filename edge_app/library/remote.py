@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 from edge_app.errors import EdgeAppError, LibraryError, NotFoundError, UnreadableError, UsageError
+from edge_app.host import install_with
 from edge_app.library.access import options_of
 from edge_app.library.listing import listed, time_ns, version_of
 from edge_app.library.places import shown
@@ -109,7 +110,7 @@ class Remote:
             except ImportError:
                 raise UsageError(
                     f"{self.label} needs a package that is not installed: "
-                    "pip install 'lookalike[remote]'"
+                    f"{install_with('lookalike[remote]')}"
                 ) from None
             try:
                 operator = opendal.Operator(self._service, **self._options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from edge_app.cli.arguments import main
 from edge_app.config import Config, Limits
 from edge_app.library import inotify
 from edge_app.library.mounts import Mount
+from tests.model.test_embed import installed
 from tools.testing.pictures import save
 
 
@@ -97,3 +99,25 @@ def test_an_index_on_a_share_and_folders_that_may_not_be_used(
     assert "can't be written by this user" in only(config)
     monkeypatch.setattr(os, "access", lambda path, mode: bool(mode & os.W_OK))
     assert f"the photo folder {config.gallery} can't be read" in only(config)
+
+
+@pytest.mark.model
+def test_photos_that_need_a_package_and_a_runtime_that_is_slow_with_the_model(
+    config: Config,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (config.gallery / "b.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))
+    (tmp_path / "stub").mkdir()
+    (tmp_path / "stub/pillow_heif.py").write_text("raise ImportError('as if it were not there')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "stub"))
+    monkeypatch.setattr(os, "setpriority", lambda *_: None)
+    assert main(["index", *words(config)[1:]]) == 0
+    slow = {(name, "float32", platform.machine()) for name in installed()}
+    monkeypatch.setattr("edge_app.model.describe.SLOW", slow)
+    capsys.readouterr()
+    assert main(words(config)) == 1
+    said = capsys.readouterr().out
+    assert "runs int8 models several times more slowly" in said
+    assert "1 HEIC photos need an add-on: pip install pillow-heif" in said

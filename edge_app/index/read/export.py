@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.errors import NoIndexError, StoreError, UsageError
+from edge_app.host import install_with
 from edge_app.index.format.appendfile import sync_folder
 from edge_app.index.format.records import ImageRecord
 from edge_app.index.read.reader import Reader
@@ -85,7 +86,7 @@ def _write_parquet(parts: list[Path], blocks: Iterator[Block], rows: int, dim: i
         from pyarrow import parquet
     except ImportError:
         raise UsageError(
-            "Parquet needs a package: pip install pyarrow; or use --format npy"
+            f"Parquet needs a package: {install_with('pyarrow')}; or use --format npy"
         ) from None
     schema = pa.schema(
         [

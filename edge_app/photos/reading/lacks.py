@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge_app.config import LIMITS, Limits, MiB, limit_text, option_of
 from edge_app.errors import DecodeError
+from edge_app.host import install_with
 
 DECODER = 4  # raised when decode.py learns to read more: whatever was "damaged" is tried again
 INSTALL = {  # a module, and the package that brings it
@@ -69,7 +70,7 @@ def group_of(reason: str, lacks: str, path: str) -> tuple[str, str | None]:
     kind, _, what = lacks.partition(" ")
     if kind == "package":
         package, suffix = INSTALL.get(what, what), Path(path).suffix.lstrip(".").upper()
-        return f"{suffix} photos need an add-on", f"pip install {package}"
+        return f"{suffix} photos need an add-on", install_with(package)
     if kind == "limit" and _is_limit(what):
         name, _, value = what.partition("=")
         text = limit_text(name, float(value))

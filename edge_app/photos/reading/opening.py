@@ -17,6 +17,7 @@ from io import BytesIO
 from PIL import Image, WebPImagePlugin  # noqa: F401
 
 from edge_app.errors import DecodeError
+from edge_app.host import install_with
 from edge_app.photos.reading import tiff
 from edge_app.photos.reading.cicp import code_points, profile_of_codes
 from edge_app.photos.reading.colour import CODED
@@ -103,7 +104,8 @@ def _load_rare_plugin(name: str) -> None:
             import pillow_heif
         except ImportError:
             raise DecodeError(
-                "HEIF photos need an add-on: pip install pillow-heif", lacks_package("pillow_heif")
+                f"HEIF photos need an add-on: {install_with('pillow-heif')}",
+                lacks_package("pillow_heif"),
             ) from None
         pillow_heif.options.DECODE_THREADS = 1
         pillow_heif.register_heif_opener()
@@ -112,7 +114,7 @@ def _load_rare_plugin(name: str) -> None:
             import pillow_jxl  # noqa: F401
         except ImportError:
             raise DecodeError(
-                "JPEG XL photos need an add-on: pip install pillow-jxl-plugin",
+                f"JPEG XL photos need an add-on: {install_with('pillow-jxl-plugin')}",
                 lacks_package("pillow_jxl"),
             ) from None
 

@@ -16,6 +16,7 @@ from PIL import Image, JpegImagePlugin
 
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError
+from edge_app.host import install_with
 from edge_app.photos.reading import exif
 from edge_app.photos.reading.cost import refuse_over
 from edge_app.photos.reading.lacks import lacks_package, lacks_version
@@ -85,7 +86,7 @@ def _libraw(name: str) -> Any:
     """The module rawpy, with one thread for all it brings: there is a process for every core."""
     if util.find_spec("rawpy") is None:
         raise DecodeError(
-            f"{name} photos need an add-on: pip install rawpy", lacks_package("rawpy")
+            f"{name} photos need an add-on: {install_with('rawpy')}", lacks_package("rawpy")
         )
     for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(threads, "1")
