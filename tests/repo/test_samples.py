@@ -1,4 +1,4 @@
-"""tools.samples: photos in kinds with clear licences for the first `make run`."""
+"""The first `make run`: photos in kinds with clear licences, tips, and the model's Python."""
 
 from __future__ import annotations
 
@@ -167,3 +167,17 @@ def test_make_run_ends_with_what_to_try() -> None:
     ).stdout
     assert "--lan" in recipe
     assert re.search(r'--then-say "\$\(\S+ -m tools.samples --tips\)"$', recipe.rstrip())
+
+
+def test_a_python_that_tensorflow_has_no_packages_for_is_refused_before_anything_is_downloaded(
+    tmp_path: Path,
+) -> None:
+    build = tmp_path / "build"
+    done = subprocess.run(
+        ["make", f"BUILD={build}", "BUILD_PYTHON=false", str(build / "ready")],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "needs Python 3.11, 3.12 or 3.13" in done.stderr
+    assert "make BUILD_PYTHON=python3.13" in done.stderr
+    assert not build.exists()
