@@ -100,6 +100,11 @@ def _indexing(status: statusshapes.Indexing) -> Iterator[Family]:
     )
     yield gauge("lookalike_indexing_files", "Files to read in this run.", status.total)
     yield gauge("lookalike_indexing_done_files", "Files of this run that are done.", status.done)
+    if status.machines:
+        done = tuple(("", (("machine", n),), float(d)) for n, d in status.machines.items())
+        yield Family(
+            "lookalike_machine_done_files", "gauge", "Files that it has done in this run.", done
+        )
 
 
 def _machines(machines: Sequence[statusshapes.Machine]) -> Iterator[Family]:

@@ -60,7 +60,7 @@ def index(config: Config, options: Namespace) -> int:
             retry=options.retry,
             donor=options.donor,
             on_progress=line.show,
-            over=opener(config),
+            over=opener(config, required=not options.end_with_stdin),
         )
     with Reader(config.index) as reader:
         if options.json:

@@ -115,7 +115,11 @@ def become(node: Node) -> None:
 
 def refusal(expected: Expected) -> str | None:
     """Task: see `Node.refusal`."""
-    return "it is not a worker of lookalike" if _Here.node is None else _Here.node.refusal(expected)
+    return (
+        "it sees no photos (worker --gallery)"
+        if _Here.node is None
+        else _Here.node.refusal(expected)
+    )
 
 
 def embed(files: Sequence[Wanted], boxes: tuple[Box, ...]) -> tuple[str, list[Done]]:

@@ -39,12 +39,15 @@ JOIN_S = 10.0  # for the first machine
 KILLED = "decoding it ended the process of two machines"
 
 
-def opener(config: Config) -> Callable[[Source, ModelIdentity, DecodePool], ClusterPool] | None:
-    """What `indexing.run` opens the cluster of these settings with, None without one."""
+def opener(
+    config: Config, *, required: bool = True
+) -> Callable[[Source, ModelIdentity, DecodePool], ClusterPool] | None:
+    """What `indexing.run` opens the cluster of these settings with, None without one. Where it is
+    not `required`, this machine does everything while nobody is there."""
     address, tls = config.cluster, config.cluster_tls
     if address is None:
         return None
-    return lambda library, model, own: ClusterPool(address, tls, library, model, own)
+    return lambda library, model, own: ClusterPool(address, tls, library, model, own, required)
 
 
 @dataclass(eq=False, slots=True)
@@ -64,8 +67,15 @@ class ClusterPool:
     """
 
     def __init__(
-        self, address: str, tls: Path | None, library: Source, model: ModelIdentity, own: DecodePool
+        self,
+        address: str,
+        tls: Path | None,
+        library: Source,
+        model: ModelIdentity,
+        own: DecodePool,
+        required: bool = True,
     ) -> None:
+        self._required = required
         self._address, self._library, self._model, self._own = address, library, model, own
         self._security = security_of(address, tls)
         self._machines: dict[str, str] = {}  # names by address
@@ -89,6 +99,10 @@ class ClusterPool:
                 self._address, security=self._security, timeout=CONNECT_S, set_as_default=False
             )
         except (OSError, TimeoutError) as error:
+            if not self._required:
+                log.warning("the cluster at %s can't be reached: %s", self._address, _line(error))
+                yield from self._own_work(chain(first, jobs))
+                return
             raise EdgeAppError(
                 f"the cluster at {self._address} can't be reached: {error}; start it with: "
                 f"lookalike scheduler {self._address}"
@@ -170,7 +184,7 @@ class ClusterPool:
         if unseen:
             again.append(Chunk(unseen, chunk.tried | {address}))
 
-    def _own_work(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Result]]:
+    def _own_work(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
         for job, outcome in self._own.run(jobs):
             self.done["this machine"] += 1
             yield job, outcome

@@ -28,6 +28,7 @@ class IndexingStatus:
     eta_s: float | None = None
     message: str | None = None  # why it failed
     offline: dict[str, str] = field(default_factory=dict)  # of plan.Progress, of the last run
+    machines: dict[str, int] = field(default_factory=dict)  # files that each of a cluster did
 
     def as_json(self) -> dict[str, Any]:
         """The object `indexing` of /api/status."""
@@ -48,7 +49,10 @@ def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Pop
     It ends when its standard input does, and so when this process is killed."""
     command = [sys.executable, "-m", "edge_app", "index", "--json", "--end-with-stdin"]
     command += arguments(config)
-    for name in ("gallery_config", "index", "model", "workers", "threads", "runtime", "delegate"):
+    for name in (
+        "gallery_config", "index", "model", "workers", "threads", "runtime", "delegate", "cluster",
+        "cluster_tls",
+    ):  # fmt: skip
         value = getattr(config, name)
         if value is not None:
             command += [f"--{name.replace('_', '-')}", str(value)]

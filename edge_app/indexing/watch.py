@@ -166,7 +166,7 @@ class Watcher:
         """One index run to its end; its exit code."""
         offline = self.status.offline
         self.status = IndexingStatus("scanning", offline=offline)
-        said = ""
+        said, machines = "", {}
         try:
             # One pipe for both: a second one, read later, would fill up and stop the run.
             with start_index(self.config, stderr=subprocess.STDOUT) as self._process:
@@ -176,6 +176,7 @@ class Watcher:
                 for line in self._process.stdout:
                     if progress := progress_in(line):
                         offline = progress["offline"]
+                        machines = progress.get("machines", {})
                         self.status = IndexingStatus(**progress)
                     elif findings := findings_in(line):
                         self.findings = findings
@@ -191,5 +192,5 @@ class Watcher:
                 log.warning("indexing: %s", message)
             self.status = IndexingStatus("failed", message=message, offline=offline)
         else:
-            self.status = IndexingStatus(offline=offline)
+            self.status = IndexingStatus(offline=offline, machines=machines)
         return code

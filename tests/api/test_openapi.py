@@ -51,8 +51,10 @@ def _is_page(rule: str) -> bool:
 def test_every_key_has_a_type() -> None:
     def untyped(schema: Any, place: str) -> Iterator[str]:
         if isinstance(schema, dict):
-            if schema.get("type") == "object" and not schema.get("properties"):
+            values = schema.get("additionalProperties")  # of a map by name
+            if schema.get("type") == "object" and not (schema.get("properties") or values):
                 yield place
+            yield from untyped(values, f"{place}.*")
             for name, part in schema.get("properties", {}).items():
                 if not {"type", "$ref", "anyOf", "enum"} & part.keys():
                     yield f"{place}.{name}"

@@ -11,15 +11,26 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
 
+from edge_app.cluster import pool
 from edge_app.cluster.keys import make_keys
+from edge_app.config import Config
+from edge_app.errors import EdgeAppError
 from edge_app.index.read.reader import Reader
+from edge_app.library.folder import source_of
+from edge_app.library.scan import FoundFile
+from edge_app.model.card import ModelIdentity
+from edge_app.photos.children.pool import DecodePool, Job
+from edge_app.photos.regions import WHOLE
 from tests.cluster.members import Cluster
 from tests.conftest import ROOT
 from tools.testing.pictures import save
+from tools.testing.site import Site
 from tools.testing.waiting import PATIENCE_S
 
 pytest.importorskip("distributed")
@@ -128,6 +139,47 @@ def test_a_machine_that_sees_a_part_does_that_part(
     told = json.loads(out.splitlines()[-2])["progress"]["machines"]
     assert len(told) == 2
     assert min(told.values()) > PHOTOS // 4
+
+
+def test_a_server_has_its_photos_embedded_by_machines_that_see_them(
+    cluster: Cluster, library: Path, model: Path
+) -> None:
+    machine = cluster.machine(library)
+    site = Site(library, cluster.folder / "served", "--model", str(model), "--cluster",
+                cluster.address, *cluster.tls)  # fmt: skip
+    try:
+        site.wait_until_indexed(PHOTOS)
+        told = site.get("api/status")["indexing"]["machines"]
+        (name,) = (name for name in told if name.endswith(f"-{machine.pid}"))
+        assert told[name] > 0
+        with urlopen(f"{site.url}metrics") as answer:
+            assert f'lookalike_machine_done_files{{machine="{name}"}} {told[name]}\n' in (
+                answer.read().decode()
+            )
+    finally:
+        site.stop()
+
+
+def test_without_its_cluster_a_server_does_all_itself(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "CONNECT_S", 0.1)
+
+    class Own:
+        def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, None]]:
+            return ((job, None) for job in jobs)
+
+    jobs = [Job(FoundFile(f"{n}.jpg", 1, 1), b"", (WHOLE,)) for n in range(9)]
+    model = ModelIdentity("fake", "a" * 64, 16, 32, "upright-rgb-stretch-1", "any")
+    config = Config(cluster="tcp://127.0.0.1:1")
+    alone = pool.opener(config, required=False)
+    assert alone
+    done = alone(source_of(library), model, cast(DecodePool, Own())).run(iter(jobs))
+    assert [job for job, _ in done] == jobs
+    needed = pool.opener(config)
+    assert needed
+    with pytest.raises(EdgeAppError, match="can't be reached"):
+        list(needed(source_of(library), model, cast(DecodePool, Own())).run(iter(jobs)))
 
 
 def test_whoever_has_no_certificate_is_refused(

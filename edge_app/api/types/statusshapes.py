@@ -62,6 +62,7 @@ class Indexing(Shape):
     images_per_s: float
     eta_s: float | None
     message: str | None
+    machines: dict[str, Count]  # files that each of a cluster did in this run, or the last
 
 
 class Model(Shape):
