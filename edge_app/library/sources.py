@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,7 @@ class Several:
                 whole.offline[name] = str(error)
                 whole.unreadable.add(name)
                 continue
+            self._leave_to_others(source, found)
             inside = f"{name}/{{}}".format
             whole.rules = found.rules
             whole.mounted |= {name, *map(inside, found.mounted)}
@@ -111,6 +113,15 @@ class Several:
             whole.unreadable |= set(map(inside, found.unreadable))
         self._refuse_if_all(whole.offline)
         return whole
+
+    def _leave_to_others(self, source: Source, found: Scan) -> None:
+        """Take out what is behind links into another source, which has these photos too."""
+        others = [other for other in self.sources.values() if other is not source]
+        for path in sorted(found.mounted):
+            real = Path(os.path.realpath(os.path.join(source.root, path)))
+            if any(other.holds(real) for other in others):
+                found.mounted.remove(path)
+                found.files = [f for f in found.files if not f.path.startswith(f"{path}/")]
 
     def open(self, path: str) -> Original:
         source, inner = self._find(path)

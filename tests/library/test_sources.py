@@ -44,6 +44,17 @@ def test_paths_begin_with_the_name_of_their_source(library: Source, tmp_path: Pa
         library.open("2019/a.png")
 
 
+def test_a_link_into_another_source_is_left_to_that_one(library: Source, tmp_path: Path) -> None:
+    save(tmp_path / "elsewhere/b.png", 3)
+    (tmp_path / "phone/other").symlink_to(tmp_path / "archive")
+    (tmp_path / "archive/back").symlink_to(tmp_path / "phone/2019")
+    (tmp_path / "phone/more").symlink_to(tmp_path / "elsewhere")
+    places = f"phone={tmp_path}/phone", f"archive={tmp_path}/archive"
+    following = library_of(replace(settings(*places), follow_links=True))
+    paths = sorted(file.path for file in following.scan().files)
+    assert paths == ["archive/a.png", "phone/2019/a.png", "phone/more/b.png"]
+
+
 def test_one_that_is_away_takes_nothing_from_the_other(library: Source, tmp_path: Path) -> None:
     (tmp_path / "phone").rename(tmp_path / "away")
     found = library.scan()
