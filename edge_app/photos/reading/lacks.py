@@ -60,9 +60,11 @@ def is_worth_a_try(lacks: str, limits: Limits) -> bool:
         return util.find_spec(what) is not None
     if kind == "limit":
         return lacks_limit(what.partition("=")[0], limits) != lacks if _is_limit(what) else True
-    if what.split()[1:2] == ["rawpy"]:
-        return util.find_spec("rawpy") is not None and lacks != lacks_version("rawpy")
-    return lacks != lacks_version()
+    package = "".join(what.split()[1:2])
+    module = next((name for name, brings in INSTALL.items() if brings == package), None)
+    if module is None:
+        return lacks != lacks_version()
+    return util.find_spec(module) is not None and lacks != lacks_version(package)
 
 
 def group_of(reason: str, lacks: str, path: str) -> tuple[str, str | None]:

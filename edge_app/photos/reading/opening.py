@@ -45,6 +45,7 @@ UNSUPPORTED = re.compile(
 )
 # Start-of-frame markers of ISO 10918-1, table B.1: lossless, and with arithmetic coding.
 ODD_FRAMES = {0xC3, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+DECODED_BY = {"HEIF": "pillow-heif", "JXL": "pillow-jxl-plugin"}  # others by Pillow itself
 ARITHMETIC = {0xC9, 0xCA}  # of these, what libjpeg can read where it was built with it
 USUAL_BITS = 8  # of a JPEG's sample; the installed Pillow reads no others
 PROFILE_EMBEDDED, V5_HEADER_BYTES = b"DEBM", 124  # of a BMP
@@ -133,11 +134,16 @@ def reasons(data: bytes, name: str) -> Iterator[None]:
         # A codec's own word for an allocation that failed; Pillow's for many text chunks is not.
         if "memory" in text and "text chunks" not in text:
             raise MemoryError from None
+        package = DECODED_BY.get(name, "pillow")
         if _is_unsupported(data, name, text):
             raise DecodeError(
-                f"{name} of a kind that the installed Pillow can't read", lacks_version()
+                f"{name} of a kind that the installed {package.capitalize()} can't read",
+                lacks_version(package),
             ) from None
-        raise DecodeError(f"{'truncated' if 'truncated' in text else 'damaged'} {name}") from None
+        raise DecodeError(
+            f"{'truncated' if 'truncated' in text else 'damaged'} {name}",
+            lacks_version(package) if name in DECODED_BY else "",
+        ) from None
 
 
 def _is_unsupported(data: bytes, name: str, text: str) -> bool:
