@@ -8,6 +8,8 @@ PORT    ?= 5000
 # `make run LAN=1` lets phones on the network in.
 LAN     ?=
 ARCH    ?= mobilenet_v2
+# "imagenet" takes Keras's own or fails; "auto" may take packaged ones.
+WEIGHTS ?= auto
 # Each gallery has an index of its own.
 INDEX   ?= $(if $(filter static/images,$(GALLERY)),index,index-$(notdir $(abspath $(GALLERY))))
 
@@ -45,7 +47,7 @@ lint: $(TEST)/ready
 	$(TEST)/bin/lint-imports # which rooms may import which, as pyproject.toml says
 
 model: $(BUILD)/ready
-	$(BUILD)/bin/python convert_model.py --arch $(ARCH)
+	$(BUILD)/bin/python convert_model.py --arch $(ARCH) --weights $(WEIGHTS)
 
 # Fills the default gallery, and only when it is the one asked for and empty.
 samples: $(EDGE)/ready

@@ -39,10 +39,12 @@ def test_the_workflows_are_what_github_reads_and_have_no_known_hole() -> None:
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
 def test_what_a_step_makes_the_makefile_knows(workflow: Path) -> None:
     commands = [line for step in steps(workflow) for line in step.get("run", "").splitlines()]
-    targets = [line.split()[1] for line in commands if line.startswith("make ")]
-    assert targets
-    for target in targets:
+    made = [line.split()[1:] for line in commands if line.startswith("make ")]
+    assert made
+    for target, *settings in made:
         assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
+        for setting in settings:
+            assert re.search(rf"^{setting.split('=')[0]} +\?=", MAKEFILE, re.MULTILINE), setting
 
 
 def test_tests_run_on_the_first_and_the_last_python_and_on_both_architectures() -> None:
