@@ -149,6 +149,19 @@ def test_a_tiff_compressed_in_a_way_not_built_in_is_not_called_damaged(compressi
     assert refusal(data) == "TIFF of a kind that the installed Pillow can't read"
 
 
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+def test_a_compressed_tiff_is_shown_down_to_where_its_data_is_damaged(compression: str) -> None:
+    photo = photo_like(400, 300)
+    whole = encoded(photo, "TIFF", compression=compression, strip_size=48 * 1024)
+    data = bytearray(whole)
+    place = len(data) * 3 // 4
+    data[place : place + 2000] = b"\xfe" * 2000
+    decoded = decode(bytes(data), SIZE_PX, LIMITS)
+    right = np.frombuffer(decode(whole, SIZE_PX, LIMITS).views, np.uint8)
+    assert decoded.note == INCOMPLETE
+    assert difference(decoded, right.reshape(SIZE_PX, SIZE_PX, 3).astype(int), SIZE_PX // 2) < 2
+
+
 def refusal(data: bytes) -> str:
     with pytest.raises(DecodeError) as refused:
         decode(data, SIZE_PX, LIMITS)

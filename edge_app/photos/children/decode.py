@@ -106,6 +106,9 @@ def _decode(
         frame = _frame(image) if name == "GIF" else None
         if coding == "JPEG":  # pillow-heif would deliver a thumbnail that the file brings along
             image.draft(None, wanted)
+        if note and name == "TIFF":
+            with suppress(OSError):  # of a compressed one: what was read before the damage stays
+                image.load()
         image.load()
         if frame:
             image = _on_canvas(image, frame)
