@@ -27,7 +27,7 @@ from edge_app.model.card import comparable
 from edge_app.model.describe import describe_model
 from edge_app.model.embed import Embedder
 from edge_app.photos.children.nonetwork import can_do_without
-from edge_app.places import indexes_folder
+from edge_app.places import indexes_folder, pictures_folder
 from edge_app.search.scale import Scales
 
 
@@ -79,7 +79,8 @@ def describe(config: Config) -> dict[str, Any]:
             problems += _index_problems(config, state.index, reader, found.embedder)
         except StoreError as error:
             problems.append(str(error))
-    problems += [source.message for source in state.sources if source.message]
+    if not _is_new(config):
+        problems += [source.message for source in state.sources if source.message]
     libraries = _libraries()
     return ({"libraries": libraries} if libraries else {}) | {
         "program": program,
@@ -88,6 +89,12 @@ def describe(config: Config) -> dict[str, Any]:
         "memory": {"available MiB": state.available_bytes // MiB},
         "to fix": problems,
     }
+
+
+def _is_new(config: Config) -> bool:
+    """Whether nothing is named and nothing is there: the default photo folder is a checkout's."""
+    is_default = config.places == Config().places
+    return is_default and not config.gallery.exists() and not config.index.exists()
 
 
 def _libraries() -> dict[str, str]:
@@ -110,7 +117,10 @@ def _index_problems(
     for group in reader.rejections():
         if group.advice:
             yield f"{group.count} {group.reason}: {group.advice}"
-    if index.identity is None:
+    if index.identity is None and _is_new(config):
+        folder = shlex.quote(str(pictures_folder() or "FOLDER"))
+        yield f"no photos are indexed yet; begin with: lookalike {folder}"
+    elif index.identity is None:
         yield str(NoIndexError(config.index, shlex.join(arguments(config))))
     elif embedder and not comparable(embedder.identity, index.identity):
         yield (

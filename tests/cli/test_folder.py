@@ -29,11 +29,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.model
-def test_a_folder_is_served_with_an_index_of_its_own(home: Path, model: Path) -> None:
+def test_a_folder_is_served_with_an_index_of_its_own(
+    home: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     models = home / "data/lookalike/models"
     models.mkdir(parents=True)
     for file in model.parent.glob("mobilenet_v2.*"):
         (models / file.name).symlink_to(file)
+    assert main(["doctor"]) == 1
+    assert "no photos are indexed yet; begin with: lookalike FOLDER\n" in capsys.readouterr().out
     words = [sys.executable, "-m", "edge_app", "Summer", "--head-start", "60"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with serving(words, home, environment) as site:
