@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import struct
 from io import BytesIO
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from edge_app.photos.children.decode import decode
 from edge_app.photos.reading.cicp import profile_of_codes
 from tests.conftest import ROOT
 from tests.photos.test_cicp import ADOBE, with_chunks
+from tests.photos.test_odd_files import broken
 from tools.testing.pictures import picture
 
 CASES = ROOT.parent / "shared/cases/photos"
@@ -61,6 +63,10 @@ def made(folder: Path) -> list[Path]:
     photo.convert("P").save(folder / "palette.bmp")
     see_through.save(folder / "see-through.png")
     see_through.save(folder / "see-through.webp", lossless=True)
+    see_through.save(folder / "see-through-linear.png", icc_profile=linear)
+    canvas = bytearray((folder / "palette.gif").read_bytes())
+    canvas[6:10] = struct.pack("<HH", photo.width * 2, photo.height * 2)
+    (folder / "part-of-its-canvas.gif").write_bytes(canvas)
     plain = BytesIO()
     photo.save(plain, "PNG")
     numbers = b"".join(value.to_bytes(4) for value in ADOBE)
@@ -70,6 +76,8 @@ def made(folder: Path) -> list[Path]:
     }
     for name, more in chunks.items():
         (folder / name).write_bytes(with_chunks(plain.getvalue(), *more))
+    gamma = with_chunks(plain.getvalue(), (b"gAMA", (100000).to_bytes(4)))
+    (folder / "broken-gamma.png").write_bytes(broken(gamma, b"gAMA"))
     whole = (folder / "plain.jpg").read_bytes()
     (folder / "no-end.jpg").write_bytes(whole[:-2])
     (folder / "half.png").write_bytes(plain.getvalue()[:-40])
@@ -102,5 +110,5 @@ def test_whole_photos_look_as_chromium_draws_them(browser: Browser, tmp_path: Pa
         rows = SIDE_PX * 3 // 4 if file.name in ENDLESS else SIDE_PX
         differ[file.name] = float(np.abs(ours - theirs)[:rows].mean())
     page.close()
-    assert len(differ) >= 18
+    assert len(differ) >= 21
     assert {name: mean for name, mean in differ.items() if mean > MEAN_LEVELS} == {}
