@@ -10,8 +10,10 @@ from edge_app import VERSION
 from edge_app.config import Config
 from edge_app.errors import DecodeError, EdgeAppError, NotFoundError
 from edge_app.indexing.images import pixels_of
+from edge_app.indexing.reading import Reads
 from edge_app.indexing.stages import Embedded
-from edge_app.library.source import InFolder, fingerprint_at
+from edge_app.library.scan import FoundFile
+from edge_app.library.source import Elsewhere, InFolder, fingerprint_at
 from edge_app.library.sources import library_of
 from edge_app.memory import default_workers
 from edge_app.model.card import ModelIdentity
@@ -47,7 +49,7 @@ class Node:
     """The photos, the model and the decoders of this machine; safe to use from several threads."""
 
     def __init__(self, config: Config) -> None:
-        self.library = library_of(config)
+        self.library, self.limits = library_of(config), config.limits
         self.library.check()
         self.embedder = Embedder.of(config)
         card = self.embedder.card
@@ -83,22 +85,25 @@ class Node:
         return None
 
     def embed(self, files: Sequence[Wanted], boxes: tuple[Box, ...]) -> list[Done]:
-        """Each photo decoded and embedded, in the order given."""
+        """Each photo decoded and embedded, in the order given; what is elsewhere is read here."""
         done: list[Done] = [None] * len(files)
-        jobs = []
-        for number, file in enumerate(files):
-            place = self.library.to_decode(file.path, file.size_bytes)
-            assert isinstance(place, InFolder), "bytes are not sent to machines"
-            jobs.append(Job(number, place, boxes, file.known))
+        found = [FoundFile(file.path, file.size_bytes, mtime_ns=0) for file in files]
+        places = {file.path: number for number, file in enumerate(files)}
+
+        def job_of(file: FoundFile, source: InFolder | bytes | Elsewhere) -> Job:
+            return Job(file, source, boxes, files[places[file.path]].known)
+
         size_px = self.embedder.card.input_size_px
-        for job, outcome in self.pool.run(jobs):
+        for file, outcome in Reads(self.library, self.limits, {}).outcomes(
+            self.pool, found, job_of
+        ):
             if isinstance(outcome, NotFoundError):
                 continue
             if isinstance(outcome, Decoded):
                 vectors = self.embedder.embed(pixels_of(outcome, size_px))
-                done[job.key] = Embedded(replace(outcome, views=b""), vectors)
+                done[places[file.path]] = Embedded(replace(outcome, views=b""), vectors)
             else:
-                done[job.key] = outcome
+                done[places[file.path]] = outcome
         return done
 
 

@@ -18,8 +18,8 @@ from edge_app.cluster import node
 from edge_app.cluster.keys import MISSING, security_of
 from edge_app.config import Config
 from edge_app.errors import DecodeError, EdgeAppError, UsageError
-from edge_app.indexing.stages import Result
-from edge_app.library.source import InFolder, Source, fingerprint_at
+from edge_app.indexing.stages import Answer
+from edge_app.library.source import Elsewhere, Source, fingerprint_at
 from edge_app.model.card import ModelIdentity
 from edge_app.photos.children.pool import DecodePool, Job
 
@@ -76,14 +76,14 @@ class ClusterPool:
         required: bool = True,
     ) -> None:
         self._required = required
-        self._address, self._library, self._model, self._own = address, library, model, own
+        self._address, self._library, self._model, self.local = address, library, model, own
         self._security = security_of(address, tls)
         self._machines: dict[str, str] = {}  # names by address
         self._refused: set[str] = set()
         self._looked_s = 0.0
         self.done: Counter[str] = Counter()  # photos, by the name of the machine
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
         """Each job with its outcome, in the order they are done; `jobs` is read lazily."""
         try:
             from distributed import Client
@@ -119,7 +119,7 @@ class ClusterPool:
 
     def _work(
         self, client: Client, expected: node.Expected, chunks: Iterator[Chunk]
-    ) -> Iterator[tuple[Job, Result]]:
+    ) -> Iterator[tuple[Job, Answer]]:
         done: queue.SimpleQueue[Future] = queue.SimpleQueue()
         flying: dict[Future, Chunk] = {}
         again: list[Chunk] = []
@@ -135,7 +135,7 @@ class ClusterPool:
                     if chunk is None:
                         break
                     chunk.asked = frozenset(self._machines.keys() - chunk.tried)
-                    if not chunk.asked or not isinstance(chunk.jobs[0].source, InFolder):
+                    if not chunk.asked:
                         yield from self._own_work(chunk.jobs)
                         continue
                     flying[self._submit(client, chunk, done)] = chunk
@@ -158,7 +158,7 @@ class ClusterPool:
 
     def _take(
         self, future: Future, chunk: Chunk, again: list[Chunk]
-    ) -> Iterator[tuple[Job, Result]]:
+    ) -> Iterator[tuple[Job, Answer]]:
         from distributed.scheduler import KilledWorker
 
         try:
@@ -184,10 +184,18 @@ class ClusterPool:
         if unseen:
             again.append(Chunk(unseen, chunk.tried | {address}))
 
-    def _own_work(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
-        for job, outcome in self._own.run(jobs):
+    def _own_work(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
+        here: list[Job] = []
+        elsewhere: list[tuple[Job, Elsewhere]] = []
+        for job in jobs:
+            if isinstance(job.source, Elsewhere):
+                elsewhere.append((job, job.source))
+            else:
+                here.append(job)
+        for job, outcome in self.local.run(here):
             self.done["this machine"] += 1
             yield job, outcome
+        yield from elsewhere
 
     def _submit(self, client: Client, chunk: Chunk, done: queue.SimpleQueue[Future]) -> Future:
         wanted = [node.Wanted(job.key.path, job.key.size_bytes, job.known) for job in chunk.jobs]
@@ -236,29 +244,21 @@ class ClusterPool:
     def _samples(self, jobs: Sequence[Job]) -> dict[str, bytes]:
         found = {}
         for job in jobs:
-            if isinstance(job.source, InFolder):
-                with suppress(EdgeAppError, OSError):
-                    found[job.key.path] = fingerprint_at(self._library, job.key.path)
+            with suppress(EdgeAppError, OSError):
+                found[job.key.path] = fingerprint_at(self._library, job.key.path)
         return found
 
 
 def chunks(jobs: Iterable[Job]) -> Iterator[Chunk]:
-    """Jobs in chunks of a bounded number of photos and of bytes; jobs that hold their bytes go
-    alone, since those are not sent."""
+    """Jobs in chunks of a bounded number of photos and of bytes."""
     some: list[Job] = []
     size = 0
     for job in jobs:
-        bytes_here = not isinstance(job.source, InFolder)
-        if some and (
-            len(some) == CHUNK_PHOTOS or size + job.key.size_bytes > CHUNK_BYTES or bytes_here
-        ):
+        if some and (len(some) == CHUNK_PHOTOS or size + job.key.size_bytes > CHUNK_BYTES):
             yield Chunk(some)
             some, size = [], 0
-        if bytes_here:
-            yield Chunk([job])
-        else:
-            some.append(job)
-            size += job.key.size_bytes
+        some.append(job)
+        size += job.key.size_bytes
     if some:
         yield Chunk(some)
 

@@ -25,7 +25,7 @@ from edge_app.indexing.renaming import rename_sources
 from edge_app.indexing.stages import Decodes, Embedded, Embeds, Result
 from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile, Scan
-from edge_app.library.source import InFolder, Source
+from edge_app.library.source import Elsewhere, InFolder, Source
 from edge_app.photos.children.decode import Decoded
 from edge_app.photos.children.pool import Job, Same
 from edge_app.photos.reading.lacks import is_worth_a_try, lacks_version
@@ -90,7 +90,7 @@ def index(
 
         reads = Reads(library, limits, found.offline)
 
-        def job_of(file: FoundFile, source: InFolder | bytes) -> Job:
+        def job_of(file: FoundFile, source: InFolder | bytes | Elsewhere) -> Job:
             return Job(file, source, boxes, _content(known.get(file.path)))
 
         run.read(reads.outcomes(pool, todo.to_read, job_of))

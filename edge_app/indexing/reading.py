@@ -14,7 +14,7 @@ from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError, LibraryError, NotFoundError
 from edge_app.indexing.stages import Decodes, Result
 from edge_app.library.scan import FoundFile
-from edge_app.library.source import InFolder, Source
+from edge_app.library.source import Elsewhere, InFolder, Source
 from edge_app.library.sources import parts_of
 from edge_app.photos.children.pool import Job
 from edge_app.photos.reading.lacks import check_size
@@ -23,7 +23,7 @@ AHEAD = 32  # reads at a time; at 50 ms each that is 640 a second
 AHEAD_BYTES = 64 * MiB  # of those and of what waits for a decoder; one larger file goes alone
 
 Bytes = InFolder | bytes
-MakeJob = Callable[[FoundFile, Bytes], Job]
+MakeJob = Callable[[FoundFile, Bytes | Elsewhere], Job]
 
 
 class Reads:
@@ -44,10 +44,24 @@ class Reads:
     ) -> Iterator[tuple[FoundFile, Result]]:
         """Each file with what became of it, in the order they are done; none of a source that is
         out of reach."""
-        for job, outcome in pool.run(self._jobs(files, job_of)):
+        left = []
+        jobs = self._jobs(files, job_of) if pool.local is None else self._unread(files, job_of)
+        for job, outcome in pool.run(jobs):
             yield from self._failures()
-            yield job.key, outcome
+            if isinstance(outcome, Elsewhere):
+                left.append(job.key)
+            else:
+                yield job.key, outcome
         yield from self._failures()
+        if left and pool.local is not None:
+            yield from self.outcomes(pool.local, left, job_of)
+
+    def _unread(self, files: Iterable[FoundFile], job_of: MakeJob) -> Iterator[Job]:
+        for file in files:
+            if self._library.is_here(file.path):
+                yield job_of(file, self._library.to_decode(file.path, file.size_bytes))
+            else:
+                yield job_of(file, Elsewhere(file.path))
 
     def _jobs(self, files: Iterable[FoundFile], job_of: MakeJob) -> Iterator[Job]:
         with ThreadPoolExecutor(AHEAD, "read") as threads:  # it starts them when there is work

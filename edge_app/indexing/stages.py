@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from edge_app.library.source import Elsewhere
 from edge_app.photos.children.decode import Decoded
 from edge_app.photos.children.pool import Job, Outcome
 
@@ -26,6 +27,7 @@ class Embedded:
 
 
 Result = Outcome | Embedded  # of a job
+Answer = Result | Elsewhere  # the last: nobody has read it
 
 
 class Embeds(Protocol):
@@ -40,7 +42,12 @@ class Embeds(Protocol):
 class Decodes(Protocol):
     """What indexing needs of a `pool.DecodePool`."""
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
+    @property
+    def local(self) -> Decodes | None:
+        """Of those that read by themselves what is not on this machine, who decodes what they do
+        not; None where originals are to be read for them."""
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
         """Each job with its outcome, in the order they are done; `jobs` is read lazily."""
 
 

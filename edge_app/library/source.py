@@ -21,6 +21,12 @@ class InFolder(NamedTuple):
     path: str  # below it
 
 
+class Elsewhere(NamedTuple):
+    """An original that is not on this machine, for whoever reads it from its source."""
+
+    path: str
+
+
 @dataclass(frozen=True, slots=True)
 class Original:
     """An original that is open for reading, and which version of it that is."""

@@ -26,9 +26,11 @@ class Cluster:
         assert found, said
         self.address = found[0]
 
-    def machine(self, library: Path, model: Path | None = None) -> subprocess.Popen[str]:
+    def machine(
+        self, library: Path | str, *more: str, model: Path | None = None
+    ) -> subprocess.Popen[str]:
         """One more that works, with these photos."""
-        options = ["--gallery", str(library), "--model", str(model or self.model)]
+        options = ["--gallery", str(library), "--model", str(model or self.model), *more]
         process, said = self._start("worker", self.address, *options, "--workers", "2")
         assert said.startswith("Working for")
         return process
@@ -39,9 +41,9 @@ class Cluster:
         assert said.startswith("Working for")
         return process
 
-    def index(self, library: Path, name: str) -> subprocess.Popen[str]:
+    def index(self, library: Path | str, name: str, *more: str) -> subprocess.Popen[str]:
         """An index run over these machines, in a process of its own."""
-        words = ["index", "--gallery", str(library), "--index", str(self.folder / name)]
+        words = ["index", "--gallery", str(library), "--index", str(self.folder / name), *more]
         words += ["--model", str(self.model), "--cluster", self.address, *self.tls, "--json"]
         return subprocess.Popen(
             [sys.executable, "-m", "edge_app", *words],

@@ -15,6 +15,7 @@ from edge_app.indexing.stages import Result
 from edge_app.library.remote import Remote
 from edge_app.library.rules import Rules
 from edge_app.library.scan import FoundFile
+from edge_app.library.source import Elsewhere
 from edge_app.photos.children.pool import DecodePool, Job, Outcome, Same
 from tools.testing.waiting import PATIENCE_S
 
@@ -134,3 +135,31 @@ def test_of_a_source_that_is_gone_no_more_is_read(monkeypatch: pytest.MonkeyPatc
     assert len(done) == 10
     assert reads.unreachable == {"": "s3://bucket can't be reached"}
     assert len(asked) < 30
+
+
+class Machine(Taker):
+    """Reads by itself what it can reach, which are every other one."""
+
+    def __init__(self, local: Taker) -> None:
+        super().__init__()
+        self.local = local  # type: ignore[assignment]
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
+        for number, job in enumerate(jobs):
+            assert isinstance(job.source, Elsewhere)
+            yield job, Same() if number % 2 else job.source  # type: ignore[misc]
+
+
+def test_what_no_machine_reads_is_read_here() -> None:
+    asked: list[str] = []
+
+    def answer(path: str, size_bytes: int) -> bytes:
+        asked.append(path)
+        return bytes(size_bytes)
+
+    local, found = Taker(), files(9)
+    outcomes = dict(Reads(Far(answer), Limits(), {}).outcomes(Machine(local), found, Job))
+    assert outcomes.keys() == set(found)
+    assert set(map(type, outcomes.values())) == {Same}
+    assert sorted(asked) == [file.path for file in found[::2]]
+    assert local.sizes == [10] * 5

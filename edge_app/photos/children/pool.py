@@ -62,6 +62,8 @@ class DecodePool:
     ) -> None:
         self.close()
 
+    local = None  # it reads nothing that is elsewhere: jobs come with bytes
+
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
         """Each job with its outcome, in the order they are done; `jobs` is read lazily.
 

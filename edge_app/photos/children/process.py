@@ -26,7 +26,7 @@ from edge_app.errors import (
     UnreadableError,
 )
 from edge_app.library.access import without_keys
-from edge_app.library.source import InFolder
+from edge_app.library.source import Elsewhere, InFolder
 from edge_app.photos.children import child as decodechild
 from edge_app.photos.children.child import EXIT_MEMORY, LENGTHS, Settings, message, unpack
 from edge_app.photos.children.decode import Decoded
@@ -53,10 +53,11 @@ _ERRORS: dict[str, type[EdgeAppError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One image to decode: an original that the process opens itself, or the bytes."""
+    """One image to decode: an original that the process opens itself, or the bytes; for machines
+    of a cluster also one that they read."""
 
     key: Any  # the caller's, untouched
-    source: InFolder | bytes | memoryview
+    source: InFolder | bytes | memoryview | Elsewhere
     boxes: tuple[Box, ...] = (WHOLE,)
     known: bytes | None = None  # a fingerprint: an original that has it is not decoded
 
@@ -89,6 +90,7 @@ class DecodeProcess:
 
     def send(self, job: Job) -> None:
         """Give it a job more."""
+        assert not isinstance(job.source, Elsewhere), "read it before"
         file, body = (job.source, b"") if isinstance(job.source, InFolder) else (None, job.source)
         if self._greeted and not self.jobs:
             self._start_clock()
