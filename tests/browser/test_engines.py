@@ -69,7 +69,7 @@ def test_gallery_scroll_and_back(engine: Engine, site: Site) -> None:
     wait(engine, "scrollY === 900")
     wait(engine, THUMBNAILS)
     click(engine, '.tile a[tabindex="0"]')
-    wait(engine, "location.search.includes('view=similar')")
+    wait(engine, "document.body.dataset.view === 'similar'")
     wait(engine, THUMBNAILS)
     engine.run("(history.back(), true)")
     wait(engine, "document.body.dataset.view === 'gallery' && Math.abs(scrollY - 900) <= 1")
