@@ -168,6 +168,20 @@ def refusal(data: bytes) -> str:
     return str(refused.value)
 
 
+@pytest.mark.parametrize(("numbers", "used"), [([2, 1], True), ([1], False), ([1, 1], False)])
+def test_the_parts_of_a_profile_in_a_jpeg_may_come_in_any_order(
+    numbers: list[int], used: bool
+) -> None:
+    plain, half = encoded(PHOTO, "JPEG"), len(WIDE) // 2
+    data = plain[:2]
+    for number in numbers:
+        part = b"ICC_PROFILE\0" + bytes([number, 2]) + (WIDE[:half], WIDE[half:])[number - 1]
+        data += b"\xff\xe2" + struct.pack(">H", len(part) + 2) + part
+    found = decode(data + plain[2:], SIZE_PX, LIMITS).views
+    whole = decode(encoded(PHOTO, "JPEG", icc_profile=WIDE), SIZE_PX, LIMITS).views
+    assert found == (whole if used else decode(plain, SIZE_PX, LIMITS).views)
+
+
 def test_a_jpeg_of_12_bits_is_not_called_damaged() -> None:
     data = bytearray(encoded(PHOTO, "JPEG"))
     data[data.index(b"\xff\xc0") + 4] = 12
