@@ -67,11 +67,14 @@ ARM64_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lookalike-arm64
 test-arm64: $(TEST)/ready $(MODEL)
 	$(TEST)/bin/python -m tests.arm64 --cache '$(ARM64_CACHE)' $(addprefix --suite=,$(SUITE)) $(addprefix --mirror=,$(MIRROR))
 
-# The container, built and run; as root, needs buildah, podman, runc and debootstrap.
+# The container, built and run; as root, needs buildah, podman, runc and debootstrap. With qemu-user-static also for
+# 64-bit ARM, which takes a quarter of an hour.
 CONTAINER_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lookalike-container
 
 test-container: $(TEST)/ready $(MODEL)
 	$(TEST)/bin/python -m tests.container --cache '$(CONTAINER_CACHE)' $(addprefix --mirror=,$(MIRROR))
+	$(if $(shell command -v qemu-aarch64-static),$(TEST)/bin/python -m tests.container --arch arm64 \
+		--cache '$(CONTAINER_CACHE)' $(addprefix --mirror=,$(MIRROR)))
 
 bench: $(EDGE)/ready $(MODEL)
 	$(EDGE)/bin/python -m edge_app bench

@@ -39,27 +39,34 @@ def make_tree(cache: Path, suite: str, mirror: str) -> Path:
     if tree.exists():
         return tree
     part = cache / f"{suite}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    cache.mkdir(parents=True, exist_ok=True)
-    # Only their files are needed, and this machine can unpack them: to configure the packages,
-    # emulated, takes ten minutes.
-    bootstrap = ["debootstrap", "--foreign", "--arch=arm64", "--variant=minbase"]
-    command = [*bootstrap, "--include=python3", suite, str(part), mirror]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    for package in (part / "var/cache/apt/archives").glob("*.deb"):
-        files = subprocess.check_output(["dpkg-deb", "--fsys-tarfile", package])
-        unpack = ["tar", "-x", "--keep-directory-symlink", "-C", str(part)]
-        subprocess.run(unpack, input=files, check=True)
-    # In a container debootstrap leaves links to this machine's folders, to be mounted on in vain.
-    for name in ("proc", "dev"):
-        if (part / name).is_symlink():
-            (part / name).unlink()
-            (part / name).mkdir()
+    unpack_debian(part, suite, mirror, "python3")
     for name in ("app", "work", "packages"):  # in /srv, which base-files makes when configured
         (part / "srv" / name).mkdir(parents=True)
     install(part / "srv/packages", SUITES[suite])
     part.rename(tree)
     return tree
+
+
+def unpack_debian(tree: Path, suite: str, mirror: str, packages: str) -> None:
+    """A Debian for arm64 with these packages, unpacked in a new folder and not configured."""
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    # Only their files are needed, and this machine can unpack them: to configure the packages,
+    # emulated, takes ten minutes.
+    bootstrap = ["debootstrap", "--foreign", "--arch=arm64", "--variant=minbase"]
+    command = [*bootstrap, f"--include={packages}", suite, str(tree), mirror]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    archives = tree / "var/cache/apt/archives"
+    for package in archives.glob("*.deb"):
+        files = subprocess.check_output(["dpkg-deb", "--fsys-tarfile", package])
+        unpack = ["tar", "-x", "--keep-directory-symlink", "-C", str(tree)]
+        subprocess.run(unpack, input=files, check=True)
+    shutil.rmtree(archives)
+    # In a container debootstrap leaves links to this machine's folders, to be mounted on in vain.
+    for name in ("proc", "dev"):
+        if (tree / name).is_symlink():
+            (tree / name).unlink()
+            (tree / name).mkdir()
 
 
 def install(folder: Path, python: str) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.arm64.tree import unpack_debian
 from tests.conftest import ROOT
 from tools.release import models_in, release
 
@@ -18,9 +19,14 @@ PIP_SETTINGS = ("/etc/ssl/certs", "/etc/pip.conf")
 
 
 class Images:
-    """The images and containers of one folder; nobody else's are touched."""
+    """The images and containers of one folder; nobody else's are touched.
 
-    def __init__(self, folder: Path) -> None:
+    arch: as in debian().
+    """
+
+    def __init__(self, folder: Path, arch: str | None) -> None:
+        self.emulated = arch is not None
+        self._arch = [f"--arch={arch}"] if arch else []
         self._where = [f"--root={folder}/storage", f"--runroot={folder}/run"]
         self._where.append("--storage-driver=vfs")
 
@@ -34,7 +40,7 @@ class Images:
     def make_base(self, tree: Path) -> None:
         """A Debian tree under the name of the base image."""
         packed = subprocess.Popen(["tar", "-C", tree, "-c", "."], stdout=subprocess.PIPE)
-        words = ["podman", *self._where, "import", "-", BASE]
+        words = ["podman", *self._where, "import", *self._arch, "-", BASE]
         subprocess.run(words, stdin=packed.stdout, check=True, capture_output=True)
         assert packed.wait() == 0
 
@@ -44,7 +50,7 @@ class Images:
         volumes = [f"--volume={path}:{path}:ro" for path in PIP_SETTINGS if os.path.exists(path)]
         self.buildah(
             "bud", "--isolation=chroot", "--network=host", "--format=docker", "--pull-never",
-            *volumes, "-f", ROOT / "deploy/Dockerfile", "-t", TAG, context,
+            *self._arch, *volumes, "-f", ROOT / "deploy/Dockerfile", "-t", TAG, context,
         )  # fmt: skip
 
     @staticmethod
@@ -55,16 +61,23 @@ class Images:
         return done
 
 
-def debian(cache: Path, mirror: str) -> Path:
-    """A Debian 13 with Python as the base image has it; made the first time, in some minutes."""
-    tree = cache / "trixie"
+def debian(cache: Path, arch: str | None, mirror: str) -> Path:
+    """A Debian 13 with Python as the base image has it; made the first time, in some minutes.
+
+    arch: "arm64" on a machine of another kind, None for one of its own kind.
+    """
+    tree = cache / (f"trixie-{arch}" if arch else "trixie")
     if not tree.exists():
-        part = cache / "trixie.part"
-        shutil.rmtree(part, ignore_errors=True)
-        cache.mkdir(parents=True, exist_ok=True)
-        wanted = "--include=python3,python3-venv,ca-certificates"
-        bootstrap = ["debootstrap", "--variant=minbase", wanted, "trixie", str(part), mirror]
-        subprocess.run(bootstrap, check=True, stdout=subprocess.DEVNULL)
+        part = tree.with_suffix(".part")
+        wanted = "python3,python3-venv,ca-certificates"
+        if arch:
+            unpack_debian(part, "trixie", mirror, wanted)
+        else:
+            shutil.rmtree(part, ignore_errors=True)
+            cache.mkdir(parents=True, exist_ok=True)
+            bootstrap = ["debootstrap", "--variant=minbase", f"--include={wanted}", "trixie"]
+            subprocess.run([*bootstrap, part, mirror], check=True, stdout=subprocess.DEVNULL)
+        (part / "usr/local/bin").mkdir(parents=True, exist_ok=True)  # base-files makes it later
         (part / "usr/local/bin/python").symlink_to("/usr/bin/python3")
         part.rename(tree)
     return tree

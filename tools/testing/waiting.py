@@ -8,9 +8,9 @@ from collections.abc import Callable
 PATIENCE_S = 120.0  # for what takes a second on an idle machine: who waits so long has found a hang
 
 
-def until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
     """Return as soon as this is so."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.05)
