@@ -95,8 +95,10 @@ class Machines:
         """How many machines have this snapshot."""
         return len(self.addresses(snapshot))
 
-    def is_present(self, address: str) -> bool:
-        return address in self._present
+    def answers(self, address: str) -> bool:
+        """Whether a machine is there and has told what it has when it was last asked."""
+        machine = self._present.get(address)
+        return machine is not None and machine.state is not None
 
     def ask(
         self, address: str, function: Any, *values: Any, timeout_s: float | None = None

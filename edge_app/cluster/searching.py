@@ -145,12 +145,13 @@ class _Shared(Generic[T]):
         """Each part's, in the order they are done."""
         try:
             while self._waiting or self._working:
+                if self._waiting:
+                    self._check_time()
                 while self._waiting and self._idle:
                     self._give(self._idle.pop(0), self._waiting.popleft())
                 if self._working:
                     yield from self._collect()
                 else:  # no machine is left
-                    self._check_time()
                     yield self._here(self._waiting.popleft())
         finally:
             for future in self._working:
@@ -180,20 +181,22 @@ class _Shared(Generic[T]):
                 self._idle.append(address)
                 yield result
         for future, (address, part) in list(self._working.items()):
-            if not self._machines.is_present(address):
+            if not self._machines.answers(address):
                 del self._working[future]
                 future.cancel()
-                self._fails(address, part, "it has gone")
+                self._fails(address, part, "it does not answer")
 
     def _fails(self, address: str, part: Part, reason: str) -> None:
         self._unanswered[self._machines.fails(address, reason)] = reason
         self._waiting.appendleft(part)
 
     def _check_time(self) -> None:
+        """Nothing is begun after the limit."""
         took_s = time.monotonic() - self._began_s
         if self._limit_s is None or took_s <= self._limit_s:
             return
-        missing = sum(stop - start for start, stop in self._waiting)
+        unfinished = [*self._waiting, *(part for _, part in self._working.values())]
+        missing = sum(stop - start for start, stop in unfinished)
         silent = "; ".join(f"{name}: {why}" for name, why in self._unanswered.items())
         raise ClusterError(
             f"{missing} images could not be searched within {self._limit_s:g} s (--cluster-time)"

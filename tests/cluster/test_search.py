@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_app.cluster import machines
 from edge_app.cluster.machines import MachineState
 from edge_app.cluster.over import Over, joined
 from edge_app.cluster.searching import SearchMachines, split
@@ -163,6 +164,21 @@ def test_a_machine_that_stops_costs_time_and_no_answer_and_one_that_dies_neither
     library.machines[0] = library.join("a")
     library.wait_for(ready=2)
     assert library.is_as_one(k=20) == 2
+
+
+def test_a_machine_that_stops_does_not_hold_a_comparison(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machines, "ANSWER_S", 1.0)
+    snapshot, stopped = library.snapshot, library.machines[0]
+    os.kill(stopped.pid, signal.SIGSTOP)
+    try:
+        together = link(snapshot, 0.9, compare=library.over.compare)
+        assert groups(snapshot, together) == groups(snapshot, link(snapshot, 0.9))
+        library.wait_for(ready=1, silent=1)
+    finally:
+        os.kill(stopped.pid, signal.SIGCONT)
+    library.wait_for(ready=2)
 
 
 def test_a_search_that_nobody_does_in_time_is_an_error_that_names_what_is_missing(
