@@ -11,11 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import urllib.request
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +61,32 @@ def main() -> None:
         raise SystemExit("containers are run without a daemon here: run it as root")
     with (
         emulation() if options.arch else nullcontext(),
-        tempfile.TemporaryDirectory(dir=options.cache.parent) as folder,
+        scratch(options.cache.parent) as folder,
     ):
-        images = Images(Path(folder), options.arch)
+        images = Images(folder, options.arch)
         images.make_base(debian(options.cache.absolute(), options.arch, options.mirror))
-        images.build(Path(folder) / "context")
+        images.build(folder / "context")
         print("built", flush=True)
         command = [sys.executable, "-m", "tests.container", *sys.argv[1:]]
         namespace = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-        done = subprocess.run([*namespace, *command], env=os.environ | {INSIDE: folder})
+        done = subprocess.run([*namespace, *command], env=os.environ | {INSIDE: str(folder)})
         images.podman("unmount", "--all", check=False)
     sys.exit(done.returncode)
+
+
+@contextmanager
+def scratch(parent: Path) -> Iterator[Path]:
+    """A folder that is gone afterwards, although podman cleans up there when its commands ended."""
+
+    def gone() -> bool:
+        shutil.rmtree(folder, ignore_errors=True)
+        return not folder.exists()
+
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        yield folder
+    finally:
+        until(gone)
 
 
 def check(images: Images, folder: Path, count: int) -> None:
