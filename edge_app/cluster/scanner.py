@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from edge_app import VERSION
-from edge_app.errors import EdgeAppError
+from edge_app.errors import EdgeAppError, StoreError
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search.alike.duplicates import compare_here
@@ -52,6 +52,12 @@ class Scanner:
         self.searches = ThreadPoolExecutor(1, "searches")
         self.comparisons = ThreadPoolExecutor(1, "comparisons")
         self.state()  # or the error that it can't be read
+        if next(iter(self._snapshots.values())).identity is None:
+            self.close()
+            raise StoreError(
+                f"{index} holds no index; copy it from the machine that serves, such as with: "
+                f"rsync -a --delete HOST:index/ {index}/"
+            )
 
     def close(self) -> None:
         self.searches.shutdown(wait=False, cancel_futures=True)

@@ -19,9 +19,10 @@ import pytest
 from edge_app.cluster import machines
 from edge_app.cluster.machines import MachineState
 from edge_app.cluster.over import Over, joined
+from edge_app.cluster.scanner import Scanner
 from edge_app.cluster.searching import SearchMachines, split
 from edge_app.config import Config
-from edge_app.errors import ClusterError
+from edge_app.errors import ClusterError, StoreError
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
@@ -190,6 +191,11 @@ def test_a_search_that_nobody_does_in_time_is_an_error_that_names_what_is_missin
     with pytest.raises(ClusterError, match=rf"^{IMAGES} images could not be searched within"):
         similar_many(library.snapshot, query, 20, rank=in_no_time.rank)
     library.wait_for(ready=2)
+
+
+def test_a_folder_without_an_index_is_said_before_the_machine_joins(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=f"^{tmp_path}/none holds no index; copy it from"):
+        Scanner(tmp_path / "none")
 
 
 def test_a_copy_of_an_earlier_commit_is_not_asked(library: Library) -> None:
