@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.request import urlopen
 
 import numpy as np
@@ -24,6 +24,7 @@ from edge_app.errors import EdgeAppError
 from edge_app.index.read.reader import Reader
 from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile
+from edge_app.library.source import InFolder
 from edge_app.model.card import ModelIdentity
 from edge_app.photos.children.pool import DecodePool, Job
 from edge_app.photos.regions import WHOLE
@@ -194,3 +195,35 @@ def test_whoever_has_no_certificate_is_refused(
     assert not (cluster.folder / "refused/catalog.db").exists() or not rows(
         cluster.folder / "refused"
     )
+
+
+class Failed:
+    """A task that ended with an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def result(self) -> object:
+        raise self._error
+
+
+def test_a_photo_that_ends_two_machines_is_rejected_and_what_went_with_it_is_tried_alone(
+    tmp_path: Path,
+) -> None:
+    from distributed.scheduler import KilledWorker
+
+    jobs = [
+        Job(FoundFile(name, 1, 1), InFolder(str(tmp_path), name), (WHOLE,), None)
+        for name in ("a.jpg", "b.jpg")
+    ]
+    model = ModelIdentity("fake", "a" * 64, 16, 32, "upright-rgb-stretch-1", "any")
+    opened = pool.opener(Config(cluster="tcp://127.0.0.1:1"))
+    assert opened
+    machines = opened(source_of(tmp_path), model, cast(DecodePool, None))
+    ended: Any = Failed(KilledWorker("embed", None, 1))
+    again: list[pool.Chunk] = []
+    assert list(machines._take(ended, pool.Chunk(jobs), again)) == []
+    assert [chunk.jobs for chunk in again] == [[job] for job in jobs]
+    ((job, outcome),) = machines._take(ended, again[0], again)
+    assert (job, str(outcome)) == (jobs[0], pool.KILLED)
+    assert len(again) == 2, "it is not tried again"
