@@ -62,7 +62,8 @@ class Cluster:
     def _begin(self, machine: Machine, *words: object) -> None:
         process = machine.start("edge_app", *words, *self.tls, stderr=subprocess.DEVNULL)
         assert process.stdout
-        process.stdout.readline()
+        said = process.stdout.readline()
+        assert said, f"{words[0]} ended at once"
 
     def end(self) -> float:
         """Tell everybody to end; how long the slowest took, who may no longer be reached."""
@@ -219,8 +220,10 @@ def efficiency(home: Path, model: Path, photos: int) -> dict[str, Any]:
             out, _ = run.communicate()
             assert run.returncode == 0
             after = os.times()
-            report = json.loads(out.splitlines()[-1])
+            lines = [json.loads(line) for line in out.splitlines()]
+            report, by = lines[-1], lines[-2]["progress"]["machines"]
             assert report["added"] == photos
+            assert len(by) == count and "this machine" not in by, by
             rates[count] = photos / report["seconds"]
             client_cpu_s = (
                 after.children_user + after.children_system

@@ -61,7 +61,7 @@ class Machine:
         command = ["ip", "netns", "exec", self.name]
         if self._limited:
             enter = f'echo $$ > {self._cgroup}/cgroup.procs && exec "$@"'
-            command += ["sh", "-c", enter, "sh"]
+            command = ["sh", "-c", enter, "sh", *command]  # before: there, /sys is another
         process = subprocess.Popen(
             [*command, sys.executable, "-m", *map(str, words)], cwd=ROOT, stdout=subprocess.PIPE,
             text=True, **options,
