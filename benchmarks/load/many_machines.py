@@ -237,6 +237,7 @@ def efficiency(home: Path, model: Path, photos: int) -> dict[str, Any]:
 def told(found: dict[str, Any]) -> str:
     """What the document says of the faults."""
     indexed, answered = found["indexed"], found["answered"]
+    assert indexed["faults"] == 2, "the photos were done before every fault had happened"
     states = ", ".join(answered["states"])
     lines = [
         f"- {indexed['added']:,} photos were indexed by three machines in "
