@@ -39,8 +39,12 @@ def _integers(text: str | None, count: int) -> NDArray[np.int64] | None:
     """So many integers with commas between them; None if the text is something else."""
     if text is None or count == 0:
         return np.zeros(0, np.int64) if text is None and count == 0 else None
+    # NumPy would only warn. Each sign begins a number, and each number has a digit.
     if text.encode().translate(None, b"0123456789-,"):
-        return None  # NumPy would warn
+        return None
+    listed = f",{text},"
+    if listed.count("-") != listed.count(",-") or ",," in listed or "-," in listed:
+        return None
     # NumPy ends at what is no integer, and one more behind it shows that it did not. Versions to
     # come will raise.
     with suppress(ValueError):
