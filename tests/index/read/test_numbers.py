@@ -42,3 +42,9 @@ def test_what_is_no_integer_is_damage(catalog: Catalog, damage: object) -> None:
     with warnings.catch_warnings(), pytest.raises(sqlite3.Error):
         warnings.simplefilter("error")
         read_numbers(catalog, ("one", "two"), "SELECT * FROM numbers", ())
+
+
+def test_a_text_of_two_numbers_does_not_stand_in_for_a_missing_one(catalog: Catalog) -> None:
+    catalog.connection.execute("INSERT INTO numbers VALUES (4, '1,1'), (5, NULL)")
+    with pytest.raises(sqlite3.DatabaseError):
+        read_numbers(catalog, ("one", "two"), "SELECT * FROM numbers", ())
