@@ -122,7 +122,7 @@ def test_status_says_what_is_there(site: Site) -> None:
     status = get(site, "/api/status")
     assert (status["images"], status["rejected"], status["offline"]) == (9, 1, 0)
     assert set(status["indexing"]) == {
-        "state", "done", "total", "images_per_s", "eta_s", "message",
+        "state", "done", "total", "images_per_s", "eta_s", "message", "machines",
     }  # fmt: skip
     assert status["model"]["dim"] == 1280
     assert status["model"]["runtime"]

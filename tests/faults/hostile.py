@@ -93,7 +93,7 @@ SVG = b"""<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY a "aaaa"><!ENTITY b "&a;&
 KINDS: dict[str, tuple[bytes, str | None]] = {
     # bombs
     "png-of-3600-megapixels": (png(60_000, 60_000, (b"IDAT", zlib.compress(b""))), BOMB),
-    "png-just-over-the-limit": (png(6100, 5000, (b"IDAT", zlib.compress(b""))), BOMB),
+    "png-just-over-the-limit": (png(6400, 5000, (b"IDAT", zlib.compress(b""))), BOMB),
     "gif-with-a-huge-canvas": (GIF[:6] + b"\xff\xff\xff\xff" + GIF[10:], BOMB),
     "jpeg-of-65500-squared": (with_jpeg_size(65_500, 65_500), BOMB),
     "bmp-of-4-gigapixels": (BMP[:18] + struct.pack("<ii", 65_536, -65_536) + BMP[26:], BOMB),

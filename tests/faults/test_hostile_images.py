@@ -68,9 +68,9 @@ def test_every_neighbour_of_a_hostile_file_is_read(outcomes: dict[str, Outcome])
 def test_an_image_too_large_for_the_memory_is_refused_before_the_device_suffers(
     tmp_path: Path,
 ) -> None:
-    """Its pixels alone fit, by its header; with its bytes, which shrink no further, they don't."""
-    noise = random.Random(1).randbytes(1340 * 1340 * 3)
-    image = Image.frombytes("RGB", (1340, 1340), noise)
+    """By its header and its size it fits; with what is made of it, it doesn't."""
+    noise = random.Random(1).randbytes(1000 * 1000 * 3)
+    image = Image.frombytes("RGB", (1000, 1000), noise)
     (tmp_path / "large.png").write_bytes(hostile.encoded(image, "PNG"))
     with DecodePool(32, replace(LIMITS, decode_memory_bytes=8 * MiB), workers=1) as pool:
         [(_, outcome)] = pool.run([job(tmp_path, "large.png")])

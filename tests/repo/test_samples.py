@@ -163,8 +163,9 @@ def test_make_run_ends_with_what_to_try() -> None:
     for word in ("open a photo", "drag", "drop", "GALLERY=", "LAN=1"):
         assert word in tips
     recipe = subprocess.run(
-        ["make", "--dry-run", "run", "LAN=1"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+        ["make", "--no-print-directory", "--dry-run", "run", "LAN=1"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
     assert "--lan" in recipe
     assert re.search(r'--then-say "\$\(\S+ -m tools.samples --tips\)"$', recipe.rstrip())
 
