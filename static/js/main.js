@@ -70,13 +70,15 @@ async function show({ restored, moved }) {
     const shown = { restored, moved };
     const grows = name === 'similar' && moved && before.id !== params.id && (restored ? before.id : params.id);
     let kept;
-    await morph(grows, () => (kept = mounted.view.update?.(params, shown)));
+    await morph(grows, () => (kept = mine !== turn || mounted.view.update?.(params, shown)));
+    if (mine !== turn) return;
     if (kept) return Object.assign(mounted, { entry: entry(), params });
   }
   const first = !mounted;
   const make = await fetchView(name);
   if (mine !== turn) return;
   await morph(name === 'similar' ? params.id : before?.view === 'similar' && before.id, () => {
+    if (mine !== turn) return;
     mounted?.view.destroy();
     const view = make(params, { restored });
     mounted = { name, view, entry: entry(), params };

@@ -267,7 +267,7 @@ export default {
   'status.images': { one: '{n} Foto im Index', other: '{n} Fotos im Index' },
   'status.machines': 'Suchen gemeinsam',
   'status.machine.ready': 'bereit',
-  'status.machine.behind': 'hat eine andere Kopie des Index',
+  'status.machine.behind': 'hat eine andere Kopie',
   'status.machine.silent': 'antwortet nicht',
   'status.offline': { one: '{n} Foto nicht erreichbar', other: '{n} Fotos nicht erreichbar' },
   'status.offline.title': '„{name}“ ist nicht erreichbar',

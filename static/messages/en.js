@@ -258,7 +258,7 @@ export default {
   'status.images': { one: '{n} photo in the index', other: '{n} photos in the index' },
   'status.machines': 'Searching together',
   'status.machine.ready': 'ready',
-  'status.machine.behind': 'has another copy of the index',
+  'status.machine.behind': 'has another copy',
   'status.machine.silent': 'does not answer',
   'status.offline': { one: '{n} photo offline', other: '{n} photos offline' },
   'status.offline.title': '“{name}” is offline',

@@ -59,15 +59,15 @@ def heap_bytes(page: Page) -> float:
 def click_ms(page: Page) -> tuple[float, float]:
     """From a click on the first photo to its matches on the screen; and the search's part of it."""
     page.evaluate(
-        """() => {
+        """() => addEventListener('click', () => {
             const start = performance.now();
-            document.querySelector('.tile a').click();
             const seen = () => document.querySelector('.score')
                 ? requestAnimationFrame(() => { window.took = performance.now() - start; })
                 : requestAnimationFrame(seen);
             seen();
-        }"""
+        }, { once: true, capture: true })"""
     )
+    page.locator(".tile a").first.click()
     wait_until(page, "window.took")
     took, search = page.evaluate(
         """() => [window.took, performance.getEntriesByType('resource')

@@ -98,7 +98,10 @@ export default function gallery(first, { restored } = {}) {
       listing ??= await fetchListing(params, signal);
       seen = revision();
       if (!loaded || !same(grid.listing, listing)) show(listing);
-      else grid.fetchNow(); // a photo may have been replaced in its place
+      else {
+        settle();
+        grid.fetchNow(); // a photo may have been replaced in its place
+      }
     } catch (error) {
       if (error.name !== 'AbortError' && !grid.listing.ids.length) place.replaceChildren(failure(error, () => load()));
     }
