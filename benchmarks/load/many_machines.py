@@ -68,7 +68,7 @@ class Cluster:
     def end(self) -> float:
         """Tell everybody to end; how long the slowest took, who may no longer be reached."""
         began = time.monotonic()
-        machines = [one for one in self.net._machines if one.processes]
+        machines = [one for one in self.net.machines if one.processes]
         for one in reversed(machines):
             for process in one.processes:
                 process.terminate()
@@ -88,10 +88,12 @@ def index_with_faults(cluster: Cluster, library: Path, model: Path, photos: int)
         *cluster.tls, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     assert run.stdout
+    by: dict[str, int] = {}
     began, stage, told = time.monotonic(), 0, {}
     for line in run.stdout:
         told = json.loads(line)
-        done = sum(told.get("progress", {}).get("machines", {}).values())
+        by = told.get("progress", {}).get("machines", by)
+        done = sum(by.values())
         if stage == 0 and done:
             killed.processes[0].kill()
             stage = 1
@@ -106,7 +108,11 @@ def index_with_faults(cluster: Cluster, library: Path, model: Path, photos: int)
         cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     same = rows(cluster.home / "together") == rows(cluster.home / "alone")
-    return {"added": told["added"], "faults": stage, "same": same, "seconds": round(seconds, 1)}
+    by_machines = sum(done for name, done in by.items() if name != "this machine")
+    return {
+        "added": told["added"], "by_machines": by_machines, "faults": stage, "same": same,
+        "seconds": round(seconds, 1),
+    }  # fmt: skip
 
 
 def rows(index: Path) -> dict[str, bytes]:
@@ -148,7 +154,7 @@ def ask(address: str, keys: Path, index: Path, queries: int) -> None:
     with joined(config) as over, closing(Reader(index)) as reader:
         assert over.machines
         snapshot = reader.snapshot()
-        while over.machines.ready(snapshot) < SEARCHERS:
+        while len(over.machines.addresses(snapshot)) < SEARCHERS:
             time.sleep(0.1)
         picked = np.random.default_rng(0).integers(0, snapshot.rows, queries)
         together_s, alone_s, wrong = [], [], 0

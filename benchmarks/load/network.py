@@ -91,16 +91,16 @@ class Network:
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self._machines: list[Machine] = []
+        self.machines: list[Machine] = []
 
     def machine(self, cores: float | None = None) -> Machine:
         """One more; with `cores` of a processor at most."""
-        found = Machine(self._number, 2 + len(self._machines), cores)
-        self._machines.append(found)
+        found = Machine(self._number, 2 + len(self.machines), cores)
+        self.machines.append(found)
         return found
 
     def close(self) -> None:
-        for machine in self._machines:
+        for machine in self.machines:
             machine.close()
 
 

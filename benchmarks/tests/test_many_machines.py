@@ -26,6 +26,7 @@ def test_what_machines_do_is_what_one_does_whoever_dies_or_is_cut_off(model: Pat
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     found = json.loads(done.stdout)
     assert found["indexed"] == {**found["indexed"], "added": 96, "same": True}
+    assert found["indexed"]["by_machines"] > 0
     answered = found["answered"]
     assert (answered["queries"], answered["wrong"]) == (40, 0)
     assert "ready" in answered["states"]

@@ -14,7 +14,15 @@ from edge_app import VERSION
 from edge_app.api.state import State, index_state
 from edge_app.api.types import shapes, statusshapes
 from edge_app.errors import StoreError
-from edge_app.guard.metrics import CONTENT_TYPE, Family, Histogram, counter, gauge, text_of
+from edge_app.guard.metrics import (
+    CONTENT_TYPE,
+    Family,
+    Histogram,
+    counter,
+    gauge,
+    labelled,
+    text_of,
+)
 from edge_app.guard.traffic import ENVIRON, Traffic
 from edge_app.search.gallery import Gallery
 
@@ -81,43 +89,41 @@ def _index(state: State) -> Iterator[Family]:
     )
     yield gauge("lookalike_index_size_bytes", "Bytes of the index folder.", state.index_bytes)
     yield gauge("lookalike_library_online", "1 if any source can be reached.", int(state.online))
-    sources = tuple(("", (("source", s.name),), float(s.online)) for s in state.sources)
-    yield Family("lookalike_source_online", "gauge", "1 if this source can be reached.", sources)
-    events = tuple(
-        ("", (("source", s.name),), float(s.watching == "events")) for s in state.sources
-    )
-    yield Family(
-        "lookalike_source_events", "gauge", "1 if changes of this source show at once.", events
-    )
+    yield labelled(
+        "lookalike_source_online", "gauge", "1 if this source can be reached.",
+        "source", ((s.name, s.online) for s in state.sources),
+    )  # fmt: skip
+    yield labelled(
+        "lookalike_source_events", "gauge", "1 if changes of this source show at once.",
+        "source", ((s.name, s.watching == "events") for s in state.sources),
+    )  # fmt: skip
 
 
 def _indexing(status: statusshapes.Indexing) -> Iterator[Family]:
-    states = tuple(
-        ("", (("state", state),), float(status.state == state)) for state in get_args(shapes.Doing)
-    )
-    yield Family(
-        "lookalike_indexing_state", "gauge", "1 for the current state of indexing.", states
-    )
+    yield labelled(
+        "lookalike_indexing_state", "gauge", "1 for the current state of indexing.",
+        "state", ((state, status.state == state) for state in get_args(shapes.Doing)),
+    )  # fmt: skip
     yield gauge("lookalike_indexing_files", "Files to read in this run.", status.total)
     yield gauge("lookalike_indexing_done_files", "Files of this run that are done.", status.done)
     if status.machines:
-        done = tuple(("", (("machine", n),), float(d)) for n, d in status.machines.items())
-        yield Family(
-            "lookalike_machine_done_files", "gauge", "Files that it has done in this run.", done
-        )
+        yield labelled(
+            "lookalike_machine_done_files", "gauge", "Files that it has done in this run.",
+            "machine", status.machines.items(),
+        )  # fmt: skip
 
 
 def _machines(machines: Sequence[statusshapes.Machine]) -> Iterator[Family]:
     if not machines:
         return
-    ready = tuple(("", (("machine", m.name),), float(m.state == "ready")) for m in machines)
-    yield Family(
-        "lookalike_machine_ready", "gauge", "1 if this machine searches the newest commit.", ready
-    )
-    ranges = tuple(("", (("machine", m.name),), float(m.searched)) for m in machines)
-    yield Family(
-        "lookalike_machine_ranges_total", "counter", "Ranges that it has searched.", ranges
-    )
+    yield labelled(
+        "lookalike_machine_ready", "gauge", "1 if this machine searches the newest commit.",
+        "machine", ((m.name, m.state == "ready") for m in machines),
+    )  # fmt: skip
+    yield labelled(
+        "lookalike_machine_ranges_total", "counter", "Ranges that it has searched.",
+        "machine", ((m.name, m.searched) for m in machines),
+    )  # fmt: skip
 
 
 def _text_tower(resident_bytes: int) -> Family:

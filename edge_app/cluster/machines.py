@@ -20,8 +20,8 @@ from typing import Any, Literal, TypeAlias
 from edge_app import VERSION
 from edge_app.cluster import scanner
 from edge_app.cluster.keys import MISSING, security_of
-from edge_app.cluster.quiet import quietly
-from edge_app.errors import ClusterError, UsageError
+from edge_app.cluster.quiet import line_of, quietly, unreachable
+from edge_app.errors import UsageError
 from edge_app.index.read.snapshot import Snapshot
 
 Client: TypeAlias = Any  # of distributed, which has no types
@@ -91,10 +91,6 @@ class Machines:
         ready = [one for one in list(self._present.items()) if _is_ready(one[1], digest)]
         return [address for address, machine in sorted(ready, key=lambda one: one[1].name)]
 
-    def ready(self, snapshot: Snapshot) -> int:
-        """How many machines have this snapshot."""
-        return len(self.addresses(snapshot))
-
     def answers(self, address: str) -> bool:
         """Whether a machine is there and has told what it has when it was last asked."""
         machine = self._present.get(address)
@@ -148,12 +144,7 @@ class Machines:
                 )  # fmt: skip
             except (OSError, TimeoutError) as error:
                 if not connected.done():
-                    connected.set_exception(
-                        ClusterError(
-                            f"the cluster at {self.address} can't be reached: {error}; start it "
-                            f"with: lookalike scheduler {self.address}"
-                        )
-                    )
+                    connected.set_exception(unreachable(self.address, error))
                     return
             else:
                 with suppress(OSError, TimeoutError):
@@ -198,7 +189,7 @@ class Machines:
         try:
             state = await self._ask(address, scanner.state, (), ANSWER_S)
         except Exception as error:
-            state = scanner.Failed(str(error) or type(error).__name__)
+            state = scanner.Failed(line_of(error))
         finally:
             machine.looking = False
         if isinstance(state, scanner.State) and state.version != VERSION:

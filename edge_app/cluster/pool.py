@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from edge_app import VERSION
 from edge_app.cluster import node
 from edge_app.cluster.keys import MISSING, security_of
+from edge_app.cluster.quiet import line_of, unreachable
 from edge_app.config import Config
 from edge_app.errors import DecodeError, EdgeAppError, UsageError
 from edge_app.indexing.stages import Answer
@@ -100,13 +101,10 @@ class ClusterPool:
             )
         except (OSError, TimeoutError) as error:
             if not self._required:
-                log.warning("the cluster at %s can't be reached: %s", self._address, _line(error))
+                log.warning("the cluster at %s can't be reached: %s", self._address, line_of(error))
                 yield from self._own_work(chain(first, jobs))
                 return
-            raise EdgeAppError(
-                f"the cluster at {self._address} can't be reached: {error}; start it with: "
-                f"lookalike scheduler {self._address}"
-            ) from None
+            raise unreachable(self._address, error) from None
         try:
             yield from self._work(client, expected, chunks(chain(first, jobs)))
         finally:
@@ -170,7 +168,7 @@ class ClusterPool:
                 again += [Chunk([job], set(chunk.tried)) for job in chunk.jobs]
             return
         except Exception as error:
-            log.warning("a machine failed, this one does its part: %s", _line(error))
+            log.warning("a machine failed, this one does its part: %s", line_of(error))
             yield from self._own_work(chunk.jobs)
             return
         name = self._machines.get(address, address)
@@ -185,14 +183,16 @@ class ClusterPool:
             again.append(Chunk(unseen, chunk.tried | {address}))
 
     def _own_work(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
-        here: list[Job] = []
         elsewhere: list[tuple[Job, Elsewhere]] = []
-        for job in jobs:
-            if isinstance(job.source, Elsewhere):
-                elsewhere.append((job, job.source))
-            else:
-                here.append(job)
-        for job, outcome in self.local.run(here):
+
+        def here() -> Iterator[Job]:
+            for job in jobs:
+                if isinstance(job.source, Elsewhere):
+                    elsewhere.append((job, job.source))
+                else:
+                    yield job
+
+        for job, outcome in self.local.run(here()):
             self.done["this machine"] += 1
             yield job, outcome
         yield from elsewhere
@@ -234,7 +234,7 @@ class ClusterPool:
             except (OSError, TimeoutError, ValueError, KeyError):
                 continue  # it has gone again
             if isinstance(refusal, BaseException):
-                refusal = f"it can't say what it has: {_line(refusal)}"
+                refusal = f"it can't say what it has: {line_of(refusal)}"
             if refusal is None:
                 self._machines[address] = present[address]
             else:
@@ -270,7 +270,3 @@ def _machines(client: Client) -> dict[str, str]:
     except (OSError, TimeoutError):
         return {}
     return {address: str(facts.get("name", address)) for address, facts in workers.items()}
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

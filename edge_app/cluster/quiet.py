@@ -1,11 +1,13 @@
-"""What Dask does unasked and is not to do here: open a port for pages, and tell every step; and how
-its processes are told to end."""
+"""What Dask does unasked and is not to do here: open a port for pages, and tell every step; how its
+processes are told to end, and how its errors are told."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import signal
+
+from edge_app.errors import ClusterError
 
 
 def no_page(*_: object, **__: object) -> None:
@@ -23,3 +25,16 @@ def until_told() -> asyncio.Event:
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, ended.set)
     return ended
+
+
+def line_of(error: BaseException) -> str:
+    """The first line of what it says, or what it is."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def unreachable(address: str, error: BaseException) -> ClusterError:
+    """No scheduler answers there."""
+    return ClusterError(
+        f"the cluster at {address} can't be reached: {error}; start it with: "
+        f"lookalike scheduler {address}"
+    )

@@ -12,11 +12,12 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from edge_app import VERSION
+from edge_app.cluster.quiet import line_of
 from edge_app.errors import EdgeAppError, StoreError
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search.alike.duplicates import compare_here
-from edge_app.search.alike.forest import Forest, Pairs
+from edge_app.search.alike.forest import Forest, Pairs, Rows
 from edge_app.search.vectors.ranking import Asked, Ranking, rank_here
 
 T = TypeVar("T")
@@ -45,9 +46,8 @@ class Scanner:
     def __init__(self, index: Path) -> None:
         self._reader = Reader(index)
         self._snapshots: dict[str, Snapshot] = {}
-        self._parts: dict[
-            tuple[str, int, int], Snapshot
-        ] = {}  # kept with what they have worked out
+        # With what they have worked out.
+        self._parts: dict[tuple[str, int, int], Snapshot] = {}
         # A scan keeps all processors busy. A comparison takes minutes: searches go on beside it.
         self.searches = ThreadPoolExecutor(1, "searches")
         self.comparisons = ThreadPoolExecutor(1, "comparisons")
@@ -87,8 +87,7 @@ class Scanner:
         part = self._parts.get(key)
         if part is None:
             part = self._parts[key] = snapshot.between(start, stop)
-        found = [ranked.best(depth) for ranked in rank_here(part, asked, depth)]
-        return [(rows + start, scores) for rows, scores in found]
+        return rank_part(part, start, asked, depth)
 
     def compare(self, digest: str, start: int, stop: int, min_score: float) -> Pairs | None:
         """Pairs that hold together what rows[start:stop] of the live ones score `min_score` with
@@ -96,11 +95,21 @@ class Scanner:
         snapshot = self._snapshots.get(digest)
         if snapshot is None:
             return None
-        forest = Forest(snapshot.rows)
-        rows = np.flatnonzero(snapshot.live)[:stop]
-        for _ in compare_here(snapshot, rows, start, min_score, forest):
-            pass
-        return forest.pairs()
+        return compare_part(snapshot, np.flatnonzero(snapshot.live), start, stop, min_score)
+
+
+def rank_part(part: Snapshot, start: int, asked: Asked, depth: int) -> list[Ranking]:
+    """The best `depth` rows for each query of a part that begins at row `start` of the whole."""
+    found = [ranked.best(depth) for ranked in rank_here(part, asked, depth)]
+    return [(rows + start, scores) for rows, scores in found]
+
+
+def compare_part(snapshot: Snapshot, rows: Rows, start: int, stop: int, min_score: float) -> Pairs:
+    """See `Scanner.compare`; of these rows."""
+    forest = Forest(snapshot.rows)
+    for _ in compare_here(snapshot, rows[:stop], start, min_score, forest):
+        pass
+    return forest.pairs()
 
 
 class _Here:
@@ -148,4 +157,4 @@ async def _do(
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(where(scanner), what, scanner)
     except (EdgeAppError, OSError, MemoryError) as error:
-        return Failed(str(error) or type(error).__name__)
+        return Failed(line_of(error))

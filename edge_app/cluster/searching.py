@@ -19,11 +19,11 @@ import numpy as np
 
 from edge_app.cluster import scanner
 from edge_app.cluster.machines import Machines
+from edge_app.cluster.quiet import line_of
 from edge_app.errors import ClusterError
 from edge_app.index.read.snapshot import Snapshot
-from edge_app.search.alike.duplicates import compare_here
 from edge_app.search.alike.forest import Forest, Pairs, Rows
-from edge_app.search.vectors.ranking import Asked, Ranked, Ranking, exact_scores, rank_here
+from edge_app.search.vectors.ranking import Asked, Ranked, Ranking, exact_scores
 
 T = TypeVar("T")
 Part = tuple[int, int]  # rows, from the first up to the second
@@ -53,17 +53,11 @@ class SearchMachines:
         self, snapshot: Snapshot, rows: Rows, first_new: int, min_score: float, forest: Forest
     ) -> Iterator[float]:
         """`duplicates.compare_here`, by many. Other pairs hold the same rows together."""
-        parts = _triangle(first_new, len(rows), _COMPARED * max(1, self.machines.ready(snapshot)))
-        digest = snapshot.digest
-
-        def here(part: Part) -> Pairs:
-            own = Forest(snapshot.rows)
-            for _ in compare_here(snapshot, rows[: part[1]], part[0], min_score, own):
-                pass
-            return own.pairs()
-
+        addresses, digest = self.machines.addresses(snapshot), snapshot.digest
+        parts = _triangle(first_new, len(rows), _COMPARED * max(1, len(addresses)))
         shared = _Shared[Pairs](
-            self.machines, snapshot, parts, here,
+            self.machines, addresses, parts,
+            lambda part: scanner.compare_part(snapshot, rows, *part, min_score),
             lambda part: (scanner.compare, digest, *part, min_score),
         )  # fmt: skip
         for done, pairs in enumerate(shared.results(), 1):
@@ -71,16 +65,10 @@ class SearchMachines:
             yield done / len(parts)
 
     def _ranked(self, snapshot: Snapshot, asked: Asked, depth: int) -> list[Ranking]:
-        parts = split(snapshot.rows, self.machines.ready(snapshot))
-        digest = snapshot.digest
-
-        def here(part: Part) -> list[Ranking]:
-            own = snapshot.between(*part)
-            found = [ranked.best(depth) for ranked in rank_here(own, asked, depth)]
-            return [(rows + part[0], scores) for rows, scores in found]
-
+        addresses, digest = self.machines.addresses(snapshot), snapshot.digest
         shared = _Shared[list[Ranking]](
-            self.machines, snapshot, parts, here,
+            self.machines, addresses, split(snapshot.rows, len(addresses)),
+            lambda part: scanner.rank_part(snapshot.between(*part), part[0], asked, depth),
             lambda part: (scanner.rank, digest, *part, asked, depth), self._limit_s,
         )  # fmt: skip
         found = list(shared.results())
@@ -128,7 +116,7 @@ class _Shared(Generic[T]):
     def __init__(
         self,
         machines: Machines,
-        snapshot: Snapshot,
+        addresses: list[str],
         parts: list[Part],
         here: Callable[[Part], T],
         task: Callable[[Part], tuple[Any, ...]],
@@ -137,7 +125,7 @@ class _Shared(Generic[T]):
         self._machines, self._here, self._task = machines, here, task
         self._limit_s, self._began_s = limit_s, time.monotonic()
         self._waiting = deque(parts)
-        self._idle = machines.addresses(snapshot)
+        self._idle = addresses
         self._working: dict[Future[Any], tuple[str, Part]] = {}
         self._unanswered: dict[str, str] = {}  # why, by the name of the machine
 
@@ -170,7 +158,7 @@ class _Shared(Generic[T]):
             try:
                 result = future.result()
             except Exception as error:  # it has gone, or is too slow
-                self._fails(address, part, str(error) or type(error).__name__)
+                self._fails(address, part, line_of(error))
                 continue
             if result is None:
                 self._fails(address, part, "its copy of the index is of another commit")

@@ -33,6 +33,14 @@ def gauge(name: str, help: str, value: float, **labels: str) -> Family:
     return Family(name, "gauge", help, (("", tuple(labels.items()), value),))
 
 
+def labelled(
+    name: str, kind: str, help: str, label: str, values: Iterable[tuple[str, float]]
+) -> Family:
+    """A value for each value of one label."""
+    samples = tuple(("", ((label, which),), float(value)) for which, value in values)
+    return Family(name, kind, help, samples)
+
+
 def counter(name: str, help: str, value: float) -> Family:
     """A value that only grows, counted elsewhere."""
     return Family(name, "counter", help, (("", (), value),))

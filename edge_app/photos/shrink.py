@@ -100,9 +100,12 @@ def _shrink(
         strip = image.crop((left, y, right, min(y + rows, bottom)))
         rgb = _on_white(strip, colours) if levels is None else _grey(strip, levels)
         small.paste(rgb.reduce(factor), (0, (y - top) // factor))
-    if image.has_transparency_data:
-        return small
-    return colours.srgb_of_grey(small) if image.mode in GREYS else colours.srgb(small)
+    return small if image.has_transparency_data else _srgb(small, image, colours)
+
+
+def _srgb(rgb: Image.Image, image: Image.Image, colours: Colours) -> Image.Image:
+    """8-bit RGB that was made of the image, as sRGB."""
+    return colours.srgb_of_grey(rgb) if image.mode in GREYS else colours.srgb(rgb)
 
 
 GREYS = ("1", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
@@ -165,8 +168,7 @@ def _on_white(image: Image.Image, colours: Colours) -> Image.Image:
         image = image.convert("LA")
     if not image.has_transparency_data:
         return image.convert("RGB")
-    mask = image.convert("RGBA").getchannel("A")
-    rgb = image.convert("RGBA").convert("RGB")
+    rgba = image.convert("RGBA")
     white = Image.new("RGB", image.size, (255, 255, 255))
-    white.paste(colours.srgb_of_grey(rgb) if image.mode in GREYS else colours.srgb(rgb), mask=mask)
+    white.paste(_srgb(rgba.convert("RGB"), image, colours), mask=rgba.getchannel("A"))
     return white

@@ -17,8 +17,10 @@ from edge_app.bench import indexing as benchindex
 from edge_app.bench import serving as benchserve
 from edge_app.bench.board import this_board
 from edge_app.bench.photos import make_photos, make_thumbnail
+from edge_app.bench.subjects import SUBJECTS
 from edge_app.bench.vectors import clustered, make_index
 from edge_app.cli.arguments import main
+from edge_app.cli.options import BENCHED
 from edge_app.config import Config, MiB
 from edge_app.errors import DiskFullError, LibraryError
 from edge_app.index.read.reader import Reader
@@ -51,6 +53,10 @@ def files_below(folder: Path) -> set[Path]:
 
 
 # --- what is made up ------------------------------------------------------------------------------
+
+
+def test_the_command_offers_the_subjects_there_are() -> None:
+    assert tuple(SUBJECTS) == BENCHED
 
 
 def test_photos_are_jpegs_with_bytes_of_their_own(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import urllib.error
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -214,7 +214,7 @@ def test_a_server_tells_of_its_machines_and_answers_503_when_there_is_no_time(
     library: Library,
 ) -> None:
     words = "--no-watch", "--cluster", library.cluster.address, *library.cluster.tls
-    with closing_site(library, *words) as site:
+    with served(library, *words) as site:
         until(lambda: [one["state"] for one in site.get("api/status")["machines"]] == ["ready"] * 2)
         answer = site.get("api/images/9/similar?k=20")
         query = library.snapshot.vectors[library.snapshot.row_of(9)][np.newaxis]
@@ -222,19 +222,20 @@ def test_a_server_tells_of_its_machines_and_answers_503_when_there_is_no_time(
         told = [(match["id"], match["score"]) for match in answer["items"]]
         assert told == [(match.id, round(match.score, 7)) for match in alone]
         assert [one["searched"] for one in site.get("api/status")["machines"]] == [1, 1]
-    with closing_site(library, *words, "--cluster-time", "0.000000001") as site:
+    with served(library, *words, "--cluster-time", "0.000000001") as site:
         with pytest.raises(urllib.error.HTTPError) as caught:
             site.get("api/images/9/similar?k=20")
         assert caught.value.code == 503
         assert "could not be searched within" in caught.value.read().decode()
 
 
-def closing_site(library: Library, *options: str) -> Any:
-    class Closing(Site):
-        def close(self) -> None:
-            self.stop()
-
-    return closing(Closing(library.folder / "library", library.folder / "index", *options))
+@contextmanager
+def served(library: Library, *options: str) -> Iterator[Site]:
+    site = Site(library.folder / "library", library.folder / "index", *options)
+    try:
+        yield site
+    finally:
+        site.stop()
 
 
 @pytest.mark.parametrize(("rows", "machines"), [(0, 3), (2, 3), (10, 3), (5_000_001, 2), (7, 0)])

@@ -55,8 +55,7 @@ def rank_here(snapshot: Snapshot, asked: Asked, depth: int) -> Iterator[Ranked]:
     """The ranking of each query, by passes over the vectors in this process."""
     mask = asked.filter.mask(snapshot)
     hidden = None if mask is None else ~mask
-    tiled = asked.tiles and snapshot.tiles is not None
-    parts = 1 + snapshot.tiles.shape[1] if tiled and snapshot.tiles is not None else 1
+    parts = 1 + snapshot.tiles.shape[1] if asked.tiles and snapshot.tiles is not None else 1
     per_pass = max(1, _PASS_BYTES // max(1, 4 * snapshot.rows * parts))
     for start in range(0, len(asked.queries), per_pass):
         some = asked.queries[start : start + per_pass]
