@@ -10,7 +10,14 @@ from playwright.sync_api import Page, expect
 from tests.browser import photos
 from tests.conftest import ROOT
 from tools.testing import measures
-from tools.testing.looks import expect_first, expect_thumbnails, names, tile, wait_until
+from tools.testing.looks import (
+    expect_first,
+    expect_thumbnails,
+    expect_view,
+    names,
+    tile,
+    wait_until,
+)
 from tools.testing.pictures import SIZES
 from tools.testing.site import Site
 
@@ -47,6 +54,7 @@ def test_nothing_shifts_while_thumbnails_load(page: Page) -> None:
     expect(page.locator(".frame.loaded")).to_be_visible()
     expect_thumbnails(page)
     page.go_back()
+    expect_view(page, "gallery")
     expect_thumbnails(page)
     assert page.evaluate("window.shifted") == []
 
@@ -167,6 +175,7 @@ def test_back_returns_to_where_the_reader_was(page: Page) -> None:
     link.click()
     expect(page.get_by_role("heading", name="Most similar")).to_be_visible()
     page.go_back()
+    expect_view(page, "gallery")
     expect_thumbnails(page)
     assert abs(page.evaluate("scrollY") - before) <= 1
     page.reload()

@@ -8,7 +8,14 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import fingers, photos
 from tests.browser.conftest import Console
-from tools.testing.looks import expect_first, expect_thumbnails, names, tile, wait_until
+from tools.testing.looks import (
+    expect_first,
+    expect_thumbnails,
+    expect_view,
+    names,
+    tile,
+    wait_until,
+)
 from tools.testing.site import Site
 
 
@@ -68,6 +75,7 @@ def test_closing_returns_to_the_gallery_as_it_was_left(page: Page) -> None:
     before = page.evaluate("scrollY")
     assert before > 100
     page.keyboard.press("Enter")
+    expect_view(page, "similar")
     expect_thumbnails(page)
     page.get_by_role("link", name="Previous photo").click()
     expect_thumbnails(page)

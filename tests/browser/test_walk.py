@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser import fingers
-from tools.testing.looks import expect_thumbnails, names, tile, wait_until
+from tools.testing.looks import expect_thumbnails, expect_view, names, tile, wait_until
 from tools.testing.site import Site
 
 
@@ -18,6 +18,7 @@ def shown(page: Page, name: str) -> None:
 def test_next_goes_through_the_matches_and_closing_returns_to_them(page: Page, site: Site) -> None:
     page.goto("?sort=name")
     tile(page, "photo-05.jpg").click()
+    expect_view(page, "similar")
     expect_thumbnails(page)
     first, second, third = names(page)[:3]
     tile(page, second).click()

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser import photos
 from tests.browser.conftest import Console, open_page
 from tools.testing.browsers import DESK
-from tools.testing.looks import expect_thumbnails, tile
+from tools.testing.looks import expect_thumbnails, expect_view, tile
 from tools.testing.site import Site
 
 IN_SPRING = [n for n in range(photos.PLAIN) if photos.folder_of(n) == "2020/spring"]
@@ -94,9 +94,11 @@ def test_a_photo_grows_out_of_its_tile_unless_less_motion_is_asked_for(page: Pag
     page.goto("?sort=name")
     expect_thumbnails(page)
     tile(page, "photo-02.jpg").click()
+    expect_view(page, "similar")
     expect_thumbnails(page)
     assert page.evaluate("window.grown") == 0
     page.keyboard.press("Escape")
+    expect_view(page, "gallery")
     expect_thumbnails(page)
     page.emulate_media(reduced_motion="no-preference")
     tile(page, "photo-02.jpg").click()

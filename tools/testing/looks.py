@@ -30,6 +30,11 @@ def expect_thumbnails(page: Page) -> None:
     expect(page.locator(".tile:not(.loaded)")).to_have_count(0)
 
 
+def expect_view(page: Page, name: str) -> None:
+    """Wait until this view is on show; until then thumbnails are those of the one before."""
+    expect(page.locator("body")).to_have_attribute("data-view", name)
+
+
 def expect_first(page: Page, name: str) -> None:
     """Wait until the best match is this photo."""
     expect(page.locator('.tile[aria-posinset="1"] a')).to_have_attribute("title", name)
