@@ -19,8 +19,9 @@ from typing import Any, Literal, TypeAlias
 
 from edge_app import VERSION
 from edge_app.cluster import scanner
+from edge_app.cluster.failures import line_of, unreachable
 from edge_app.cluster.keys import MISSING, security_of
-from edge_app.cluster.quiet import line_of, quietly, unreachable
+from edge_app.cluster.quiet import quietly
 from edge_app.errors import UsageError
 from edge_app.index.read.snapshot import Snapshot
 

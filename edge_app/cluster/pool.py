@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 
 from edge_app import VERSION
 from edge_app.cluster import node
+from edge_app.cluster.failures import line_of, unreachable
 from edge_app.cluster.keys import MISSING, security_of
-from edge_app.cluster.quiet import line_of, unreachable
 from edge_app.config import Config
 from edge_app.errors import DecodeError, EdgeAppError, UsageError
 from edge_app.indexing.stages import Answer

@@ -7,8 +7,6 @@ import asyncio
 import logging
 import signal
 
-from edge_app.errors import ClusterError
-
 
 def no_page(*_: object, **__: object) -> None:
     """In the place of `start_http_server`: Dask would listen with its pages on one more port."""
@@ -25,16 +23,3 @@ def until_told() -> asyncio.Event:
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, ended.set)
     return ended
-
-
-def line_of(error: BaseException) -> str:
-    """The first line of what it says, or what it is."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def unreachable(address: str, error: BaseException) -> ClusterError:
-    """No scheduler answers there."""
-    return ClusterError(
-        f"the cluster at {address} can't be reached: {error}; start it with: "
-        f"lookalike scheduler {address}"
-    )

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from edge_app import VERSION
-from edge_app.cluster.quiet import line_of
+from edge_app.cluster.failures import line_of
 from edge_app.errors import EdgeAppError, StoreError
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot

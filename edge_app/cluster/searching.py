@@ -18,8 +18,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from edge_app.cluster import scanner
+from edge_app.cluster.failures import line_of
 from edge_app.cluster.machines import Machines
-from edge_app.cluster.quiet import line_of
 from edge_app.errors import ClusterError
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search.alike.forest import Forest, Pairs, Rows
