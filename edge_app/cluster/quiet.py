@@ -1,5 +1,5 @@
-"""What Dask does unasked and is not to do here: open a port for pages, and tell every step; how its
-processes are told to end, and how its errors are told."""
+"""What Dask does unasked and is not to do here: open a port for pages, and tell every step; and how
+its processes are told to end."""
 
 from __future__ import annotations
 
