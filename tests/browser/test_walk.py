@@ -57,6 +57,49 @@ def test_the_walk_survives_a_reload_and_a_zoom(page: Page, site: Site) -> None:
     shown(page, "photo-05.jpg")
 
 
+def test_escape_twice_at_once_closes_the_zoom_and_then_the_photo(page: Page, site: Site) -> None:
+    page.goto("?sort=name")
+    tile(page, "photo-05.jpg").click()
+    expect_view(page, "similar")
+    expect_thumbnails(page)
+    first = names(page)[0]
+    tile(page, first).click()
+    expect(page.get_by_text(re.compile("^Match 1 of"))).to_be_visible()
+    page.keyboard.press("z")
+    expect(page.get_by_role("dialog").get_by_role("img", name=first)).to_be_visible()
+    page.evaluate(
+        """() => {
+            document.querySelector('dialog').addEventListener('close', () => {
+                const key = new KeyboardEvent('keydown', { key: 'Escape', bubbles: true });
+                document.body.dispatchEvent(key);
+            });
+            document.querySelector('dialog').close();
+        }"""
+    )
+    shown(page, "photo-05.jpg")
+    expect(page.get_by_text(re.compile("^Match"))).to_have_count(0)
+
+
+def test_escape_held_down_leaves_one_photo(page: Page, site: Site) -> None:
+    page.goto("?sort=name")
+    tile(page, "photo-05.jpg").click()
+    shown(page, "photo-05.jpg")
+    page.keyboard.press("g")
+    expect_view(page, "gallery")
+    page.locator(".tile a").first.click()
+    expect_view(page, "similar")
+    page.evaluate(
+        """() => {
+            for (let i = 0; i < 3; i += 1) {
+                const key = new KeyboardEvent('keydown', { key: 'Escape', bubbles: true });
+                document.body.dispatchEvent(key);
+            }
+        }"""
+    )
+    expect_view(page, "gallery")
+    assert page.evaluate("history.state.depth") == 2  # and not the gallery of the beginning
+
+
 def test_the_details_tell_how_similar_the_match_is(page: Page, site: Site) -> None:
     page.goto(f"?view=similar&id={site.id_of('photo-05.jpg')}")
     expect_thumbnails(page)

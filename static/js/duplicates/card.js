@@ -4,6 +4,12 @@ import { icon } from '../lib/icons.js';
 import { href } from '../lib/route.js';
 import { bytes, date, percent, score, t } from '../lib/text.js';
 
+/** The copy to keep, as the device proposes it; where it proposes none, differences are from the first photo. */
+export const bestOf = ({ images, keep, keep_reason: reason }) => ({
+  image: images.find(({ id }) => id === keep) ?? images[0],
+  reason: keep === null ? null : reason, // no reason, no proposal
+});
+
 /** @param {{marks: object, dismiss: (group: object) => void}} does */
 export function createCard(group, index, { marks, dismiss }) {
   const compare = async () => (await import('./compare.js')).openCompare(group, marks);

@@ -7,7 +7,7 @@ export const LISTING = ['sort', 'part', ...FILTERS];
 const POSITIONS = 'positions';
 
 let onRoute = () => {};
-let instead = null; // what to show in the entry that back() returns to
+let step = null; // through the history, until it arrives: a second one would go beyond it; {params} as in back()
 const positions = new Map(JSON.parse(sessionStorage.getItem(POSITIONS) ?? '[]'));
 
 /** The state in the address bar, as an object of strings. */
@@ -30,22 +30,28 @@ export const href = (params) => queryOf(params) || './';
  * photo is opened from. */
 export function go(params, { replace = false, walk } = {}) {
   if (replace) history.replaceState(history.state, '', href(params));
-  else history.pushState(stateAfter(history.state, params, walk), '', href(params));
+  else {
+    step = null; // forgotten by some browsers
+    history.pushState(stateAfter(history.state, params, walk), '', href(params));
+  }
   onRoute({ restored: undefined, moved: !replace });
 }
 
 /** Back to the matches or the gallery that the reader came from, as they were left, or to this gallery. */
 export function toOrigin(params) {
+  if (step?.params) return addEventListener('popstate', () => toOrigin(params), { once: true });
   const { depth, origin, gallery } = history.state;
   const to = origin ?? gallery;
   if (to === undefined) go(params);
-  else history.go(to - depth);
+  else travel(to - depth);
 }
 
-/** One step back, where `params` are then shown whatever was there. */
-export function back(params) {
-  instead = params;
-  history.back();
+/** One step back, where `params`, if given, are then shown whatever was there. */
+export const back = (params) => travel(-1, params);
+
+function travel(by, params) {
+  if (!step) history.go(by);
+  step ??= { params };
 }
 
 /** Whether a state is the gallery, with its folders beside it or without. */
@@ -70,8 +76,8 @@ export function start(listener, leaving) {
   firstState();
   addEventListener('popstate', () => {
     firstState(); // there is none where the reader edited the address
-    if (instead) history.replaceState(history.state, '', href(instead));
-    instead = null;
+    if (step?.params) history.replaceState(history.state, '', href(step.params));
+    step = null;
     onRoute({ restored: positions.get(entry()), moved: true });
   });
   addEventListener('click', follow);

@@ -1,7 +1,6 @@
 /** Photos that are the same or nearly so, by kind, side by side; and the list of those to move away. */
 import { createMarks } from '../duplicates/marks.js';
-import { createCard } from '../duplicates/card.js';
-import { bestOf } from '../duplicates/best.js';
+import { bestOf, createCard } from '../duplicates/card.js';
 import { dismissedList, markedList } from '../duplicates/lists.js';
 import { h } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';

@@ -4,7 +4,7 @@ import { icon } from '../lib/icons.js';
 import { createPath } from '../slides/path.js';
 import { awake, fillScreen, leaveScreen } from '../slides/screen.js';
 import { failure } from '../lib/pieces.js';
-import { go, href, LISTING, note, pick, route } from '../lib/route.js';
+import { back, go, href, LISTING, note, pick, route } from '../lib/route.js';
 import { t } from '../lib/text.js';
 
 const SHOWN_S = 6; // unless the URL says `s`
@@ -35,7 +35,7 @@ export default function frame(params) {
     step(1);
   });
   const showDrift = () => drift.setAttribute('aria-pressed', String(Boolean(route().drift)));
-  const close = () => (history.state.depth ? history.back() : go(pick(params, LISTING)));
+  const close = () => (history.state.depth ? back() : go(pick(params, LISTING)));
   const bar = h('div.controls', {}, control('left', t('photo.previous'), () => step(-1)), pause, control('right', t('photo.next'), () => step(1)),
     drift, control('fit', t('slides.full'), () => (document.fullscreenElement ? leaveScreen() : fillScreen())), control('close', t('app.close'), close));
   const element = h('div.frame-view', {}, h('h1.visually-hidden', {}, t('slides.start')), stage, h('div.slide-foot', {}, title, bar));
