@@ -75,9 +75,9 @@ def test_threads_leave_no_row_out(
     threads: int, queries: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "default_threads", lambda: threads)
-    monkeypatch.setattr(products, "_PIECE_BYTES", 1)  # a block each
+    monkeypatch.setattr(products, "_LEAST_BYTES", 1)  # a block each
     products._pool.cache_clear()
-    codes, asked = made_up(6, 5 * BLOCK_ROWS + 3, 64), made_up(7, queries, 64)
+    codes, asked = made_up(6, 20 * BLOCK_ROWS + 3, 64), made_up(7, queries, 64)
     products_of(codes, np.ones(len(codes), np.float32), asked)  # from now on there are threads
     scales = np.ones(len(codes), np.float32)
     found = products_of(codes, scales, asked)
@@ -87,7 +87,7 @@ def test_threads_leave_no_row_out(
 
 @pytest.mark.skipif(memory.default_threads() < 2, reason="there is one core")
 def test_the_other_threads_wake_on_other_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(products, "_LEAST_BYTES", 1)
     products._pool.cache_clear()
     codes, scales = made_up(8, 3 * BLOCK_ROWS, 64), np.ones(3 * BLOCK_ROWS, np.float32)
     products_of(codes, scales, codes[:1])  # makes the threads

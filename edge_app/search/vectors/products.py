@@ -34,15 +34,12 @@ else:
 
 _libc = ctypes.CDLL(None)
 
-_PIECE_BYTES = 4 * MiB  # of codes: 0.2 ms of one thread, and waking another takes 0.03
+_LEAST_BYTES = 2 * MiB  # of codes at a time: 0.1 ms of one thread, and waking another takes 0.03
 _PACKED_BYTES = MiB // 4  # of products at a time: they stay in the cache until they are scaled
 _BLOCK_ROWS = 256  # as float32 and 1280 wide this stays in a 2 MB cache: measured best of 16...1024
 
-# One query is multiplied pair by pair where rows are long: 100,000 × 1280 take one thread 3.8 ms,
-# and packed 6.8, as the packed kernel does not read ahead. Of 1,000,000 × 256 the pairs take 14.1
-# and packed 12.3: what each pair costs beside the reading counts there. At 512 it is 5.5 and 8.6.
-_WIDE_BYTES = 512
-# The packed kernel takes four queries at a time; one alone takes it twice as long as four.
+# The packed kernel takes four queries at a time. One alone is multiplied pair by pair, which reads
+# ahead: 100,000 × 1280 take one thread 3.8 ms, and packed 6.8.
 _PACKED_QUERIES = 4
 
 # Those that NumKong has int8 kernels for, the best first. Without any of them its loop is not made
@@ -95,8 +92,7 @@ def scaled_products(codes: Codes, scales: Floats, queries: Codes, hidden: Hidden
         multiply(codes[rows], scales[rows], table.values[:, rows])
         table.finish(start, end, hidden)
 
-    blocks = max(1, _PIECE_BYTES // max(1, codes.shape[1]) // BLOCK_ROWS)
-    _share(part, len(codes), blocks * BLOCK_ROWS)
+    _share(part, len(codes), max(1, _LEAST_BYTES // max(1, codes.shape[1] * BLOCK_ROWS)))
     return table
 
 
@@ -104,7 +100,7 @@ def _multiplier(queries: Codes) -> Callable[[Codes, Floats, Floats], None]:
     """What puts (n, rows) products of codes, times scales, into its third argument."""
     if not instructions():
         return partial(_multiply_by_numpy, queries.astype(np.float32))
-    if len(queries) == 1 and queries.shape[1] >= _WIDE_BYTES:
+    if len(queries) == 1:
         return partial(_multiply_one, queries)
     padded = np.zeros((max(_PACKED_QUERIES, len(queries)), queries.shape[1]), np.int8)
     padded[: len(queries)] = queries
@@ -140,16 +136,18 @@ def _multiply_by_numpy(queries: Floats, codes: Codes, scales: Floats, found: Flo
         found[:, rows] *= scales[rows]
 
 
-def _share(part: Callable[[int, int], None], rows: int, step: int) -> None:
+def _share(part: Callable[[int, int], None], rows: int, blocks: int) -> None:
     """`part(start, end)` for all rows, in pieces that the threads take as they come: whoever has to
     wait for a core keeps nobody waiting."""
-    pieces = iter(range(0, rows, step))
+    threads = memory.default_threads()
+    pieces = _pieces(rows, blocks * BLOCK_ROWS, threads)
+    threads = min(threads, len(pieces))
+    waiting = iter(pieces)
 
     def work() -> None:
-        for start in pieces:  # the next of a range is one step of the interpreter: no lock
-            part(start, min(start + step, rows))
+        for start, end in waiting:  # the next of a list is one step of the interpreter: no lock
+            part(start, end)
 
-    threads = min(memory.default_threads(), -(-rows // step))
     cores = os.sched_getaffinity(0)
 
     def help() -> None:
@@ -165,6 +163,20 @@ def _share(part: Callable[[int, int], None], rows: int, step: int) -> None:
     for other in others:
         if not other.cancel():
             other.result()
+
+
+def _pieces(rows: int, least: int, threads: int) -> list[tuple[int, int]]:
+    """All rows in ranges that begin at multiples of BLOCK_ROWS: each its thread's share of half the
+    rows that are left, and `least` in the end. Every piece costs some waiting for the interpreter:
+    1,000,000 × 256 took 13.0 ms in 62 pieces and takes 9.9 in 12."""
+    pieces = []
+    start = 0
+    while start < rows:
+        share = (rows - start) // (2 * threads) // BLOCK_ROWS * BLOCK_ROWS
+        end = min(rows, start + max(least, share))
+        pieces.append((start, end))
+        start = end
+    return pieces
 
 
 @cache
