@@ -37,7 +37,7 @@ run: $(EDGE)/ready $(MODEL) samples
 		--host $(HOST) --port $(PORT) --head-start 60 $(if $(LAN),--lan) \
 		--then-say "$$($(EDGE)/bin/python -m tools.samples --tips)"
 
-test: lint $(MODEL)
+test: lint $(MODEL) $(BUILD)/ready
 	$(TEST)/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ONLY)
 
 lint: $(TEST)/ready
@@ -83,8 +83,8 @@ bench: $(EDGE)/ready $(MODEL)
 	$(EDGE)/bin/python -m edge_app bench serve
 
 # The wheel, the sdist and a wheel for each model of models/, in dist/.
-release: $(TEST)/ready $(MODEL)
-	$(TEST)/bin/python -m tools.release
+release: $(EDGE)/setuptools $(MODEL)
+	$(EDGE)/bin/python -m tools.release
 
 screenshots: $(TEST)/ready $(MODEL)
 	$(TEST)/bin/python -m tools.screenshots
@@ -92,15 +92,26 @@ screenshots: $(TEST)/ready $(MODEL)
 clean:
 	rm -rf .venv-* build dist *.egg-info .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(MODEL): | $(BUILD)/ready
+# A model that was copied here needs no TensorFlow.
+$(MODEL): | $(if $(wildcard $(MODEL)),,$(BUILD)/ready)
 	$(BUILD)/bin/python convert_model.py
 
+# Said before anything is downloaded.
+FIT := import sys; from edge_app import host; sys.exit(host.unfit() and f"error: {host.unfit()}")
+
 $(EDGE)/ready: requirements-edge.txt
+	@$(PYTHON) -c '$(FIT)'
 	$(PYTHON) -m venv $(EDGE)
 	$(EDGE)/bin/python $(PIP) -r requirements-edge.txt
 	touch $@
 
+# The version that the tests build with too: a wheel names it, so another one gives other bytes.
+$(EDGE)/setuptools: $(EDGE)/ready tests/requirements.txt
+	$(EDGE)/bin/python $(PIP) "$$(grep -o '^setuptools==[0-9.]*' tests/requirements.txt)"
+	touch $@
+
 $(TEST)/ready: requirements-edge.txt tests/requirements.txt
+	@$(PYTHON) -c '$(FIT)'
 	$(PYTHON) -m venv $(TEST)
 	$(TEST)/bin/python $(PIP) -r requirements-edge.txt -r tests/requirements.txt
 	touch $@

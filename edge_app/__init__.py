@@ -3,6 +3,8 @@
 Names are loaded when they are first used: importing the package loads neither NumPy nor Pillow.
 """
 
+from __future__ import annotations  # an old Python gets as far as being told so
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

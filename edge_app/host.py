@@ -14,6 +14,7 @@ from importlib import util
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
+PYTHON = (3, 11)  # pyproject.toml's requires-python, which only pip looks at
 
 # What the commands import at once, by the name pip knows. A runtime may be either of two.
 PACKAGES = {
@@ -29,6 +30,25 @@ PACKAGES = {
 
 def fault() -> str | None:
     """One line that says why the program can't run here and what to do, None if it can."""
+    missing = [name for module, name in PACKAGES.items() if util.find_spec(module) is None]
+    return unfit() or (
+        f"missing packages: {', '.join(missing)}; install them with: "
+        "pip install -r requirements-edge.txt, or install lookalike with pipx"
+        if missing
+        else None
+    )
+
+
+def unfit() -> str | None:
+    """The same of the system, the processor and the Python, whatever is installed."""
+    if sys.platform != "linux":
+        return f"this is {platform.system()}, and the program runs on Linux only"
+    if sys.version_info < PYTHON:
+        wanted = ".".join(map(str, PYTHON))
+        return (
+            f"this is Python {platform.python_version()}, and the program needs {wanted} or later; "
+            f"install one, such as with: apt install python{wanted}"
+        )
     machine, bits = platform.machine(), 8 * struct.calcsize("P")
     if bits == 32:
         kernel = " on a 64-bit kernel" if machine in ("aarch64", "x86_64") else ""
@@ -45,12 +65,6 @@ def fault() -> str | None:
         return (
             "this system has musl in the place of glibc, and the TFLite runtime has no packages "
             "for it; use a system with glibc, such as Debian, or a container of one"
-        )
-    missing = [name for module, name in PACKAGES.items() if util.find_spec(module) is None]
-    if missing:
-        return (
-            f"missing packages: {', '.join(missing)}; install them with: "
-            "pip install -r requirements-edge.txt, or install lookalike with pipx"
         )
     return None
 

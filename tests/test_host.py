@@ -6,6 +6,7 @@ import platform
 import struct
 import subprocess
 import sys
+import tomllib
 from importlib import util
 from pathlib import Path
 
@@ -49,6 +50,18 @@ def test_a_processor_without_avx(good: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     good.unlink()
     assert host.fault() is None
+
+
+def test_another_system_and_an_old_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "PYTHON", (99, 1))
+    assert "and the program needs 99.1 or later; install one" in (host.fault() or "")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert "runs on Linux only" in (host.fault() or "")
+
+
+def test_the_oldest_python_is_that_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == f">={host.PYTHON[0]}.{host.PYTHON[1]}"
 
 
 def test_a_system_with_musl(monkeypatch: pytest.MonkeyPatch) -> None:
