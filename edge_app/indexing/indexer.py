@@ -203,14 +203,13 @@ class _Run:
             self._move(self.known[file.path], file)
         elif isinstance(result, DecodeError):
             self._reject(file, result, old)
-        elif old:
-            self.images.start(partial(self._embed, file, result))
-            self.report.updated += 1
-        elif twin := self._missing_twin(result.content):
+        elif not old and (twin := self._missing_twin(result.content)):
             self._move(twin, file)
         else:
             self.images.start(partial(self._embed, file, result))
-            self.report.added += 1
+            self.report.updated += bool(old)
+            self.report.added += not old
+            self.lost.compare(old, result.content)
 
     def _move(self, old: Known, file: FoundFile) -> None:
         self.batch.moved.append(

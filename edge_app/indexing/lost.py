@@ -23,7 +23,8 @@ class Lost:
 
     Gone are those that the user's rules leave out now, and those that are missing where most of
     their drive is there. Out of reach is what lies in a folder that can't be read, on a drive that
-    is not where it was, or on one of which more than half is missing.
+    is not where it was, or on one of which more than half is missing or has become another photo:
+    cameras give the photos of every card the same names.
     """
 
     def __init__(self, found: Scan, known: Mapping[str, Known], missing: Mapping[str, Known]):
@@ -35,7 +36,13 @@ class Lost:
             for path, old in missing.items()
             if path not in self._left_out and _is_away(found, path, old)
         }
+        self._replaced: Counter[str] = Counter()  # by drive
         self._doubted: set[str] = set()  # drives
+
+    def compare(self, old: Known | None, content: bytes) -> None:
+        """Note what is at the path of an image now."""
+        if old and old.content != content:
+            self._replaced[old.mount] += 1
 
     def settle(self) -> None:
         """Decide which drives are there, now that everything was looked for."""
@@ -46,7 +53,11 @@ class Lost:
                 here[old.mount] -= 1
             else:
                 gone[old.mount] += 1
-        self._doubted = {mount for mount, count in gone.items() if count > here[mount] / 2}
+        self._doubted = {
+            mount
+            for mount, count in gone.items()
+            if count + self._replaced[mount] > here[mount] / 2
+        }
 
     @property
     def doubtful(self) -> bool:

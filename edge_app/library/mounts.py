@@ -73,6 +73,29 @@ class Mount(NamedTuple):
         return has_device and _DEVICES.is_dir() and not (_DEVICES / self.device).exists()
 
 
+class Place(NamedTuple):
+    """What tells a folder from another one that is at its path at another time."""
+
+    device: int
+    inode: int
+    mount: int | None
+
+
+def place_of(path: str) -> Place | None:
+    """What is at a path now; None where nothing can be reached."""
+    try:
+        file = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        stat = os.fstat(file)
+        return Place(stat.st_dev, stat.st_ino, mount_id_of(file))
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+
+
 def mounts() -> list[Mount]:
     """All mounts that this process sees; none where that can't be told."""
     try:

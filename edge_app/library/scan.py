@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge_app.errors import LibraryError
-from edge_app.library.mounts import Mount, mount_of, mounts, mounts_below
+from edge_app.library.mounts import Mount, Place, mount_of, mounts, mounts_below, place_of
 from edge_app.library.rules import MARKERS, Rules, folders_of, is_image_name, is_others_folder
 
 
@@ -93,7 +93,8 @@ def scan(root: Path, rules: Rules = Rules()) -> Scan:  # noqa: B008 - immutable
     """Walk the library root, in order of names; what is behind links comes last.
 
     Links to files, FIFOs, devices and what `rules` names are passed over; a folder that can't be
-    read is noted. Raises LibraryError if the root is missing, not a folder, or unreadable.
+    read, and a drive that goes away or comes meanwhile, is noted. Raises LibraryError if the root
+    is missing, not a folder, or unreadable, and if it is another one at the end.
     """
     walk = Walk(root, rules)
     walk.found.files.extend(walk.files())
@@ -160,6 +161,8 @@ class Walk:
         self._seen: set[tuple[int, int]] = set()  # device and inode of folders, if links count
         self._known = mounts()
         self._below: dict[str, Mount] = {}
+        self._places: dict[str, Place | None] = {}  # of the root, and where other drives begin
+        self._here: dict[str, Mount] = {}  # of these, whose disk was there
 
     def files(self) -> Iterator[FoundFile]:
         """Each image file; LibraryError as `check_root` raises it."""
@@ -168,22 +171,40 @@ class Walk:
         self.found.mounted = set(self._below)
         self._enter("", real)
         entries = check_root(self._root)
+        own = mount_of(real, self._known)
+        self._places = {path: place_of(f"{real}/{path}") for path in ("", *self._below)}
+        drives = self._below | ({"": own} if own else {})
+        self._here = {path: mount for path, mount in drives.items() if not mount.device_is_gone}
         if self._rules.follow_links:
             self._is_new(os.stat(real))
-        yield from self._list(entries, "", "", mount_of(real, self._known))
+        yield from self._list(entries, "", "", own)
         while self._links:  # behind what is there without them, which so keeps its own paths
             path, place = self._links.popleft()
             with suppress(FileNotFoundError):
                 real = os.path.realpath(place)
                 if self._is_new(os.stat(real)):
                     self.found.mounted.add(path)
+                    self._places[path] = place_of(place)
                     yield from self._folder(path, real, path, mount_of(real, self._known))
+        self._settle()
 
     def enter(self, path: str, place: str) -> None:
         """Enter a folder that is new below the root, and those in it; links in it are not
         followed."""
         for _ in self._folder(path, place, "", None):
             pass
+
+    def _settle(self) -> None:
+        """Compare what is where with what was when it was entered. A drive that went away in the
+        middle left folders that are missing, or empty: that says nothing of what was in them."""
+        real = os.path.realpath(self._root)
+        gone = {path for path, mount in self._here.items() if mount.device_is_gone}
+        gone |= {path for path, was in self._places.items() if place_of(f"{real}/{path}") != was}
+        if "" in gone:
+            raise LibraryError(
+                f"{self._root} went away, or became another folder, while it was read"
+            )
+        self.found.unreadable |= gone
 
     def _folder(
         self, path: str, place: str, mount: str, drive: Mount | None

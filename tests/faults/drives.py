@@ -8,9 +8,13 @@ Prints one JSON object for each run: what it did, and how many vectors were made
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from edge_app.config import Limits
 from edge_app.index.write.writer import Writer
@@ -36,6 +40,23 @@ def run(folder: Path) -> None:
     print(json.dumps(report.as_json() | {"embedded": embedder.calls}), flush=True)
 
 
+@contextmanager
+def pulled_in_the_middle(drive: Path, place: Path) -> Iterator[None]:
+    """The drive is unmounted when most of it has been listed."""
+    late = drive / "late"
+    save(late / "x.png", 200)
+    run(drive.parent)
+    listing = os.scandir
+
+    def pull(folder: str) -> object:
+        if folder.endswith("late"):
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
+        return listing(folder)
+
+    with patch.object(os, "scandir", pull):
+        yield
+
+
 def main(folder: Path) -> None:
     library, drive, place = folder / "library", folder / "drive", folder / "library/my drive"
     for number in range(HERE):
@@ -51,6 +72,8 @@ def main(folder: Path) -> None:
     run(folder)
     (drive / "0.png").unlink()
     run(folder)
+    with pulled_in_the_middle(drive, place):
+        run(folder)
 
 
 if __name__ == "__main__":

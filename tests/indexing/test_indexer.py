@@ -223,6 +223,19 @@ def test_more_than_half_gone_is_taken_for_an_unmounted_library(
     assert reader.counts().images == 3
 
 
+def test_another_card_in_its_place_removes_nothing_though_it_has_some_of_the_names(
+    root: Path, run: Run
+) -> None:
+    for number in range(5):
+        save(root / f"IMG_{number}.png", number)
+    run()
+    for number in range(2):
+        save(root / f"IMG_{number}.png", 50 + number)
+    (root / "IMG_4.png").unlink()
+    report = run()
+    assert (report.updated, report.unchanged, report.removed, report.offline) == (2, 2, 0, 1)
+
+
 def test_an_empty_library_removes_nothing_without_prune(
     root: Path, run: Run, reader: Reader
 ) -> None:

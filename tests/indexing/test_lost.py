@@ -51,6 +51,14 @@ def test_more_than_half_of_one_drive_is_doubted_even_if_it_is_little_of_the_whol
     assert gone(found, LIBRARY, "a.jpg usb/e.jpg usb/f.jpg") == {"a.jpg"}
 
 
+def test_another_drive_in_its_place_takes_nothing_away_though_some_names_are_the_same() -> None:
+    lost = Lost(Scan(mounted={"usb"}), LIBRARY, {"usb/e.jpg": LIBRARY["usb/e.jpg"]})
+    for content, is_gone in ((LIBRARY["usb/f.jpg"].content, True), (b"another", False)):
+        lost.compare(LIBRARY["usb/f.jpg"], content)
+        lost.settle()
+        assert lost.is_gone("usb/e.jpg", LIBRARY["usb/e.jpg"], False) == is_gone
+
+
 def test_what_the_rules_leave_out_is_gone_however_much_it_is() -> None:
     found = Scan(mounted={"usb"}, rules=Rules(("usb", "[a-c].jpg")))
     missing = "a.jpg b.jpg c.jpg usb/e.jpg usb/f.jpg usb/g.jpg"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from edge_app.errors import LibraryError
-from edge_app.library.scan import scan
+from edge_app.library.rules import Rules
+from edge_app.library.scan import Walk, scan
 
 
 def paths(root: Path) -> list[str]:
@@ -86,6 +87,30 @@ def test_an_unreadable_folder_is_noted_and_hides_what_was_in_it(
     assert found.unreadable == {"locked"}
     assert found.hides("locked/a.jpg")
     assert not found.hides("locked.jpg")
+
+
+@pytest.mark.parametrize("drive", ["root", "root/link"])
+def test_a_drive_that_goes_away_in_the_middle_says_nothing_of_what_was_not_found(
+    tmp_path: Path, drive: str
+) -> None:
+    """Half of a listing would be half of the photos deleted."""
+    root = tmp_path / "root"
+    for name in ["far/b/b.jpg", "far/c/c.jpg", "root/a.jpg", "root/x/x.jpg"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (root / "link").symlink_to(tmp_path / "far")
+
+    def pull(path: str, place: str) -> None:
+        if path == "link/c":
+            (tmp_path / drive).rename(tmp_path / "away")
+
+    walk = Walk(root, Rules(follow_links=True), pull)
+    if drive == "root":
+        with pytest.raises(LibraryError, match="went away"):
+            list(walk.files())
+    else:
+        assert {file.path for file in walk.files()} >= {"a.jpg", "x/x.jpg", "link/b/b.jpg"}
+        assert walk.found.hides("link/c/c.jpg") and not walk.found.hides("x/y.jpg")
 
 
 @pytest.mark.parametrize("kind", ["missing", "a file"])
