@@ -3,6 +3,8 @@ own way."""
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from edge_app.api.files.thumbs import is_thumbnail as is_quick
 
 __all__ = ["is_quick", "is_slow"]
@@ -14,4 +16,4 @@ FILES = ("/previews/", "/originals/", "/api/zip")
 
 def is_slow(path: str, query: str) -> bool:
     """Whether this may take seconds, by its path and query string."""
-    return path.startswith(FILES) or (path.endswith("/similar") and "box" in query)
+    return path.startswith(FILES) or (path.endswith("/similar") and "box" in unquote(query))

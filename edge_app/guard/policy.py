@@ -83,7 +83,7 @@ class Policy:
                 "This server does not answer to this host name; allow it with --allow-host.",
             )
         if not environ["REQUEST_URI"].startswith("/"):
-            return refuse(start, 400, "The request has a full URL; send only its path.")
+            return refuse(start, 400, "The request must name a path that begins with /.")
         if self.base_path:
             if path == self.base_path:  # relative links need the slash
                 return redirect(start, self.base_path + "/")

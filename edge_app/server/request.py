@@ -1,12 +1,14 @@
 """One HTTP request on its way in and the answer on its way out, over waitress's parser and tasks.
 
 What waitress 3.0.2 leaves open: a body that is too large and announced by `Expect: 100-continue` is
-read all the same, the line before a chunk may be endless, and every kind of body has one limit.
+read all the same, and without a body such a request is never answered; the line before a chunk may
+be endless; every kind of body has one limit; headers that a proxy may understand otherwise pass.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -20,6 +22,9 @@ from edge_app.server.bounds import Bounds
 from edge_app.server.refusal import refusal, status_line
 
 CHUNK_LINE_BYTES = 1024  # size and extensions of one chunk
+FOLDED = re.compile(rb"\n[ \t]")  # a line of a header that goes on (RFC 9112, 5.2)
+CODINGS = re.compile(rb"^transfer-encoding:[ \t]*(.*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Refusal(NamedTuple):
@@ -79,6 +84,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
     """One request on its way in; it is judged by its headers before any of its body is kept."""
 
     error: Refusal | None
+    path: str
     is_upload = False
     judged = False
 
@@ -96,14 +102,22 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         return self.started + bounds.header_s + received / bounds.body_bytes_per_s
 
     def parse_header(self, header_plus: bytes) -> None:
+        if FOLDED.search(header_plus):
+            raise ParsingError("A header has more than one line.")
         try:
             super().parse_header(header_plus)
         except ValueError:  # of Python: an address such as http://[, a length of 5,000 digits
             raise ParsingError("The header can't be read.") from None
+        codings = CODINGS.findall(header_plus)
+        if codings and [coding.lower() for coding in codings] != [b"chunked"]:
+            raise ParsingError("The only Transfer-Encoding is chunked, named once.")
+        self.path = plain_path(self.path)
 
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)
         if self.headers_finished and self.error is None:
+            if self.body_rcv is None:
+                self.expect_continue = False  # or waitress would wait for what never comes
             if not self.judged:
                 self.judged = True
                 self.error = self._fault_of_headers()
@@ -144,7 +158,8 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         return None
 
     def _fault_of_body(self) -> Refusal | None:
-        if max(self.content_length, self.body_bytes_received) > self.body_limit_bytes:
+        coming = self.body_rcv.chunk_remainder if self.chunked else 0
+        if max(self.content_length, self.body_bytes_received + coming) > self.body_limit_bytes:
             return Refusal(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"The body is over the limit of {self.body_limit_bytes} bytes.",
@@ -155,3 +170,18 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         ):
             return Refusal(HTTPStatus.BAD_REQUEST, "A chunk's header or trailer is too long.")
         return None
+
+
+def plain_path(path: str) -> str:
+    """A path, unquoted, as everything behind here reads it; ParsingError if it is no text.
+
+    Or the server would take for quick, or the policy for harmless, what the routes find to be
+    another: they pass over slashes at the beginning and bytes that are not UTF-8.
+    """
+    try:
+        text = path.encode("latin-1").decode()  # as bytes are in WSGI
+    except UnicodeDecodeError:
+        raise ParsingError("The path is not UTF-8.") from None
+    if CONTROL.search(text):
+        raise ParsingError("The path has control characters.")
+    return "/" + path.lstrip("/") if path.startswith("/") else path

@@ -228,10 +228,10 @@ def test_access_log_has_one_line_for_each_answer_and_no_control_characters(
 ) -> None:
     caplog.set_level("INFO", logger="edge_app.access")
     with serving(answering(b"hello"), Config(port=0, access_log=True)) as site:
-        site.send(b'GET /\x1b[31m"red HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+        site.send(b'GET /?\x1b[31m"red HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
         site.ask("/missing", headers={"Host": "evil.example"})
     lines = [record.getMessage() for record in caplog.records if record.name == "edge_app.access"]
     assert len(lines) == 2
-    assert lines[0].startswith('127.0.0.1 "GET /\\x1b[31m%22red" 200 5 ')
+    assert lines[0].startswith('127.0.0.1 "GET /?\\x1b[31m%22red" 200 5 ')
     assert " 421 " in lines[1]
     assert all(line.isprintable() for line in lines)

@@ -113,6 +113,15 @@ def test_a_client_that_waits_for_100_continue_gets_the_refusal_instead(parked: P
         assert parse_answer(connection).status == 413
 
 
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 0\r\n"])
+def test_who_expects_100_continue_and_sends_no_body_is_answered(
+    length: bytes, parked: Park
+) -> None:
+    with serving(echoing) as site:
+        connection = parked(site, GET[:-2] + b"Expect: 100-continue\r\n" + length + b"\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 200"
+
+
 def test_a_body_within_its_limit_arrives_whole() -> None:
     with serving(echoing) as site:
         ours = {"X-Lookalike": "1", "Content-Type": "multipart/form-data; boundary=b"}
@@ -140,6 +149,14 @@ def test_a_chunked_body_is_refused_where_it_passes_the_limit(
         assert resident_bytes() - before < 32 * MiB
         assert site.ask().status == 200
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_chunk_over_the_limit_is_refused_by_its_size(parked: Park) -> None:
+    with serving(echoing) as site:
+        answer = parse_answer(
+            parked(site, FORM + b"Transfer-Encoding: chunked\r\n\r\nffffffff\r\n")
+        )
+        assert (answer.status, answer.error) == (413, "too_large")
 
 
 def resident_bytes() -> int:
@@ -180,6 +197,18 @@ def test_headers_over_16_kib_are_refused(head: bytes, parked: Park) -> None:
         (UPLOAD + b"Content-Length: +1\r\n\r\na", 400),
         (UPLOAD + b"Content-Length: 0x1\r\n\r\na", 400),
         (UPLOAD + b"Transfer-Encoding: gzip\r\n\r\n", 501),
+        *(
+            (UPLOAD + b"Transfer-Encoding:%b\r\n\r\n0\r\n\r\n" % coding, 400)
+            for coding in (
+                b"", b" chunked, chunked", b" ,chunked", b"\r\n chunked",
+                b" chunked\r\nTransfer-Encoding: chunked",
+            )
+        ),
+        (UPLOAD + b"Content-Length:\r\n 3\r\n\r\nabc", 400),
+        (GET.replace(b"/", b"/%ffthumbs/1", 1), 400),
+        (GET.replace(b"/", b"/%c0%ae%c0%ae/", 1), 400),
+        (GET.replace(b"/", b"/thumbs/1%0a", 1), 400),
+        (GET.replace(b"/", b"/%00", 1), 400),
         (UPLOAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
         (UPLOAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n", 400),
         (UPLOAD + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"x" * 3000, 400),
@@ -197,7 +226,7 @@ def test_headers_over_16_kib_are_refused(head: bytes, parked: Park) -> None:
         (b"GET / HTTP/1.1\r\nHost: local\nhost\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\x00b\r\n\r\n", 400),
     ],
-)
+)  # fmt: skip
 def test_what_is_not_http_gets_an_error_and_a_closed_connection(
     request_bytes: bytes, status: int, parked: Park
 ) -> None:
@@ -415,9 +444,10 @@ def test_a_client_with_one_request_goes_before_another_with_many(parked: Park) -
 
 def test_slow_requests_wait_for_one_another_and_no_other_request_for_them(parked: Park) -> None:
     gate = Gate()
-    slow = GET.replace(b"GET /", b"GET /previews/1")
+    ways = ("previews/1", "//previews/1", "%70reviews/1", "api/images/1/similar?b%6fx=0,0,1,1")
+    slow = [GET.replace(b"GET /", b"GET /" + way.encode()) for way in (*ways, "originals/1")]
     with serving(gate, bounds=Bounds(server_threads=3, slow_requests=2)) as site:
-        begun = [parked(site, slow) for _ in range(5)]
+        begun = [parked(site, one) for one in slow]
         for _ in range(2):
             assert gate.entered.acquire(timeout=PATIENCE_S)
         site.wait_until_read()

@@ -32,7 +32,7 @@ BOX_PATTERN = r"^[0-9.]+,[0-9.]+,[0-9.]+,[0-9.]+$"
 BoxText = Annotated[
     str, Meta(description="x,y,w,h as fractions of the upright image", pattern=BOX_PATTERN)
 ]
-IDS_PATTERN = r"^[0-9]+(,[0-9]+)*$"
+IDS_PATTERN = r"^[0-9]{1,19}(,[0-9]{1,19})*$"  # Python reads no numbers of 5,000 digits
 IdsText = Annotated[str, Meta(description="ids with commas between", pattern=IDS_PATTERN)]
 WEIGHT_MAX = 1000.0  # beyond any use, and far from where float32 overflows
 Weight = Annotated[float, Meta(ge=0, le=WEIGHT_MAX)]
