@@ -10,7 +10,7 @@ import re
 import shlex
 import struct
 import sys
-from importlib import util
+from importlib import metadata, util
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -70,15 +70,27 @@ def unfit() -> str | None:
 
 
 def install_with(package: str) -> str:
-    """The command that adds a package to this program; pip alone would install it beside pipx's or
-    uv's environment, or be refused by the system."""
+    """The command that adds a package to this program; `pip` alone may be another environment's, or
+    refused by the system, and `uv tool install --with` takes away what else was added."""
     *_, place, kind, name = ("", "", *Path(sys.prefix).parts)
+    if package.startswith("lookalike[") and not _is_installed():
+        package = package.replace("lookalike", ".")  # a checkout; the name may be somebody else's
     wanted = shlex.quote(package)
     if kind == "venvs" and place == "pipx":
         return f"pipx inject {name} {wanted}"
     if kind == "tools" and place == "uv":
-        return f"uv tool install --with {wanted} {name}"
-    return f"pip install {wanted}"
+        return f"uv pip install --python {shlex.quote(sys.prefix)} {wanted}"
+    pip = Path(sys.prefix, "bin/pip")
+    is_own = sys.prefix != sys.base_prefix and pip.exists()
+    return f"{shlex.quote(str(pip)) if is_own else 'pip'} install {wanted}"
+
+
+def _is_installed() -> bool:
+    try:
+        metadata.distribution("lookalike")
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def libc() -> str:

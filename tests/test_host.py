@@ -101,14 +101,21 @@ def test_it_is_asked_before_anything_is_loaded(tmp_path: Path) -> None:
         ("/home/a/.local/share/pipx/venvs/lookalike", "pipx inject lookalike 'lookalike[heif]'"),
         (
             "/home/a/.local/share/uv/tools/lookalike",
-            "uv tool install --with 'lookalike[heif]' lookalike",
+            "uv pip install --python /home/a/.local/share/uv/tools/lookalike 'lookalike[heif]'",
         ),
-        ("/srv/venv", "pip install 'lookalike[heif]'"),
-        ("/", "pip install 'lookalike[heif]'"),
+        ("/opt/no such", "pip install 'lookalike[heif]'"),
+        (sys.prefix, f"{sys.prefix}/bin/pip install 'lookalike[heif]'"),
     ],
 )
 def test_what_is_missing_is_installed_by_what_installed_the_program(
     monkeypatch: pytest.MonkeyPatch, prefix: str, said: str
 ) -> None:
     monkeypatch.setattr(sys, "prefix", prefix)
+    monkeypatch.setattr(host, "_is_installed", lambda: True)
     assert host.install_with("lookalike[heif]") == said
+
+
+def test_in_a_checkout_an_extra_is_the_checkouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "_is_installed", lambda: False)
+    assert host.install_with("lookalike[heif]").endswith("pip install '.[heif]'")
+    assert host.install_with("pyarrow").endswith("pip install pyarrow")

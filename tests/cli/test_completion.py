@@ -11,6 +11,7 @@ import pytest
 
 from edge_app.cli.arguments import main
 from edge_app.cli.completion import SHELLS
+from edge_app.host import install_with
 
 # What the shell does when the user presses the tab key.
 COMPLETE = """
@@ -61,4 +62,5 @@ def test_without_the_package_it_says_which_one(
 ) -> None:
     monkeypatch.setitem(sys.modules, "shtab", None)
     assert main(["completion", "bash"]) == 2
-    assert capsys.readouterr().err == "error: completion needs a package: pip install shtab\n"
+    said = capsys.readouterr().err
+    assert said == f"error: completion needs a package: {install_with('shtab')}\n"

@@ -13,6 +13,7 @@ import pytest
 from edge_app.cli import doctor
 from edge_app.cli.arguments import main
 from edge_app.config import Config, Limits
+from edge_app.host import install_with
 from edge_app.library import inotify
 from edge_app.library.mounts import Mount
 from tests.model.test_embed import installed
@@ -120,4 +121,4 @@ def test_photos_that_need_a_package_and_a_runtime_that_is_slow_with_the_model(
     assert main(words(config)) == 1
     said = capsys.readouterr().out
     assert "runs int8 models several times more slowly" in said
-    assert "1 HEIC photos need an add-on: pip install pillow-heif" in said
+    assert f"1 HEIC photos need an add-on: {install_with('pillow-heif')}" in said

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.cli.arguments import main
+from edge_app.host import install_with
 from tools.testing.pictures import save
 from tools.testing.rclone import free_port
 
@@ -68,7 +69,7 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "opendal", None)
     words = ["--gallery", "s3://bucket", "--index", "index", "--model", str(model)]
     assert main(["index", *words]) == 2
-    assert "pip install 'lookalike[remote]'" in capsys.readouterr().err
+    assert install_with("lookalike[remote]") in capsys.readouterr().err
     assert not (place / "index").exists()
 
 

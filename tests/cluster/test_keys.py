@@ -9,6 +9,7 @@ import pytest
 from edge_app.cli.arguments import main
 from edge_app.cluster.keys import CA, CERTIFICATE, KEY, make_keys, security_of
 from edge_app.errors import UsageError
+from edge_app.host import install_with
 
 pytest.importorskip("distributed")
 
@@ -57,4 +58,4 @@ def test_without_the_extra_it_is_one_line(
     save = ["index", "--gallery", str(tmp_path), "--index", str(tmp_path / "index")]
     assert main([*save, "--cluster", "tcp://127.0.0.1:1"]) != 0
     assert main(["scheduler", "tcp://127.0.0.1:0"]) == 2
-    assert "pip install 'lookalike[cluster]'" in capsys.readouterr().err
+    assert install_with("lookalike[cluster]") in capsys.readouterr().err

@@ -13,6 +13,7 @@ import pytest
 
 from edge_app.config import Limits
 from edge_app.errors import LibraryError, UnreadableError
+from edge_app.host import install_with
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
@@ -361,7 +362,7 @@ def test_a_photo_whose_decoder_is_installed_later_is_indexed_then(
         assert run().rejected == 1
         [group] = reader.rejections()
         assert group.reason == "HEIC photos need an add-on"
-        assert group.advice == "pip install pillow-heif"
+        assert group.advice == install_with("pillow-heif")
         assert (group.count, group.paths) == (1, ("IMG_1.HEIC",))
         patch.setattr("edge_app.photos.reading.lacks.util.find_spec", lambda name: None)
         assert run().rejected == 1

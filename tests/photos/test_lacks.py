@@ -6,6 +6,7 @@ import pytest
 
 from edge_app.config import Limits
 from edge_app.errors import DecodeError
+from edge_app.host import install_with
 from edge_app.photos.children.decode import decode
 from edge_app.photos.reading import lacks
 from edge_app.photos.reading.lacks import group_of, is_worth_a_try
@@ -14,8 +15,8 @@ from edge_app.photos.reading.lacks import group_of, is_worth_a_try
 @pytest.mark.parametrize(
     ("name", "start", "module", "install"),
     [
-        ("a.heic", b"\0\0\0\x18ftypheic", "pillow_heif", "pip install pillow-heif"),
-        ("a.jxl", b"\xff\x0a", "pillow_jxl", "pip install pillow-jxl-plugin"),
+        ("a.heic", b"\0\0\0\x18ftypheic", "pillow_heif", install_with("pillow-heif")),
+        ("a.jxl", b"\xff\x0a", "pillow_jxl", install_with("pillow-jxl-plugin")),
     ],
 )
 def test_a_file_and_its_group_name_the_same_package_to_install(

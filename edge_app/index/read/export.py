@@ -86,7 +86,7 @@ def _write_parquet(parts: list[Path], blocks: Iterator[Block], rows: int, dim: i
         from pyarrow import parquet
     except ImportError:
         raise UsageError(
-            f"Parquet needs a package: {install_with('pyarrow')}; or use --format npy"
+            f"Parquet needs a package: {install_with('lookalike[export]')}; or use --format npy"
         ) from None
     schema = pa.schema(
         [
