@@ -1,4 +1,4 @@
-"""Arguments and exit codes; what each command does is in `commands`."""
+"""The command line from its words to an exit code; what each command does is in `commands`."""
 
 from __future__ import annotations
 
@@ -70,16 +70,14 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"lookalike {VERSION}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(where: str, description: str, *options: Callable[[Parser], None]) -> None:
-        module, function = where.split(".")
-        name = function.replace("_", "-")
+    def command(name: str, description: str, *options: Callable[[Parser], None]) -> None:
         sub = subparsers.add_parser(name, help=description, description=description)
-        sub.set_defaults(run=partial(_run, module, function))
+        sub.set_defaults(run=partial(_run, name))
         for add in options:
             add(sub)
 
     command(
-        "commands.index",
+        "index",
         "index the photo folder: add new and changed photos, remove deleted ones",
         takes.index_folder,
         takes.library,
@@ -92,7 +90,7 @@ def make_parser() -> Parser:
         limit_options(*INDEXING_LIMITS),
     )
     command(
-        "serving.serve",
+        "serve",
         "show the gallery in browsers, and index in the background",
         takes.index_folder,
         takes.library,
@@ -105,7 +103,7 @@ def make_parser() -> Parser:
         limit_options(*LIMITS),
     )
     command(
-        "search.search",
+        "search",
         "find the images that are most similar to given images",
         takes.known_index,
         takes.library,
@@ -117,18 +115,16 @@ def make_parser() -> Parser:
         limit_options(*DECODING_LIMITS, "cluster_s"),
     )
     command(
-        "commands.duplicates",
+        "duplicates",
         "list groups of duplicates and near-duplicates",
         takes.known_index,
         takes.json,
         takes.duplicates,
         takes.searching_cluster,
     )
+    command("check", "check the index for damage", takes.known_index, takes.json, takes.check)
     command(
-        "commands.check", "check the index for damage", takes.known_index, takes.json, takes.check
-    )
-    command(
-        "info.info",
+        "info",
         "show runtime, model, index and memory, and what to fix",
         takes.known_index,
         takes.library,
@@ -136,13 +132,13 @@ def make_parser() -> Parser:
         limit_options("decode_memory_bytes"),
     )
     command(
-        "commands.export",
+        "export",
         "write ids, paths, dates and vectors into files for other programs",
         takes.known_index,
         takes.export,
     )
     command(
-        "doctor.doctor",
+        "doctor",
         "say what is wrong on this device, what to do first; exit code 1 if anything is",
         takes.known_index,
         takes.library,
@@ -150,7 +146,7 @@ def make_parser() -> Parser:
         limit_options("decode_memory_bytes"),
     )
     command(
-        "commands.bench",
+        "bench",
         "measure how fast this device indexes, searches or serves",
         takes.bench,
         takes.index_folder,
@@ -162,13 +158,13 @@ def make_parser() -> Parser:
         limit_options(*DECODING_LIMITS),
     )
     command(
-        "machines.scheduler",
+        "scheduler",
         "run the meeting point of a cluster of machines",
         takes.address,
         takes.cluster_tls,
     )
     command(
-        "machines.worker",
+        "worker",
         "work for a cluster: embed photos that this machine sees, or search its copy of an index",
         takes.address,
         takes.cluster_tls,
@@ -178,15 +174,13 @@ def make_parser() -> Parser:
         limit_options(*DECODING_LIMITS),
     )
     command(
-        "machines.cluster_keys",
+        "cluster-keys",
         "make the certificates that the machines of a cluster need",
         takes.cluster_keys,
     )
+    command("passcode", "create the passcode file for serve --passcode-file", takes.passcode)
     command(
-        "commands.passcode", "create the passcode file for serve --passcode-file", takes.passcode
-    )
-    command(
-        "completion.completion",
+        "completion",
         "print what makes a shell complete commands and options",
         takes.completion,
         lambda sub: sub.set_defaults(parser=parser),
@@ -194,8 +188,12 @@ def make_parser() -> Parser:
     return parser
 
 
-def _run(module: str, function: str, config: Config, options: argparse.Namespace) -> int:
+MACHINES = ("scheduler", "worker", "cluster-keys")  # in one module; every other has its own
+
+
+def _run(name: str, config: Config, options: argparse.Namespace) -> int:
     """A command, whose module is loaded now: an index run on a small device has no use for the
     server, which takes 8 MB."""
-    code: int = getattr(import_module(f"edge_app.cli.{module}"), function)(config, options)
+    module = import_module(f"edge_app.cli.commands.{'machines' if name in MACHINES else name}")
+    code: int = getattr(module, name.replace("-", "_"))(config, options)
     return code

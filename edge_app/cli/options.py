@@ -6,7 +6,6 @@ import argparse
 import math
 from pathlib import Path
 
-from edge_app.cli.completion import SHELLS
 from edge_app.cli.logs import FORMATS
 from edge_app.config import Config
 from edge_app.index.read.export import FILES
@@ -17,6 +16,7 @@ from edge_app.search.gallery import UNLIKE_WEIGHT
 from edge_app.search.vectors.exact import K
 
 DEFAULTS = Config()
+SHELLS = ("bash", "zsh", "fish")
 BENCHED = ("report", "index", "search", "serve")  # the names in bench.subjects, which is large
 
 Parser = argparse.ArgumentParser

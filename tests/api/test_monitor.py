@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.api.routes import make_app
-from edge_app.cli.info import describe
+from edge_app.cli.commands.info import describe
 from edge_app.cli.logs import JsonLines
 from edge_app.config import Config
 from edge_app.index.format.records import RejectedRecord

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.cli.arguments import main
-from edge_app.cli.completion import SHELLS
+from edge_app.cli.options import SHELLS
 from edge_app.host import install_with
 
 # What the shell does when the user presses the tab key.

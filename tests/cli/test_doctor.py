@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.cli import doctor
 from edge_app.cli.arguments import main
+from edge_app.cli.commands import doctor
 from edge_app.config import Config, Limits
 from edge_app.host import install_with
 from edge_app.library import inotify

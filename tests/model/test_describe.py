@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.cli.info import describe
+from edge_app.cli.commands.info import describe
 from edge_app.config import Config
 from edge_app.model import describe as modelinfo
 from edge_app.model.describe import slow_pairing

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import convert_model
 from edge_app.cli.arguments import main
-from edge_app.cli.info import describe
+from edge_app.cli.commands.info import describe
 from edge_app.config import Config
 from edge_app.errors import ModelError
 from edge_app.model.card import ModelCard

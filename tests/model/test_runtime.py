@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.cli.info import describe
+from edge_app.cli.commands.info import describe
 from edge_app.config import Config
 from edge_app.errors import DelegateError, UsageError
 from edge_app.indexing.process import start_index

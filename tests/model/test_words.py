@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_app.api.routes import make_app
 from edge_app.cli.arguments import main
-from edge_app.cli.info import describe
+from edge_app.cli.commands.info import describe
 from edge_app.config import Config
 from edge_app.errors import ModelError, NotFoundError, UsageError
 from edge_app.indexing.watch import Watcher

@@ -9,8 +9,6 @@ from edge_app.config import Config
 from edge_app.errors import UsageError
 from edge_app.host import install_with
 
-SHELLS = ("bash", "zsh", "fish")
-
 
 def completion(config: Config, options: argparse.Namespace) -> int:
     """Print the script for a shell."""

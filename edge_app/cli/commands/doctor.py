@@ -8,7 +8,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 
-from edge_app.cli.info import describe
+from edge_app.cli.commands.info import describe
 from edge_app.config import Config, MiB
 from edge_app.library.inotify import shortage
 from edge_app.library.mounts import mount_of, mounts
