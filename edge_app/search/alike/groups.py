@@ -97,7 +97,7 @@ class Review:
                 return found, True
             self._waiting = True
             try:
-                self._state.wait_for(lambda: not answer()[1], WAIT_S)
+                self._state.wait_for(lambda: score not in self._wanted, WAIT_S)  # found, or failed
             finally:
                 self._waiting = False
             if self._failure:

@@ -13,7 +13,7 @@ const still = matchMedia('(prefers-reduced-motion: reduce)');
 
 /** @param {HTMLElement} stage  @param {HTMLElement} frame in it
  * @param {{free: () => boolean, thumbOf: (step: number) => string | undefined, onTurn: (step: number) => void,
- *   onClose: () => void, onZoom: (at: {x, y, factor}) => void}} does `free` is false while a finger draws a region */
+ *   onClose: () => void, onZoom: (at: {x, y, factor, time}) => void}} does `free` is false while a finger draws a region */
 export function attachFingers(stage, frame, { free, thumbOf, onTurn, onClose, onZoom }) {
   let from = null;
   let kind = null; // 'turn' | 'close' | 'pinch'
@@ -103,7 +103,7 @@ export function attachFingers(stage, frame, { free, thumbOf, onTurn, onClose, on
       glide(0, 0);
     } else if (frame.contains(event.target)) {
       event.preventDefault(); // the click that would follow is for mice
-      onZoom({ x, y, factor: 1 });
+      onZoom({ x, y, factor: 1, time: event.timeStamp });
     }
   });
   stage.addEventListener('touchcancel', () => {

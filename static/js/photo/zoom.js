@@ -29,7 +29,7 @@ export function openZoom(image, { onClose, onTurn, at }) {
   let x = 0;
   let y = 0;
   let drag = null; // of one finger since it came down: {dx, dy, moved}
-  let tapped = at?.factor === 1 ? { ...at, time: performance.now() } : null; // the tap that opened it may be the first of two
+  let tapped = at?.factor === 1 ? at : null; // the tap that opened it may be the first of two
   const pointers = new Map();
 
   const least = () => Math.min(dialog.clientWidth / image.width, dialog.clientHeight / image.height);
@@ -80,9 +80,8 @@ export function openZoom(image, { onClose, onTurn, at }) {
       else if (dy > FLICK_PX && dy > 2 * Math.abs(dx)) dialog.close();
     }
     if (moved) return (tapped = null);
-    const now = { ...point, time: performance.now() };
-    const twice = tapped && now.time - tapped.time < TWICE_MS && Math.hypot(now.x - tapped.x, now.y - tapped.y) < 4 * TAP_PX;
-    tapped = twice ? null : now;
+    const twice = tapped && point.time - tapped.time < TWICE_MS && Math.hypot(point.x - tapped.x, point.y - tapped.y) < 4 * TAP_PX;
+    tapped = twice ? null : point;
     if (twice) toggle(point);
   };
 
@@ -115,7 +114,7 @@ export function openZoom(image, { onClose, onTurn, at }) {
     else pan(now.x - before.x, now.y - before.y);
   });
   dialog.addEventListener('pointerup', (event) => {
-    if (pointers.delete(event.pointerId) && drag) released({ x: event.clientX, y: event.clientY });
+    if (pointers.delete(event.pointerId) && drag) released({ x: event.clientX, y: event.clientY, time: event.timeStamp });
   });
   dialog.addEventListener('pointercancel', (event) => {
     pointers.delete(event.pointerId);
