@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from edge_app.api.files import previews as making
 from edge_app.api.files.previews import AT_ONCE, FOLDER, WAITING, Previews
 from edge_app.api.routes import make_app
 from edge_app.config import Config, Limits
@@ -25,6 +26,7 @@ from edge_app.library.source import InFolder
 from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
 from tools.testing.pictures import picture
+from tools.testing.waiting import PATIENCE_S
 
 
 def record(path: str, number: int) -> ImageRecord:
@@ -141,6 +143,7 @@ def test_of_64_at_once_a_few_wait_and_the_others_are_told(
     config: Config, previews: Previews, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So most threads of the server stay free for other requests."""
+    monkeypatch.setattr(making, "WAIT_S", PATIENCE_S)  # a busy machine makes them late
     images = [saved(config, f"{number}.png", number) for number in range(1, 4)]
     going, refused = threading.Event(), threading.Semaphore(0)
     decode = previews._pool.decode

@@ -23,11 +23,12 @@ from edge_app.cli.arguments import main
 from edge_app.config import Config
 from edge_app.indexing.process import IndexingStatus
 from edge_app.indexing.watch import Watcher
+from edge_app.search.alike import groups, keeper
 from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
 from tests.serving import Answer, Site, serving
 from tools.testing.pictures import picture, save
-from tools.testing.waiting import until
+from tools.testing.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.model
 
@@ -69,8 +70,11 @@ def site(config: Config) -> Iterator[Site]:
     watcher = Watcher(config, watch=False)
     watcher.status = IndexingStatus()
     review = Review(gallery.reader)
-    with serving(make_app(gallery, watcher, review), config) as site:
-        yield site
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (groups, keeper):
+            patch.setattr(module, "WAIT_S", PATIENCE_S)  # a busy machine compares late
+        with serving(make_app(gallery, watcher, review), config) as site:
+            yield site
     review.close()
     gallery.close()
 

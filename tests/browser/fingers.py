@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from playwright.sync_api import Page
 
 Point = tuple[float, float]  # CSS pixels of the window
@@ -28,11 +32,28 @@ def drag(page: Page, *paths: tuple[Point, Point]) -> None:
     client.detach()
 
 
-def press(page: Page, at: Point, held_ms: int) -> None:
-    """One finger, held still for so long."""
+@contextmanager
+def held(page: Page, at: Point) -> Iterator[None]:
+    """One finger, held still meanwhile."""
     client = page.context.new_cdp_session(page)
     touch = [{"x": at[0], "y": at[1]}]
     client.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": touch})
-    page.wait_for_timeout(held_ms)
+    yield
     client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    client.detach()
+
+
+def double_tap(page: Page, at: Point) -> None:
+    """Two taps in a tenth of a second, by their own clock, however late they arrive."""
+    client = page.context.new_cdp_session(page)
+    began_s = time.time()
+    for after_s, points in ((0.0, 1), (0.02, 0), (0.08, 1), (0.1, 0)):
+        client.send(
+            "Input.dispatchTouchEvent",
+            {
+                "type": "touchStart" if points else "touchEnd",
+                "touchPoints": [{"x": at[0], "y": at[1]}] * points,
+                "timestamp": began_s + after_s,
+            },
+        )
     client.detach()

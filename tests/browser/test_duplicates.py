@@ -42,9 +42,11 @@ def own_site(tmp_path: Path, model: Path) -> Iterator[Site]:
 
 @pytest.fixture(autouse=True)
 def no_marks(site: Site) -> Iterator[None]:
-    """The shared library is left without marks."""
+    """The shared library has no marks of another test, and is left without."""
+    marked = site.index / "marked.txt"
+    marked.unlink(missing_ok=True)
     yield
-    (site.index / "marked.txt").unlink(missing_ok=True)
+    marked.unlink(missing_ok=True)
 
 
 def test_identical_files_come_first_then_the_same_picture(page: Page) -> None:

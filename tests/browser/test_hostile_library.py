@@ -64,4 +64,5 @@ def test_50_hostile_names_and_exif_texts_are_text(hostile_page: Page, hostile_si
         assert page.locator("summary .name").text_content() == image["name"]
         assert page.evaluate(ALIEN) == []
     page.goto("?view=duplicates")
+    expect(page.get_by_role("region").first).to_be_visible()
     assert page.evaluate(ALIEN) == []

@@ -72,8 +72,8 @@ def test_a_long_press_selects_and_taps_go_on(phone: Page) -> None:
     expect(first).to_be_visible()
     box = first.bounding_box()
     assert box
-    fingers.press(phone, (box["x"] + 40, box["y"] + 40), held_ms=700)
-    expect(tray(phone)).to_contain_text("1 selected")
+    with fingers.held(phone, (box["x"] + 40, box["y"] + 40)):
+        expect(tray(phone)).to_contain_text("1 selected")
     tile(phone, "photo-03.jpg").tap()
     expect(tray(phone)).to_contain_text("2 selected")
     tray(phone).get_by_role("button", name="Clear").tap()

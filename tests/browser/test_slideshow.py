@@ -26,11 +26,18 @@ def test_it_shows_the_gallerys_photos_in_order(page: Page) -> None:
 
 
 def test_it_goes_on_by_itself_until_it_is_paused(page: Page) -> None:
-    page.goto("?view=frame&sort=name&format=JPEG&s=1")
+    page.clock.install()
+    page.goto("?view=frame&sort=name&format=JPEG&s=3600")
     slide = page.locator(".slides img.on").last
-    expect(slide).to_have_attribute("alt", "photo-02.jpg")
+    for number in range(3):
+        expect(slide).to_have_attribute("alt", f"photo-{number:02}.jpg")
+        page.clock.fast_forward("01:00:00")
+    expect(slide).to_have_attribute("alt", "photo-03.jpg")
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    page.clock.fast_forward("02:00:00")
+    page.get_by_role("button", name="Play").click()
+    page.clock.fast_forward("01:00:00")
+    expect(slide).to_have_attribute("alt", "photo-04.jpg")
 
 
 def test_a_photos_matches_are_shown_from_the_most_similar_on(page: Page, site: Site) -> None:

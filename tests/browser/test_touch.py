@@ -93,12 +93,10 @@ def test_a_pinch_on_the_photo_zooms_it_and_not_the_page(phone: Page) -> None:
 
 def test_a_double_tap_zooms_in_and_out(phone: Page) -> None:
     open_second(phone)
-    for _ in range(2):
-        fingers.press(phone, (195, 200), 10)
+    fingers.double_tap(phone, (195, 200))
     expect(phone.get_by_role("dialog")).to_be_visible()
     wait_until(phone, "document.querySelector('.zoom img').getBoundingClientRect().width > 800")
-    for _ in range(2):
-        fingers.press(phone, (195, 420), 10)
+    fingers.double_tap(phone, (195, 420))
     wait_until(phone, "document.querySelector('.zoom img').getBoundingClientRect().width === 390")
 
 
@@ -111,6 +109,7 @@ def test_zoom_goes_on_to_the_next_photo_by_a_swipe(phone: Page) -> None:
     expect(dialog.get_by_role("img", name="photo-02.jpg")).to_be_visible()
     phone.go_back()
     expect(dialog).to_have_count(0)
+    expect(phone.get_by_text(re.compile(r"^2 of \d+$"))).to_be_visible()  # that which was opened
     fingers.drag(phone, ((200, 150), (205, 420)))
     expect(phone.get_by_role("heading", name="All photos")).to_be_visible()
 

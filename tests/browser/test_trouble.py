@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
+from datetime import datetime, timedelta
 
 from playwright.sync_api import Page, Route, expect
 
@@ -45,6 +45,7 @@ def test_the_page_survives_a_restart_of_the_server(
     page: Page, site: Site, console: Console
 ) -> None:
     console.expect("ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET")
+    page.clock.install()
     page.goto("?sort=name")
     expect_thumbnails(page)
     site.stop()
@@ -52,30 +53,26 @@ def test_the_page_survives_a_restart_of_the_server(
         tile(page, "photo-02.jpg").click()
         expect(page.get_by_text("The gallery’s server is not answering.")).to_be_visible()
         expect(page.get_by_text(re.compile("Trying again in|Trying…"))).to_be_visible()
+        page.clock.pause_at(datetime.now() + timedelta(minutes=1))  # else it comes back by itself
     finally:
         site.start()
     page.get_by_role("button", name="Try now").click()
+    page.clock.resume()
     expect(page.get_by_text("The gallery’s server is not answering.")).to_be_hidden()
     expect_thumbnails(page)
     expect(page.get_by_role("img", name="photo-02.jpg")).to_be_visible()
 
 
 def test_a_slow_network_shows_the_grid_before_its_thumbnails(page: Page) -> None:
-    def slowly(route: Route) -> None:
-        time.sleep(0.05)
-        route.continue_()
-
-    page.route("**/thumbs/*", slowly)
-    client = page.context.new_cdp_session(page)
-    client.send("Network.enable")
-    client.send(
-        "Network.emulateNetworkConditions",
-        {"offline": False, "latency": 80, "downloadThroughput": 90_000, "uploadThroughput": 40_000},
-    )
+    under_way: list[Route] = []
+    page.route("**/thumbs/*", lambda route: under_way.append(route))
     page.goto("?sort=name")
     expect(tile(page, "photo-02.jpg")).to_be_visible()
     before = tile(page, "photo-02.jpg").bounding_box()
-    assert page.locator(".tile:not(.loaded)").count() > 0
+    expect(page.locator(".tile.loaded")).to_have_count(0)
+    for route in under_way:
+        route.continue_()
+    page.unroute("**/thumbs/*")
     expect_thumbnails(page)
     assert tile(page, "photo-02.jpg").bounding_box() == before
 

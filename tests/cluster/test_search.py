@@ -22,7 +22,7 @@ from edge_app.cluster.machines import MachineState
 from edge_app.cluster.over import Over, joined
 from edge_app.cluster.scanner import Scanner
 from edge_app.cluster.searching import SearchMachines, split
-from edge_app.config import Config
+from edge_app.config import Config, Limits
 from edge_app.errors import ClusterError, StoreError
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
@@ -33,12 +33,13 @@ from edge_app.search.vectors.exact import similar_many
 from tests.cluster.members import Cluster
 from tests.indexes import DIM, new_image, writer_of
 from tools.testing.site import Site
-from tools.testing.waiting import until
+from tools.testing.waiting import PATIENCE_S, until
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
 
 IMAGES = 500
+TIME_S = 5 * PATIENCE_S  # a machine has a fifth of it for its part, and a busy one is no silent one
 
 
 def images(numbers: range) -> Batch:
@@ -66,7 +67,11 @@ class Library:
             writer.commit(Batch(removed=[5, 50]))
         self.cluster = opened.enter_context(closing(Cluster(folder)))
         self.machines = [self.join(name) for name in ("a", "b")]
-        config = Config(cluster=self.cluster.address, cluster_tls=folder / "keys")
+        config = Config(
+            cluster=self.cluster.address,
+            cluster_tls=folder / "keys",
+            limits=Limits(cluster_s=TIME_S),
+        )
         self.over: Over = opened.enter_context(joined(config))
         self.reader = opened.enter_context(closing(Reader(folder / "index")))
         self.wait_for(ready=2)
@@ -151,7 +156,7 @@ def test_a_machine_that_stops_costs_time_and_no_answer_and_one_that_dies_neither
     assert library.over.machines
     os.kill(stopped.pid, signal.SIGSTOP)
     try:
-        search = SearchMachines(library.over.machines, limit_s=1.0)
+        search = SearchMachines(library.over.machines, limit_s=4.0)
         query = library.snapshot.vectors[9:10]
         found = similar_many(library.snapshot, query, 20, rank=search.rank)
         assert found == similar_many(library.snapshot, query, 20)
@@ -216,7 +221,7 @@ def test_a_server_tells_of_its_machines_and_answers_503_when_there_is_no_time(
     library: Library,
 ) -> None:
     words = "--no-watch", "--cluster", library.cluster.address, *library.cluster.tls
-    with served(library, *words) as site:
+    with served(library, *words, "--cluster-time", str(TIME_S)) as site:
         until(lambda: [one["state"] for one in site.get("api/status")["machines"]] == ["ready"] * 2)
         answer = site.get("api/images/9/similar?k=20")
         query = library.snapshot.vectors[library.snapshot.row_of(9)][np.newaxis]

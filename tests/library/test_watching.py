@@ -43,7 +43,7 @@ class Changes:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "LOOK_S", 0.1)
+    monkeypatch.setattr(watching, "LOOK_S", 0.05)
     monkeypatch.setattr(watching, "RETRY_S", 0.2)
 
 
@@ -60,19 +60,29 @@ def changes() -> Changes:
     return Changes()
 
 
-Start = Callable[..., FolderWatch]
+class Counted(FolderWatch):
+    """Counts its looks."""
+
+    looks = 0
+
+    def _look(self) -> None:
+        super()._look()
+        self.looks += 1
+
+
+Start = Callable[..., Counted]
 
 
 @pytest.fixture
 def watch(root: Path, changes: Changes) -> Iterator[Start]:
-    started: list[FolderWatch] = []
+    started: list[Counted] = []
 
     def start(
         rules: Rules = Rules(),  # noqa: B008 - immutable
         expected: Callable[[], Sequence[str]] = tuple,
         **options: Any,
-    ) -> FolderWatch:
-        watch = FolderWatch(root, rules, changes, expected, **options)
+    ) -> Counted:
+        watch = Counted(root, rules, changes, expected, **options)
         started.append(watch)
         watch.start()
         watch.wait()
@@ -84,7 +94,8 @@ def watch(root: Path, changes: Changes) -> Iterator[Start]:
 
 
 def test_every_kind_of_change_is_noticed(root: Path, watch: Start, changes: Changes) -> None:
-    assert watch().state == ONLINE
+    watched = watch()
+    assert watched.state == ONLINE
     photo, outside = root / "2019/may/a.jpg", root.parent / "outside"
     (outside / "deep").mkdir(parents=True)
     for change in (
@@ -100,23 +111,21 @@ def test_every_kind_of_change_is_noticed(root: Path, watch: Start, changes: Chan
         lambda: (root / "renamed/deep/e.jpg").write_bytes(b"x"),
         lambda: shutil.rmtree(root / "renamed"),
     ):
-        until(lambda: not _is_busy(changes))
+        settle(watched, changes)
         change()
         assert changes.seen()
 
 
-def _is_busy(changes: Changes) -> bool:
-    """Whether something was noticed since the last question."""
-    busy = changes.any
-    changes.forget()
-    return busy
-
-
-def looked_twice(watched: FolderWatch) -> None:
+def looked_twice(watched: Counted) -> None:
     """When it has, it has taken every event there was before."""
-    for _ in range(2):
-        seen_s = watched._seen_s
-        until(lambda seen_s=seen_s: watched._seen_s != seen_s)  # type: ignore[misc]
+    looks = watched.looks + 2
+    until(lambda: watched.looks >= looks)
+
+
+def settle(watched: Counted, changes: Changes) -> None:
+    """What is noticed from now on has happened after this."""
+    looked_twice(watched)
+    changes.forget()
 
 
 def test_what_is_no_photo_is_no_change(root: Path, watch: Start, changes: Changes) -> None:
@@ -148,7 +157,7 @@ def test_a_folder_that_moved_out_of_the_library_is_watched_no_longer(
     away = root.parent / "away"
     (root / "2019").rename(away)
     assert changes.seen()
-    until(lambda: not _is_busy(changes))
+    settle(watched, changes)
     (away / "may/b.jpg").write_bytes(b"x")
     looked_twice(watched)
     assert not changes.any
@@ -182,11 +191,11 @@ def test_a_root_renamed_away_is_offline_and_one_made_anew_is_watched(
 def test_a_root_replaced_between_two_looks_is_watched(
     root: Path, watch: Start, changes: Changes
 ) -> None:
-    watch()
+    watched = watch()
     root.rename(root.with_name("away"))
     (root / "other").mkdir(parents=True)
     assert changes.seen()
-    until(lambda: not _is_busy(changes))
+    settle(watched, changes)
     (root / "other/new.jpg").write_bytes(b"x")
     assert changes.seen()
 
@@ -271,16 +280,16 @@ def test_links_that_are_followed_are_watched(root: Path, watch: Start, changes: 
     (other / "deep").mkdir(parents=True)
     (root / "link").symlink_to(other)
     (root / "later").symlink_to(drive)
-    watch(Rules(follow_links=True))
+    watched = watch(Rules(follow_links=True))
     (other / "deep/a.jpg").write_bytes(b"x")
     assert changes.seen()
-    until(lambda: not _is_busy(changes))
+    settle(watched, changes)
     drive.mkdir()
     assert changes.seen()
-    until(lambda: not _is_busy(changes))
+    settle(watched, changes)
     (drive / "b.jpg").write_bytes(b"x")
     assert changes.seen()
-    until(lambda: not _is_busy(changes))
+    settle(watched, changes)
     (root / "new").symlink_to(drive)
     assert changes.seen()
 
@@ -295,13 +304,13 @@ def test_without_watching_it_still_tells_what_is_there(
 
 
 def test_a_marker_is_a_change(root: Path, watch: Start, changes: Changes) -> None:
-    watch()
+    watched = watch()
     (root / "2019/.nomedia").touch()
     assert changes.seen()
-    until(lambda: not _is_busy(changes))
+    settle(watched, changes)
     (root / "2019/.nomedia").unlink()
     assert changes.seen()
-    until(lambda: not _is_busy(changes))
+    settle(watched, changes)
     (root / "2019/may/b.jpg").write_bytes(b"x")
     assert changes.seen()
 

@@ -26,7 +26,7 @@ from edge_app.photos.children.decode import Decoded
 from edge_app.photos.children.nonetwork import can_do_without
 from edge_app.photos.children.pool import AHEAD, DecodePool, Job, Outcome, Same
 from edge_app.photos.regions import WHOLE, Box
-from tools.testing.waiting import until
+from tools.testing.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 MISBEHAVING = "tests.misbehaving"
@@ -344,7 +344,7 @@ def test_no_more_children_at_once_than_workers_for_those_who_wait() -> None:
     """Each may grow to its cap: eight regions of large photos must not be eight of them."""
     before = len(processes_below(os.getpid()))
     below: list[int] = []
-    with misbehaving(workers=2, limits=replace(LIMITS, decode_s=5)) as pool:
+    with misbehaving(workers=2, limits=replace(LIMITS, decode_s=PATIENCE_S)) as pool:
         with ThreadPoolExecutor(6) as threads:
             waiting = [threads.submit(pool.decode, b"sleep 0.2") for _ in range(6)]
             while not all(future.done() for future in waiting):

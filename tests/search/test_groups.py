@@ -46,6 +46,12 @@ def add(folder: Path, **vectors: NDArray[np.float32]) -> None:
         writer.commit(Batch(images=images))
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine compares late."""
+    monkeypatch.setattr("edge_app.search.alike.groups.WAIT_S", PATIENCE_S)
+
+
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
     with Reader(tmp_path / "index") as reader:
@@ -189,6 +195,7 @@ def test_60_clients_with_falling_scores_wait_for_nothing_and_share_four_comparis
         return duplicates.link(snapshot, score, *rest)
 
     monkeypatch.setattr("edge_app.search.alike.groups.link", slow)
+    monkeypatch.setattr("edge_app.search.alike.groups.WAIT_S", 0.0)
     scores = [0.95 - 0.15 * number / 600 for number in range(600)]
     pending = [groups.groups(score)[1] for score in scores[:1]]
     answered = threading.Semaphore(0)

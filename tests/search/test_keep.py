@@ -17,6 +17,7 @@ from edge_app.library.folder import Folder
 from edge_app.search.alike import keeper as keepers
 from edge_app.search.alike.keep import Keep, Patches, choose
 from edge_app.search.alike.keeper import Keeper
+from tools.testing.waiting import PATIENCE_S
 
 Edit = Callable[[Image.Image], Image.Image]
 
@@ -116,7 +117,7 @@ def test_the_original_wins_over_copies_of_other_sizes(
 def test_requests_get_the_answer_once_it_is_found(
     keeper: Keeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keepers, "WAIT_S", 30.0)
+    monkeypatch.setattr(keepers, "WAIT_S", PATIENCE_S)
     groups = [[record(1), record(2)], [record(3), record(4, width_px=800, height_px=600)]]
     assert keeper.soon(groups) == [Keep(1, "first"), Keep(None, "unknown")]
     Image.effect_noise((400, 300), 60).convert("RGB").save(tmp_path / "3.jpg")

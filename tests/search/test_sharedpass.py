@@ -43,7 +43,7 @@ def search() -> Doubling:
 
 def test_what_waits_during_a_pass_shares_the_next(search: Doubling) -> None:
     sharing = SharedPass[int, int]()
-    with ThreadPoolExecutor() as threads:
+    with ThreadPoolExecutor(6) as threads:
         first = threads.submit(sharing.answer, "all", [1], search)
         search.begun.acquire()
         others = [threads.submit(sharing.answer, "all", [n, n + 10], search) for n in (2, 3, 4)]
@@ -56,7 +56,7 @@ def test_what_waits_during_a_pass_shares_the_next(search: Doubling) -> None:
 
 def test_different_kinds_take_turns(search: Doubling) -> None:
     sharing = SharedPass[int, int]()
-    with ThreadPoolExecutor() as threads:
+    with ThreadPoolExecutor(6) as threads:
         first = threads.submit(sharing.answer, "all", [1], search)
         search.begun.acquire()
         others = [
@@ -72,7 +72,7 @@ def test_different_kinds_take_turns(search: Doubling) -> None:
 def test_whoever_has_waited_longest_goes_first(search: Doubling) -> None:
     sharing = SharedPass[int, int]()
     kinds = [1, 2, 3, 2, 1]
-    with ThreadPoolExecutor() as threads:
+    with ThreadPoolExecutor(6) as threads:
         calls = [threads.submit(sharing.answer, "first", [9], search)]
         search.begun.acquire()
         for count, kind in enumerate(kinds, 1):
@@ -85,7 +85,7 @@ def test_whoever_has_waited_longest_goes_first(search: Doubling) -> None:
 
 def test_an_error_reaches_everyone_of_the_pass_and_nobody_after_it(search: Doubling) -> None:
     sharing = SharedPass[int, int]()
-    with ThreadPoolExecutor() as threads:
+    with ThreadPoolExecutor(6) as threads:
         first = threads.submit(sharing.answer, "all", [1], search)
         search.begun.acquire()
         others = [threads.submit(sharing.answer, "all", [n], search) for n in (0, 5)]
