@@ -13,7 +13,7 @@ from edge_app.search.vectors.exact import similar_many
 from tests.columns import Columns
 
 ROWS, K = 1500, 20
-DIMS = (100, 256, 1280)  # of one query, the packed kernel multiplies the first two
+DIMS = (100, 256, 1280)
 
 
 def search() -> dict[str, Any]:
