@@ -55,6 +55,7 @@ class AppTask(WSGITask):  # type: ignore[misc]
         header: bytes = super().build_response_header()
         if self.request.command == "HEAD":
             self.chunked_response = False  # or waitress would end the body that isn't there
+        self.request.is_upload = False  # whoever has the answer may send the next one at once
         return header
 
 

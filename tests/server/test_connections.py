@@ -501,6 +501,27 @@ def test_uploads_at_one_time_are_counted(parked: Park) -> None:
         assert site.post("/", b"x", {"Content-Type": "multipart/form-data"}).status == 200
 
 
+def test_whoever_has_the_answer_to_an_upload_may_send_the_next() -> None:
+    """Though the thread that gave it has not come to its end."""
+    ended = threading.Event()
+
+    class Late:
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"x" * 2000
+
+        def close(self) -> None:
+            assert ended.wait(PATIENCE_S)
+
+    def app(environ: Any, start_response: Callable[..., Any]) -> Any:
+        start_response("200 OK", [("Content-Length", "2000")])
+        return Late()
+
+    with serving(app, bounds=Bounds(uploads=1, server_threads=3)) as site:
+        form = {"Content-Type": "multipart/form-data"}
+        assert [site.post("/", b"x", form).status for _ in range(3)] == [200] * 3
+        ended.set()
+
+
 def test_one_address_on_the_network_has_fewer_places_than_all_together(parked: Park) -> None:
     """Loopback and a proxy stand for many clients; a neighbour has connections_per_address."""
     if not addresses.reachable():
