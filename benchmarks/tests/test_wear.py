@@ -9,7 +9,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ from edge_app.bench.indexing import family
 from edge_app.config import Config
 from edge_app.index.read.reader import Reader
 from edge_app.model.card import ModelIdentity
+from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import save
 from tools.testing.waiting import until
 
@@ -45,7 +45,7 @@ def server(tmp_path: Path, model: Path) -> Iterator[tuple[subprocess.Popen[str],
     """`serve` over a few photos, looking every half second whether there are more; its port."""
     for seed in range(3):
         save(tmp_path / f"library/{seed}.png", seed)
-    command = [sys.executable, "-m", "edge_app", "serve", "--port", "0", "--poll-interval", "0.5"]
+    command = [*PROGRAM, "serve", "--port", "0", "--poll-interval", "0.5"]
     for name, path in {
         "gallery": tmp_path / "library", "index": tmp_path / "index", "model": model,
     }.items():  # fmt: skip
@@ -94,7 +94,7 @@ def wait_for_runs(pid: int, count: int) -> None:
     def are_seen() -> bool:
         for member in family(pid):
             with suppress(OSError):  # it has ended
-                if b"edge_app\0index\0" in Path(f"/proc/{member}/cmdline").read_bytes():
+                if b"\0index\0--json\0" in Path(f"/proc/{member}/cmdline").read_bytes():
                     seen.add(member)
         return len(seen) >= count
 

@@ -16,6 +16,8 @@ from edge_app.indexing.lost import Away
 from edge_app.indexing.plan import Skipped
 from edge_app.library.places import arguments
 
+PROGRAM = (sys.executable, "-m", "edge_app")  # whose `index` a run is
+
 
 @dataclass(frozen=True, slots=True)
 class IndexingStatus:
@@ -47,7 +49,7 @@ def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Pop
     """An `index` run with these settings in a process of its own; its output is lines of JSON.
 
     It ends when its standard input does, and so when this process is killed."""
-    command = [sys.executable, "-m", "edge_app", "index", "--json", "--end-with-stdin"]
+    command = [*PROGRAM, "index", "--json", "--end-with-stdin"]
     command += arguments(config)
     for name in (
         "gallery_config", "index", "model", "workers", "threads", "runtime", "delegate", "cluster",

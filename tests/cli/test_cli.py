@@ -21,6 +21,7 @@ from edge_app.config import INDEXING_LIMITS, Config, Limits, options_of
 from edge_app.index.read.reader import Reader
 from tests.conftest import ROOT
 from tools.testing.command import serving
+from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import picture, save
 from tools.testing.waiting import PATIENCE_S, until
 
@@ -443,7 +444,7 @@ def test_serve_indexes_in_the_background_follows_the_library_and_stops_clean(
     save(library / "a.png", 1)
     save(library / "b.png", 2)
     where = ["--gallery", library, "--index", tmp_path / "index", "--model", model]
-    with serving([sys.executable, "-m", "edge_app", "serve", *map(str, where)], ROOT) as site:
+    with serving([*PROGRAM, "serve", *map(str, where)], ROOT) as site:
 
         def total() -> object:
             return site.get("api/images")["total"]

@@ -14,6 +14,7 @@ from edge_app.cli.arguments import main
 from edge_app.places import index_of
 from tests.conftest import ROOT
 from tools.testing.command import serving
+from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import save
 
 
@@ -38,7 +39,7 @@ def test_a_folder_is_served_with_an_index_of_its_own(
         (models / file.name).symlink_to(file)
     assert main(["doctor"]) == 1
     assert "no photos are indexed yet; begin with: lookalike FOLDER\n" in capsys.readouterr().out
-    words = [sys.executable, "-m", "edge_app", "Summer", "--head-start", "60"]
+    words = [*PROGRAM, "Summer", "--head-start", "60"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with serving(words, home, environment) as site:
         assert "--lan" in site.line()

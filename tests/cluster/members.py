@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from edge_app.cluster.keys import make_keys
 from tests.conftest import ROOT
+from tools.testing.hurried import PROGRAM
 from tools.testing.waiting import PATIENCE_S
 
 
@@ -46,13 +46,13 @@ class Cluster:
         words = ["index", "--gallery", str(library), "--index", str(self.folder / name), *more]
         words += ["--model", str(self.model), "--cluster", self.address, *self.tls, "--json"]
         return subprocess.Popen(
-            [sys.executable, "-m", "edge_app", *words],
+            [*PROGRAM, *words],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def _start(self, *words: str) -> tuple[subprocess.Popen[str], str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "edge_app", *words, *self.tls],
+            [*PROGRAM, *words, *self.tls],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         self.processes.append(process)

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -30,6 +29,7 @@ from edge_app.photos.children.pool import DecodePool, Job
 from edge_app.photos.regions import WHOLE
 from tests.cluster.members import Cluster
 from tests.conftest import ROOT
+from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import save
 from tools.testing.site import Site
 from tools.testing.waiting import PATIENCE_S
@@ -101,7 +101,7 @@ def test_machines_that_die_and_join_make_the_index_that_one_makes(
     alone = cluster.folder / "alone"
     words = ["index", "--gallery", library, "--index", alone, "--model", model]
     subprocess.run(
-        [sys.executable, "-m", "edge_app", *map(str, words)], cwd=ROOT, check=True,
+        [*PROGRAM, *map(str, words)], cwd=ROOT, check=True,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
     assert rows(cluster.folder / "together") == rows(alone)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.cluster.members import Cluster
 from tests.cluster.test_index import rows
 from tests.conftest import ROOT
 from tools.testing import rclone
+from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import save
 from tools.testing.waiting import PATIENCE_S
 
@@ -49,7 +49,7 @@ def test_a_bucket_is_read_by_the_machines_and_gives_the_rows_of_a_folder(
         assert sum(machines.values()) == PHOTOS + 1
     words = ["index", "--gallery", folder, "--index", tmp_path / "folder", "--model", model]
     subprocess.run(
-        [sys.executable, "-m", "edge_app", *map(str, words)], cwd=ROOT, check=True,
+        [*PROGRAM, *map(str, words)], cwd=ROOT, check=True,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
     assert rows(tmp_path / "bucket") == rows(tmp_path / "folder")

@@ -23,6 +23,7 @@ from edge_app.indexing.process import IndexingStatus, start_index
 from edge_app.indexing.watch import Watcher
 from edge_app.library import watching as watching_folder
 from edge_app.library.mounts import Mount
+from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import save
 from tools.testing.waiting import PATIENCE_S, until
 
@@ -180,7 +181,7 @@ def test_a_server_that_is_ended_at_its_start_leaves_no_index_run_behind(config: 
     for seed in range(300):
         save(config.gallery / f"{seed}.png", seed)
     words = ["serve", "--gallery", config.gallery, "--index", config.index, "--model", config.model]
-    command = [sys.executable, "-m", "edge_app", *map(str, words), "--port", "0"]
+    command = [*PROGRAM, *map(str, words), "--port", "0"]
     with subprocess.Popen([*command, "--head-start", "60"], stdout=subprocess.DEVNULL) as server:
         until(lambda: images(config) > 0)
         run = set(family(server.pid)) - {server.pid}
@@ -194,7 +195,7 @@ def test_a_server_that_is_killed_takes_its_index_run_with_it(config: Config) -> 
     for seed in range(300):
         save(config.gallery / f"{seed}.png", seed)
     words = ["serve", "--gallery", config.gallery, "--index", config.index, "--model", config.model]
-    command = [sys.executable, "-m", "edge_app", *map(str, words), "--port", "0"]
+    command = [*PROGRAM, *map(str, words), "--port", "0"]
     with subprocess.Popen([*command, "--head-start", "60"], stdout=subprocess.DEVNULL) as server:
         until(lambda: images(config) > 0)
         run = set(family(server.pid)) - {server.pid}
@@ -275,9 +276,10 @@ def test_stopping_ends_the_run_at_once(
         save(config.gallery / f"{seed}.png", seed)
     watcher = watching(config)
     until(lambda: watcher.status.state == "indexing")
+    assert any(" index --json " in command for command in children())
     watcher.stop()
     assert images(config) < 300
-    assert not any("edge_app index" in command for command in children())
+    assert not any(" index --json " in command for command in children())
 
 
 def children() -> list[str]:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from edge_app.index.repair.check import check
 from tests.conftest import ROOT
 from tools.testing import rclone
+from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import save
 from tools.testing.rclone import serving
 from tools.testing.waiting import PATIENCE_S
@@ -29,7 +29,7 @@ def test_what_is_committed_stays_and_the_next_run_goes_on(model: Path, tmp_path:
     for number in range(PHOTOS):
         save(tmp_path / f"photos/{number}.png", number, width_px=64, height_px=48)
     with serving("s3", tmp_path / "photos", tmp_path / "server") as served:
-        command = [sys.executable, "-m", "edge_app", "index", "--json", "--gallery", served.url]
+        command = [*PROGRAM, "index", "--json", "--gallery", served.url]
         command += ["--gallery-config", str(served.config), "--index", str(tmp_path / "index")]
         command += ["--model", str(model), "--commit-interval", "1s"]
         env = os.environ | {"PYTHONPATH": str(ROOT)}

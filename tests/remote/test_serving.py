@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,6 +23,7 @@ from edge_app.search.gallery import Gallery
 from tests.conftest import ROOT
 from tests.serving import Site, serving
 from tools.testing import rclone
+from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import picture, save
 from tools.testing.rclone import Served, free_port, write_config
 from tools.testing.waiting import PATIENCE_S, until
@@ -82,7 +82,7 @@ def index(config: Config, served: Served, *options: str) -> subprocess.Completed
     words = ["--gallery", served.url, "--gallery-config", str(served.config)]
     words += ["--index", str(config.index), "--model", str(config.model)]
     return subprocess.run(
-        [sys.executable, "-m", "edge_app", "index", *words, *options],
+        [*PROGRAM, "index", *words, *options],
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
         timeout=PATIENCE_S, check=False,
     )  # fmt: skip

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from edge_app.config import Config
+from edge_app.indexing import process
+from tools.testing import hurried
 from tools.testing.turns import turn
 
 ROOT = Path(__file__).parent.parent.parent
@@ -24,9 +26,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.fixture(scope="session", autouse=True)
 def not_nice() -> Iterator[None]:
-    """`index` called in this process would make it, and all tests after that one, nice for good."""
+    """`index` called in this process would make it, and all tests after that one, nice for good.
+    What it starts would wait for all that is not nice."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "setpriority", lambda *_: None)
+        patch.setattr(process, "PROGRAM", hurried.PROGRAM)
         yield
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tools.testing.hurried import PROGRAM
 from tools.testing.waiting import PATIENCE_S, until
 
 
 class Site:
-    """`python -m edge_app serve` on one library; may be stopped and started again."""
+    """`serve` on one library; may be stopped and started again."""
 
     def __init__(self, library: Path, index: Path, *options: str) -> None:
         self.library, self.index = library, index
-        self._command = [sys.executable, "-m", "edge_app", "serve", *options]
+        self._command = [*PROGRAM, "serve", *options]
         self._command += ["--gallery", str(library), "--index", str(index)]
         self._log = index.with_suffix(".log")
         self._process: subprocess.Popen[str] | None = None
