@@ -3,7 +3,7 @@ import { addStyle, h } from './lib/dom.js';
 import gallery from './views/gallery.js';
 import { attachIntake } from './query/intake.js';
 import { createFinder } from './query/finder.js';
-import { entry, isGallery, keepPosition, LISTING, pick, route, start, go, toOrigin } from './lib/route.js';
+import { arrived, keepPosition, LISTING, pick, route, start, go, toOrigin } from './lib/route.js';
 import { failure } from './lib/pieces.js';
 import { poll } from './lib/server.js';
 import { buildShell } from './shell.js';
@@ -21,7 +21,7 @@ const views = {
   status: () => more(import('./views/status.js')),
   frame: () => more(import('./views/frame.js')),
 };
-const viewOf = (params) => (isGallery(params) || !(params.view in views) ? 'gallery' : params.view);
+const viewOf = ({ view }) => (Object.hasOwn(views, view) ? view : 'gallery');
 
 document.documentElement.lang = language;
 document.body.dataset.view = viewOf(route());
@@ -41,11 +41,11 @@ const keys = {
   Escape: () => toOrigin(pick(route(), LISTING)),
 };
 
-let mounted = null; // {name, view, entry, params}
+let mounted = null; // {name, view, params}
 let turn = 0;
 
 function leave() {
-  if (mounted) keepPosition(mounted.entry, mounted.view.position?.() ?? { y: scrollY });
+  if (mounted) keepPosition(mounted.view.position?.() ?? { y: scrollY });
 }
 
 /** A view's code; where the server does not answer, a view that says so and starts anew once it does. */
@@ -62,7 +62,10 @@ async function show({ restored, moved }) {
   const params = route();
   const name = viewOf(params);
   const mine = (turn += 1);
-  if (moved) leave();
+  if (moved) {
+    leave();
+    document.querySelector('dialog:not(.zoom)')?.close();
+  }
   shell.mark(params);
   finder.show(params);
   const before = mounted?.params;
@@ -72,7 +75,10 @@ async function show({ restored, moved }) {
     let kept;
     await morph(grows, () => (kept = mine !== turn || mounted.view.update?.(params, shown)));
     if (mine !== turn) return;
-    if (kept) return Object.assign(mounted, { entry: entry(), params });
+    if (kept) {
+      mounted.params = params;
+      return arrived();
+    }
   }
   const first = !mounted;
   const make = await fetchView(name);
@@ -81,7 +87,8 @@ async function show({ restored, moved }) {
     if (mine !== turn) return;
     mounted?.view.destroy();
     const view = make(params, { restored });
-    mounted = { name, view, entry: entry(), params };
+    mounted = { name, view, params };
+    arrived();
     document.body.dataset.view = name;
     document.title = `${view.title} · ${t('app.name')}`;
     shell.view.replaceChildren(view.element);
@@ -98,7 +105,7 @@ function press(event) {
   const { target, key } = event;
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (target.closest('input:not([type=range], [type=checkbox], [type=radio]), select, dialog')) return;
-  if (target.closest('input') && key.startsWith('Arrow')) return;
+  if (key.startsWith('Arrow') ? target.closest('input') : event.repeat) return;
   const action = mounted?.view.keys?.[key] ?? keys[key];
   if (!action) return;
   event.preventDefault();

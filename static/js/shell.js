@@ -16,11 +16,10 @@ export function buildShell(openHelp, finder) {
   };
   const state = sections.status;
   const view = h('main', { id: 'main', tabindex: '-1' });
-  const toGrid = h('a.skip', { href: '#main', onclick: (event) => {
-    const first = view.querySelector('.tile a[tabindex="0"]');
-    event.preventDefault();
-    (first ?? view).focus();
-  } }, t('app.skip.grid'));
+  const skip = (label, target) => h('a.skip', { href: '#main', onclick: (event) => {
+    event.preventDefault(); // an address of its own would forget where the reader came from
+    ((target && view.querySelector(target)) || view).focus();
+  } }, t(label));
   const header = h('header.bar', {},
     h('a.home', { href: href({}), title: t('gallery.title') }, h('span.mark', {}, icon('mark')), name),
     h('nav', { class: 'parts', 'aria-label': t('nav.label') }, Object.values(sections)),
@@ -28,7 +27,7 @@ export function buildShell(openHelp, finder) {
     h('button.nav.keys', { type: 'button', title: t('help.title'), 'aria-label': t('help.title'), onclick: openHelp }, icon('help')),
   );
   const notices = h('div.notices', { role: 'status' });
-  document.body.prepend(h('a.skip', { href: '#main' }, t('app.skip')), toGrid, header, notices, view);
+  document.body.prepend(skip('app.skip'), skip('app.skip.grid', '.tile a[tabindex="0"]'), header, notices, view);
 
   const showStatus = () => {
     const status = lastStatus();

@@ -2,4 +2,5 @@
  * No module awaits at its top: WebKit would run its importers too early. */
 import { fetchTexts } from './lib/language.js';
 
-fetchTexts().then(() => import('./main.js'));
+fetchTexts().then(() => import('./main.js'))
+  .catch(() => document.body.append('The gallery could not be loaded. Please reload this page.'));

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import photos
-from tools.testing.looks import wait_until
+from tools.testing.looks import hold, wait_until
 from tools.testing.pictures import SIZES
 from tools.testing.site import Site
 
@@ -81,6 +81,7 @@ def test_marks_stay_in_another_tab_and_after_a_reload(page: Page) -> None:
     box = page.get_by_label("Mark the-same.jpg to be moved away")
     box.check()
     expect(page.get_by_text(re.compile("^1 photo marked"))).to_be_visible()
+    expect(tabs(page).get_by_role("link", name="Marked 1")).to_be_visible()
     page.get_by_role("link", name="the-same.jpg").click()
     expect(page.get_by_role("img", name="the-same.jpg")).to_be_visible()
     page.go_back()
@@ -114,6 +115,20 @@ def test_the_list_is_paths_a_script_and_json(page: Page) -> None:
     assert [item["path"] for item in json.loads(found["marked.json"])["items"]] == [COPY]
     page.get_by_role("button", name="Take the-same.jpg off the list").click()
     expect(page.get_by_role("button", name="Take the-same.jpg off the list")).to_have_count(0)
+    expect(page.get_by_role("heading", name="No photo is marked")).to_be_visible()
+    expect(tabs(page).get_by_role("link", name="Marked 0")).to_be_visible()
+
+
+def test_nothing_is_said_of_what_has_not_come_yet(page: Page) -> None:
+    held = hold(page, "**/api/duplicates?*")
+    for kind in ("identical", "marked"):
+        with page.expect_request("**/api/duplicates?kind=alike*"):
+            page.goto(f"?view=duplicates&kind={kind}")
+        expect(page.get_by_role("main")).to_contain_text("Loading…")
+        expect(page.locator(".empty")).to_have_count(0)
+    for route in held[-3:]:
+        route.continue_()
+    expect(page.get_by_role("heading", name="No photo is marked")).to_be_visible()
 
 
 def test_all_but_the_best_can_be_marked_at_once(page: Page) -> None:

@@ -84,6 +84,15 @@ NARROWEST: dict[str, Any] = {
 }
 
 
+# Buttons of a heading with something else on top.
+COVERED = """() => [...document.querySelectorAll(".heading button, .heading a, .listbar button")]
+    .filter((button) => {
+        const { x, y, width, height } = button.getBoundingClientRect();
+        const top = document.elementFromPoint(x + width / 2, y + height / 2);
+        return width && top && y + height < innerHeight - 120 && !button.contains(top);
+    }).map((button) => button.textContent)"""
+
+
 @pytest.mark.parametrize("locale", ["en-US", "de-DE"])
 def test_no_view_is_wider_than_the_narrowest_phone(
     browser: Browser, site: Site, console: Console, locale: str
@@ -99,4 +108,9 @@ def test_no_view_is_wider_than_the_narrowest_phone(
         expect(page.locator("main h1, main h2").first).to_be_attached()
         page.wait_for_load_state("networkidle")
         assert page.evaluate("document.documentElement.scrollWidth") == 320, view
+        assert page.evaluate(COVERED) == [], view
+    page.set_viewport_size({"width": 844, "height": 390})
+    page.goto(f"?view=similar&id={id}&box=0.1,0.1,0.5,0.5")
+    expect_thumbnails(page)
+    assert page.evaluate(COVERED) == []  # where matches have half of a low window
     context.close()

@@ -100,6 +100,98 @@ def test_escape_held_down_leaves_one_photo(page: Page, site: Site) -> None:
     assert page.evaluate("history.state.depth") == 2  # and not the gallery of the beginning
 
 
+def test_a_key_that_is_held_down_acts_once(page: Page, site: Site) -> None:
+    page.goto("?sort=name")
+    tile(page, "photo-05.jpg").click()
+    shown(page, "photo-05.jpg")
+    page.keyboard.press("m")
+    page.keyboard.down("Escape")
+    expect_view(page, "gallery")
+    page.keyboard.down("Escape")  # repeats: in the gallery it would clear what is selected
+    page.keyboard.up("Escape")
+    expect(page.get_by_text("1 selected")).to_be_visible()
+
+
+def test_what_is_asked_for_while_a_step_is_under_way_comes_after_it(page: Page, site: Site) -> None:
+    page.goto(f"?view=similar&id={site.id_of('photo-05.jpg')}")
+    expect_thumbnails(page)
+    page.keyboard.press("z")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.evaluate(
+        """() => {
+            document.querySelector('dialog').addEventListener('close', () => {
+                const key = new KeyboardEvent('keydown', { key: 'd', bubbles: true });
+                document.body.dispatchEvent(key);
+            });
+            document.querySelector('dialog').close();
+        }"""
+    )
+    expect_view(page, "duplicates")
+    assert page.evaluate("history.state.depth") == 1  # after the photo, whose zoom was closed
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_asking_twice_is_one_step(page: Page) -> None:
+    page.goto("")
+    expect_thumbnails(page)
+    page.evaluate(
+        """() => {
+            for (let i = 0; i < 3; i += 1) {
+                const key = new KeyboardEvent('keydown', { key: 'd', bubbles: true });
+                document.body.dispatchEvent(key);
+            }
+        }"""
+    )
+    expect_view(page, "duplicates")
+    page.go_back()
+    expect_view(page, "gallery")
+
+
+def test_a_double_click_opens_one_photo_and_no_more(page: Page) -> None:
+    page.goto("?sort=name")
+    for place, lands_on in ((".tile", "photo"), (".tile >> nth=3", "match")):
+        box = page.locator(place).first.bounding_box()
+        assert box
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.click(x, y)
+        expect_view(page, "similar")
+        expect_thumbnails(page)
+        url = page.url
+        page.mouse.down(click_count=2)
+        page.mouse.up(click_count=2)
+        assert page.url == url, lands_on
+        page.go_back()
+        expect_view(page, "gallery")
+        expect_thumbnails(page)
+
+
+def test_a_sheet_does_not_outlive_the_view_it_was_opened_in(page: Page) -> None:
+    page.goto("?view=status")
+    page.get_by_role("link", name="Photos", exact=True).click()
+    expect_view(page, "gallery")
+    page.keyboard.press("f")
+    expect(page.get_by_role("dialog", name="Filter")).to_be_visible()
+    page.go_back()
+    expect_view(page, "status")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_closing_returns_to_the_view_the_photo_was_opened_from(page: Page) -> None:
+    page.set_viewport_size({"width": 800, "height": 400})
+    page.goto("")
+    page.keyboard.press("d")
+    photo = page.get_by_role("main").get_by_role("link", name="the-same.jpg")
+    photo.scroll_into_view_if_needed()
+    y = page.evaluate("scrollY")
+    assert y > 0
+    photo.click()
+    shown(page, "the-same.jpg")
+    page.locator(".skip").first.press("Enter")  # to the content; it is still the same step
+    page.keyboard.press("Escape")
+    expect_view(page, "duplicates")
+    wait_until(page, f"scrollY === {y}")
+
+
 def test_the_details_tell_how_similar_the_match_is(page: Page, site: Site) -> None:
     page.goto(f"?view=similar&id={site.id_of('photo-05.jpg')}")
     expect_thumbnails(page)

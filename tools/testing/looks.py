@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tools.testing.waiting import PATIENCE_S
 
@@ -46,3 +47,10 @@ def wait_until(page: Page, expression: str) -> None:
     while not page.evaluate(expression):
         assert time.monotonic() < deadline, expression
         page.wait_for_timeout(30)
+
+
+def hold(page: Page, address: str | re.Pattern[str]) -> list[Route]:
+    """What is asked for here from now on, unanswered until a test lets it go on."""
+    held: list[Route] = []
+    page.route(address, lambda route: held.append(route))
+    return held

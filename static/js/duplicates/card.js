@@ -41,7 +41,7 @@ export function markBox(image, marks) {
 
 /** How a photo falls short of the best of its group, in words. */
 function difference(image, { best: { image: top }, kind }) {
-  if (kind === 'identical') return '';
+  if (kind === 'identical' || image === top) return '';
   const pixels = (image.width * image.height) / (top.width * top.height);
   const size = image.bytes / top.bytes;
   return [

@@ -15,6 +15,13 @@ const FACTS = [
   ['meta.camera', ({ camera }) => camera ?? '–'],
 ];
 
+/** Its thumbnail until there is more of it, or where there is none. */
+function pictureOf({ preview, thumb, name }) {
+  const picture = h('img', { src: preview, alt: name, draggable: 'false', onerror: () => (picture.src = thumb) });
+  picture.style.backgroundImage = `url("${thumb}")`;
+  return picture;
+}
+
 export function openCompare(group, marks) {
   const left = group.best.image;
   const others = group.images.filter(({ id }) => id !== left.id);
@@ -33,7 +40,7 @@ export function openCompare(group, marks) {
   function draw() {
     clearInterval(timer);
     pictures.className = `pair ${way}`;
-    pictures.replaceChildren(...[left, right].map((image) => h('img', { src: image.preview, alt: image.name, draggable: 'false' })));
+    pictures.replaceChildren(...[left, right].map(pictureOf));
     slide.hidden = way !== 'slide';
     if (way === 'flicker') timer = setInterval(() => pictures.classList.toggle('other'), FLICKER_MS);
     choices.replaceChildren(...WAYS.map((each) => h('button.small', { type: 'button', 'aria-pressed': String(each === way), onclick: () => {

@@ -20,7 +20,9 @@ export function markedList(marks) {
     const row = h('li', {}, thumb(image), h('div', {}, named(image.path), ' ', h('small', {}, bytes(image.bytes))),
       h('button.small', { type: 'button', 'aria-label': t('duplicates.unmark', { name: image.name }), onclick: async () => {
         await marks.set([image], false);
-        if (!marks.has(image.id)) row.remove();
+        if (marks.has(image.id)) return;
+        (row.nextElementSibling ?? row.previousElementSibling)?.querySelector('button').focus();
+        row.remove();
       } }, icon('close')));
     return row;
   }));
@@ -31,7 +33,7 @@ export function markedList(marks) {
 
 /** The groups that were said to be none, each with the way back. */
 export async function dismissedList(onRestored, signal) {
-  const { groups } = await get('api/duplicates/dismissed', {}, signal).catch(() => ({ groups: [] }));
+  const { groups } = await get('api/duplicates/dismissed', {}, signal);
   if (!groups.length) return emptyState(t('duplicates.dismissed.none'));
   return h('div.groups', {}, groups.map(({ images }) => h('section.dupes', { 'aria-label': images[0].name },
     h('header', {}, h('button', { type: 'button', onclick: async () => {

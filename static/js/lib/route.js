@@ -5,9 +5,11 @@
 export const FILTERS = ['folder', 'from', 'to', 'undated', 'format', 'orientation'];
 export const LISTING = ['sort', 'part', ...FILTERS];
 const POSITIONS = 'positions';
+const FAR = 30; // steps back at most: browsers keep 50 entries
 
 let onRoute = () => {};
-let step = null; // through the history, until it arrives: a second one would go beyond it; {params} as in back()
+let step = null; // through the history, until it arrives; {depth, params, then}: where it leads, what to show, and what is next
+let present; // the history entry whose state is on show; the URL may be that of another one, under way
 const positions = new Map(JSON.parse(sessionStorage.getItem(POSITIONS) ?? '[]'));
 
 /** The state in the address bar, as an object of strings. */
@@ -29,45 +31,46 @@ export const href = (params) => queryOf(params) || './';
 /** Shows another state; `replace` when going back should skip the present one. `walk` is the list of matches that a
  * photo is opened from. */
 export function go(params, { replace = false, walk } = {}) {
-  if (replace) history.replaceState(history.state, '', href(params));
-  else {
-    step = null; // forgotten by some browsers
-    history.pushState(stateAfter(history.state, params, walk), '', href(params));
-  }
+  if (step) return (step.then = () => go(params, { replace, walk }));
+  // What is asked for twice, as by a double click, is one step.
+  if (replace || href(params) === href(route())) history.replaceState(history.state, '', href(params));
+  else history.pushState(stateAfter(history.state, params, walk), '', href(params));
   onRoute({ restored: undefined, moved: !replace });
 }
 
-/** Back to the matches or the gallery that the reader came from, as they were left, or to this gallery. */
+/** Back to where the reader opened a photo, or else to the last gallery, as they were left; or to this gallery. */
 export function toOrigin(params) {
-  if (step?.params) return addEventListener('popstate', () => toOrigin(params), { once: true });
+  if (step?.params) return (step.then = () => toOrigin(params));
   const { depth, origin, gallery } = history.state;
-  const to = origin ?? gallery;
-  if (to === undefined) go(params);
-  else travel(to - depth);
+  const by = (origin ?? gallery) - depth;
+  if (by >= -FAR) travel(by);
+  else go(params);
 }
 
 /** One step back, where `params`, if given, are then shown whatever was there. */
 export const back = (params) => travel(-1, params);
 
 function travel(by, params) {
-  if (!step) history.go(by);
-  step ??= { params };
+  if (step) return; // a second one would go beyond it
+  step = { depth: history.state.depth + by, params };
+  history.go(by);
 }
 
 /** Whether a state is the gallery, with its folders beside it or without. */
 export const isGallery = ({ view }) => !view || view === 'folders';
 
-/** Changes the URL without showing anything: the view already shows it. */
-export const note = (params) => history.replaceState(history.state, '', href(params));
+/** Says that what the URL asks for is on show. */
+export const arrived = () => (present = history.state.key);
+
+/** Changes the URL without showing anything: the view already shows it, and does not yet make way for another. */
+export const note = (params) => history.state.key === present && history.replaceState(history.state, '', href(params));
 
 /** Remembers where the reader was in the history entry that is being left. */
-export function keepPosition(key, position) {
-  positions.delete(key);
-  positions.set(key, position);
+export function keepPosition(position) {
+  positions.delete(present);
+  positions.set(present, position);
   if (positions.size > 200) positions.delete(positions.keys().next().value);
 }
-
-export const entry = () => history.state.key;
 
 /** Calls `listener({restored, moved})` now and whenever the state changes. */
 export function start(listener, leaving) {
@@ -76,20 +79,22 @@ export function start(listener, leaving) {
   firstState();
   addEventListener('popstate', () => {
     firstState(); // there is none where the reader edited the address
-    if (step?.params) history.replaceState(history.state, '', href(step.params));
+    const { depth, params, then } = step ?? {};
     step = null;
-    onRoute({ restored: positions.get(entry()), moved: true });
+    if (params && depth === history.state.depth) history.replaceState(history.state, '', href(params));
+    onRoute({ restored: positions.get(history.state.key), moved: true });
+    then?.();
   });
   addEventListener('click', follow);
   addEventListener('pagehide', () => {
     leaving();
     sessionStorage.setItem(POSITIONS, JSON.stringify([...positions]));
   });
-  onRoute({ restored: positions.get(entry()), moved: true });
+  onRoute({ restored: positions.get(history.state.key), moved: true });
 }
 
-/** A history entry knows how deep it lies, and how deep the last gallery before it; that of a match also knows the walk
- * through the matches, and how deep they lie. */
+/** A history entry knows how deep it lies, and how deep the last gallery before it; that of a photo also knows how deep
+ * it was opened, and the walk through the matches there. */
 function stateAfter({ depth, gallery, walk, origin }, params, walked) {
   const present = route();
   const same = present.view === params.view && present.id === params.id; // as when it is zoomed
@@ -97,7 +102,7 @@ function stateAfter({ depth, gallery, walk, origin }, params, walked) {
     key: newKey(),
     depth: depth + 1,
     gallery: isGallery(present) ? depth : gallery,
-    ...(walked ? { walk: walked, origin: depth } : same && { walk, origin }),
+    ...(same ? { walk, origin } : params.view === 'similar' && { walk: walked, origin: depth }),
   };
 }
 
@@ -111,7 +116,7 @@ function follow(event) {
   if (!link || !plain || event.defaultPrevented || link.target || link.hasAttribute('download')) return;
   const target = new URL(link.href);
   if (target.origin !== location.origin || target.pathname !== location.pathname) return;
-  if (target.hash && target.search === location.search) return; // the skip link
   event.preventDefault();
+  if (event.detail > 1) return; // of a double click, the second is where the link was
   go(Object.fromEntries(target.searchParams), { walk: link.dataset.walk });
 }

@@ -29,7 +29,7 @@ export const number = (n) => integer.format(n);
 export const decimal = (n) => short.format(n);
 export const percent = (fraction) => percentage.format(fraction);
 export const score = (cosine) => two.format(cosine);
-export const date = (iso) => day.format(utc(iso));
+export const date = (iso) => (isNaN(utc(iso)) ? iso : day.format(utc(iso)));
 export const dateTime = (iso) => minute.format(utc(iso));
 export const monthOf = (iso) => month.format(utc(iso));
 

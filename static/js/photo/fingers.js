@@ -35,7 +35,7 @@ export function attachFingers(stage, frame, { free, thumbOf, onTurn, onClose, on
     stage.classList.add('gliding');
     move(x, y);
     setTimeout(() => {
-      then?.();
+      if (stage.isConnected) then?.(); // the reader may have left meanwhile
       rest();
     }, still.matches ? 0 : GLIDE_MS);
   };

@@ -19,6 +19,8 @@ export class Region {
     frame.addEventListener('pointerdown', (event) => this.down(event));
     frame.addEventListener('pointermove', (event) => this.move(event));
     frame.addEventListener('pointerup', (event) => this.up(event));
+    // The second of a double click may be the first here: the one before it opened this photo.
+    frame.addEventListener('click', ({ detail }) => this.clicked && detail < 2 && this.onClick());
     frame.addEventListener('pointercancel', () => this.cancel());
     this.element.addEventListener('keydown', (event) => this.key(event));
   }
@@ -86,10 +88,8 @@ export class Region {
     const { drag } = this;
     this.drag = null;
     if (!drag) return;
-    if (!drag.moved) {
-      if (drag.handle === 'new' && event.pointerType === 'mouse') this.onClick();
-      return;
-    }
+    this.clicked = !drag.moved && drag.handle === 'new' && event.pointerType === 'mouse';
+    if (!drag.moved) return;
     this.set(this.grown(this.box));
     this.onChange(this.box);
   }

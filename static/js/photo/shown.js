@@ -82,6 +82,7 @@ export function showImage(image, params, restored) {
   stage.element.append(notice);
 
   let overlay = null;
+  let zoomed = false; // or about to be
   const unzoom = () => {
     const whole = { ...route(), zoom: '' };
     if (history.state.depth) back(whole);
@@ -89,10 +90,12 @@ export function showImage(image, params, restored) {
   };
   const zoom = async (on) => {
     const open = overlay;
+    zoomed = on;
     overlay = null; // so that its close event, which comes later, isn't taken for the reader's
     if (!on) return open?.close();
-    const { openZoom } = await import('./zoom.js');
-    const opened = (overlay = openZoom(image, { onClose: () => opened === overlay && unzoom(), onTurn: turn, at: zoomAt }));
+    const code = await import('./zoom.js').catch(unzoom);
+    if (!zoomed || overlay || !code) return;
+    const opened = (overlay = code.openZoom(image, { onClose: () => opened === overlay && unzoom(), onTurn: turn, at: zoomAt }));
     zoomAt = undefined;
   };
 

@@ -11,6 +11,7 @@ import { get, lastStatus, post } from '../lib/server.js';
 import { bytes, number, score, t } from '../lib/text.js';
 
 const KINDS = ['identical', 'same', 'alike'];
+const TABS = [...KINDS, 'marked', 'dismissed'];
 const COPIES = KINDS.slice(0, 2); // of these all but the best may be marked at once
 const LOWEST = 0.8; // that the device accepts
 const PAGE = 20;
@@ -26,7 +27,10 @@ export default function duplicates(first, { restored } = {}) {
   let visible = PAGE;
   let returning = restored;
   const found = new Map(); // kind → {groups, total, pending, next}
-  const marks = createMarks(() => drawBar());
+  const marks = createMarks(() => {
+    if (found.size && kind() === 'marked' && !marks.images().length) draw();
+    else drawBar();
+  });
   const tabs = h('nav', { class: 'tabs', 'aria-label': t('duplicates.kinds') });
   const summary = h('span', { role: 'status' });
   const about = h('p.quiet');
@@ -49,7 +53,7 @@ export default function duplicates(first, { restored } = {}) {
   const element = h('div.page', {}, h('h1', {}, t('duplicates.title')), tabs, about, least, bar, place, more);
 
   /** The kind on show: the one in the URL, or the first that there is something of. */
-  const kind = () => params.kind || KINDS.find((each) => found.get(each)?.total) || KINDS[0];
+  const kind = () => TABS.find((each) => each === params.kind) ?? KINDS.find((each) => found.get(each)?.total) ?? KINDS[0];
   const isKind = () => KINDS.includes(kind());
   const current = () => found.get(kind()) ?? { groups: [], total: 0 };
 
@@ -81,20 +85,26 @@ export default function duplicates(first, { restored } = {}) {
   /** What a kind would free, as far as its groups have come. */
   const freed = ({ groups }) => groups.filter(({ best }) => best.reason).reduce((sum, { images, best }) => sum + images.reduce((all, image) => all + (image.id === best.image.id ? 0 : image.bytes), 0), 0);
 
-  function draw() {
+  function drawTabs() {
     const tab = (each, label, count, size) => h('a.tab', { href: href({ view: 'duplicates', kind: each, min: params.min }), 'aria-current': kind() === each && 'true' },
-      label, ' ', h('small', {}, [number(count), size > 0 && bytes(size)].filter(Boolean).join(' · ')));
+      label, ' ', found.size > 0 && h('small', {}, [number(count), size > 0 && bytes(size)].filter(Boolean).join(' · ')));
+    const focused = tabs.contains(document.activeElement);
     tabs.replaceChildren(
       ...KINDS.map((each) => tab(each, t(`duplicates.kind.${each}`), found.get(each)?.total ?? 0, found.has(each) ? freed(found.get(each)) : 0)),
       h('a.tab', { href: href({ view: 'duplicates', kind: 'marked' }), 'aria-current': kind() === 'marked' && 'true' }, t('duplicates.marked'), ' ', h('small', {}, number(marks.images().length))),
       h('a.tab', { href: href({ view: 'duplicates', kind: 'dismissed' }), 'aria-current': kind() === 'dismissed' && 'true' }, t('duplicates.dismiss')));
+    if (focused) tabs.querySelector('[aria-current]').focus();
+  }
+
+  function draw() {
     const { groups, pending } = current();
     about.textContent = [t(`duplicates.about.${kind()}`), pending && t('duplicates.pending')].filter(Boolean).join(' ');
     least.hidden = kind() !== 'alike';
     more.hidden = !isKind() || groups.length <= visible;
     drawBar();
+    if (!found.size) return place.replaceChildren(h('p.quiet', {}, t('app.loading')));
     if (kind() === 'marked') return place.replaceChildren(markedList(marks));
-    if (kind() === 'dismissed') return dismissedList(load, loading.signal).then((list) => kind() === 'dismissed' && place.replaceChildren(list));
+    if (kind() === 'dismissed') return showDismissed();
     place.replaceChildren(...groups.slice(0, visible).map((group, i) => createCard(group, i, { marks, dismiss })));
     if (!groups.length && !pending) {
       place.replaceChildren(emptyState(t(`duplicates.none.${kind()}`),
@@ -102,7 +112,14 @@ export default function duplicates(first, { restored } = {}) {
     }
   }
 
+  async function showDismissed() {
+    const { signal } = loading;
+    const list = await dismissedList(load, signal).catch((error) => failure(error, load));
+    if (!signal.aborted && kind() === 'dismissed') place.replaceChildren(list);
+  }
+
   function drawBar() {
+    drawTabs();
     const all = marks.images();
     const size = bytes(all.reduce((sum, image) => sum + image.bytes, 0));
     bar.hidden = !isKind() || !current().groups.length;

@@ -103,7 +103,10 @@ export default function gallery(first, { restored } = {}) {
         grid.fetchNow(); // a photo may have been replaced in its place
       }
     } catch (error) {
-      if (error.name !== 'AbortError' && !grid.listing.ids.length) place.replaceChildren(failure(error, () => load()));
+      if (error.name === 'AbortError' || grid.listing === recallListing(params)) return;
+      loaded = false;
+      count.textContent = '';
+      place.replaceChildren(failure(error, () => load()));
     }
   }
 
@@ -170,7 +173,8 @@ export default function gallery(first, { restored } = {}) {
 
   function noticeChange() {
     if (!loaded) return;
-    if (!grid.listing.ids.length) place.replaceChildren(nothing());
+    const empty = !grid.listing.ids.length && nothing();
+    if (empty && empty.textContent !== place.textContent) place.replaceChildren(empty);
     const filtered = FILTERS.some((key) => params[key]);
     const more = lastStatus().images - grid.listing.total;
     const small = grid.listing.ids.length <= REFRESH_MAX;

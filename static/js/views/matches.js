@@ -61,13 +61,14 @@ export function createMatches({ title, search, key, restored, least = 0, slides 
 
   /** Puts the near-duplicates folded under a match right after it, with scores of their own. */
   async function unfold(id) {
+    const present = answer;
     const best = answer.items.find((item) => item.id === id);
     const { folded } = best;
     const scores = await search({ ...query(), collapse: undefined, k: UNFOLDED }, loading.signal)
       .then(({ items }) => new Map(items.map((item) => [item.id, item])), () => new Map());
     await learn(folded);
     const items = folded.map(recall).filter(Boolean).map((image) => ({ ...image, score: scores.get(image.id)?.score, band: scores.get(image.id)?.band, under: id }));
-    if (best.unfolded) return;
+    if (best.unfolded || answer !== present) return; // asked twice, or of another search by now
     best.unfolded = true;
     answer.items.splice(answer.items.indexOf(best) + 1, 0, ...items);
     draw();

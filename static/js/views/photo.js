@@ -2,7 +2,7 @@
 import { image as fetchImage, recall, recallFresh } from '../lib/library.js';
 import { h } from '../lib/dom.js';
 import { emptyState, failure } from '../lib/pieces.js';
-import { href, LISTING, pick } from '../lib/route.js';
+import { href, LISTING, pick, toOrigin } from '../lib/route.js';
 import { server } from '../lib/server.js';
 import { showImage } from '../photo/shown.js';
 import { t } from '../lib/text.js';
@@ -13,6 +13,7 @@ export default function photo(first, { restored } = {}) {
   const until = new AbortController();
   let params = first;
   let shown = null;
+  let turn = 0;
 
   function destroy() {
     until.abort();
@@ -30,9 +31,13 @@ export default function photo(first, { restored } = {}) {
 
   async function show(back) {
     const { id } = params;
+    const mine = (turn += 1);
+    const late = () => mine !== turn || until.signal.aborted;
     try {
-      const known = recallFresh(Number(id)) ?? (await fetchImage(Number(id)));
-      if (params.id !== id) return;
+      let known = recallFresh(Number(id));
+      element.inert = !known; // what is on show meanwhile is another photo
+      known ??= await fetchImage(Number(id), until.signal);
+      if (late()) return;
       shown?.destroy();
       shown = showImage(known, params, back);
       document.title = `${known.name} · ${t('app.name')}`;
@@ -40,21 +45,26 @@ export default function photo(first, { restored } = {}) {
       element.replaceChildren(...shown.children);
       shown.start();
     } catch (error) {
+      if (late()) return;
+      shown?.destroy();
+      shown = null;
       const gone = error.status === 404 || error.status === 400;
       element.replaceChildren(gone
         ? emptyState(t('photo.gone.title'), t('photo.gone.text'), h('a.button', { href: href(pick(params, LISTING)) }, t('photo.gone.back')))
         : failure(error, () => show(back)));
     }
+    element.inert = false;
   }
 
-  const run = (name) => () => shown?.actions[name]?.();
+  const run = (name) => () => element.inert || shown?.actions[name]();
   Object.assign(view.keys, {
     ArrowRight: run('next'), ArrowLeft: run('previous'), z: run('zoom'), r: run('region'), m: run('more'),
-    o: run('download'), i: run('details'), Escape: run('escape'),
+    o: run('download'), i: run('details'),
+    Escape: () => (element.inert || !shown ? toOrigin(pick(params, LISTING)) : shown.actions.escape()),
   });
   view.title = recall(Number(params.id))?.name ?? t('matches.title');
   view.update = (next, { restored: back, moved }) => {
-    const zoomed = next.zoom !== params.zoom && shown && next.id === params.id;
+    const zoomed = next.zoom !== params.zoom && shown?.image.id === Number(next.id);
     params = next;
     if (zoomed) shown.zoom(next.zoom === '1');
     else {

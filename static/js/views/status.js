@@ -7,6 +7,7 @@ import session from './session.js';
 import { skippedOf, watchingOf } from './watching.js';
 
 const PAGE = 50;
+const NAMED = 3; // files of a problem; all are listed below
 
 export default function status() {
   const problems = h('ul.problems', { 'aria-label': t('status.problems') });
@@ -22,12 +23,16 @@ export default function status() {
     h('section', {}, h('h2', {}, t('status.rejected')), rejectedNote, table, more),
     leaving);
   let cursor;
+  let loading = new AbortController();
+  let drawn; // the status on show
   let known = null; // the state that the list of files is of
   let groups = [];
 
   async function load() {
+    loading.abort();
+    loading = new AbortController();
     try {
-      const page = await get('api/rejected', { limit: PAGE, cursor });
+      const page = await get('api/rejected', { limit: PAGE, cursor }, loading.signal);
       if (!cursor) list.replaceChildren();
       cursor = page.next ?? undefined;
       list.append(...page.items.map((item) => h('tr', {}, h('td', {}, named(item.path), ' ', h('small', {}, bytes(item.bytes))), h('td', {}, told(item.reason)))));
@@ -37,7 +42,7 @@ export default function status() {
       rejectedNote.textContent = t(page.total ? 'status.rejected.text' : isBusy() ? 'status.rejected.sofar' : 'status.rejected.none');
       drawProblems();
     } catch (error) {
-      rejectedNote.textContent = error.message;
+      if (error.name !== 'AbortError') rejectedNote.textContent = error.message;
     }
   }
 
@@ -52,14 +57,16 @@ export default function status() {
       now.model_error && problem(t('status.model.missing'), now.model_error),
       now.indexing.state === 'failed' && problem(t('status.state.failed'), now.indexing.message),
       ...groups.map(({ count, reason, advice, files }) =>
-        problem(t('status.problem.files', { n: count, reason: told(reason) }), advice && told(advice), files && h('small', {}, files.join(', '), count > files.length && ' …'))),
+        problem(t('status.problem.files', { n: count, reason: told(reason) }), advice && told(advice), files && h('small', {}, files.slice(0, NAMED).join(', '), count > Math.min(NAMED, files.length) && ' …'))),
     ].filter(Boolean));
     problems.hidden = !problems.childElementCount;
   }
 
   function draw() {
     const now = lastStatus();
-    if (!now) return;
+    const text = JSON.stringify(now);
+    if (!now || text === drawn) return; // what the reader has selected stays so
+    drawn = text;
     cards.replaceChildren(indexing(now), ...sourcesOf(now).map((source) => sourceCard(source, now)), ...machinesOf(now));
     about.replaceChildren(model(now));
     leaving.hidden = !now.passcode;
