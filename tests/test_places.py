@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from edge_app import places
+from tools.testing.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +44,23 @@ def test_whatever_the_library_is_called_the_name_is_one_that_can_be_typed(
     name = places.index_of(home / folder).name
     assert name.startswith(named)
     assert len(name) == len(named) + 8
+
+
+def test_a_folder_that_does_not_answer_is_waited_for_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "link").symlink_to(home / "there")
+    assert places.answers(home / "nowhere")
+    assert places.real_path(home / "link") == str(home / "there")
+    server = threading.Event()
+    monkeypatch.setattr(places, "ANSWER_S", 0.1)
+    with monkeypatch.context() as hanging:
+        hanging.setattr(places, "_look", lambda folder: server.wait())
+        assert places.real_path(home / "link") == str(home / "link")
+        hanging.setattr(places, "_look", lambda folder: pytest.fail("a second look"))
+        assert not places.answers(home / "link")
+        server.set()
+    until(lambda: places.answers(home / "link"))
 
 
 def test_base_directories_are_as_the_environment_says_unless_that_is_relative(

@@ -14,7 +14,7 @@ from edge_app.errors import StoreError
 from edge_app.index.read.reader import Reader
 from edge_app.library.places import is_url, settings
 from edge_app.model.find import find_model
-from edge_app.places import index_of, indexes_folder, pictures_folder
+from edge_app.places import answers, index_of, indexes_folder, pictures_folder
 
 
 def words_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> Sequence[str]:
@@ -26,7 +26,7 @@ def words_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> Sequence[
     first, *rest = words
     if first.startswith("-") or first in commands_of(parser):
         return words
-    if not Path(first).is_dir():
+    if answers(first) and not Path(first).is_dir():
         parser.error(
             f"{first} is neither a folder nor a command ({', '.join(commands_of(parser))})"
         )

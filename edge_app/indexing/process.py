@@ -48,7 +48,8 @@ class Findings:
 def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
     """An `index` run with these settings in a process of its own; its output is lines of JSON.
 
-    It ends when its standard input does, and so when this process is killed."""
+    It ends when its standard input does, and so when this process is killed. Its process group is
+    its own, with those that decode for it."""
     command = [*PROGRAM, "index", "--json", "--end-with-stdin"]
     command += arguments(config)
     for name in (
@@ -70,6 +71,7 @@ def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Pop
         stderr=stderr,
         text=True,
         errors="replace",
+        process_group=0,
     )
 
 

@@ -7,9 +7,12 @@ memory given back when it ends, and killed safely at any moment.
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +29,7 @@ from edge_app.indexing.process import (
 )
 from edge_app.library.places import is_url
 from edge_app.library.sources import rules_of
-from edge_app.library.watching import FolderWatch, Mode, Watched
+from edge_app.library.watching import LOOK_S, SILENT, FolderWatch, Mode, Watched
 
 SETTLE_S = 2.0  # files are read when nothing has changed for so long ...
 SETTLE_MAX_S = 60.0  # ... or at the latest after this
@@ -167,11 +170,16 @@ class Watcher:
         offline = self.status.offline
         self.status = IndexingStatus("scanning", offline=offline)
         said, machines = "", {}
+        over = threading.Event()
+        hung: list[str] = []
         try:
             # One pipe for both: a second one, read later, would fill up and stop the run.
             with start_index(self.config, stderr=subprocess.STDOUT) as self._process:
                 if self._stop.is_set():
                     self._process.terminate()
+                threading.Thread(
+                    target=self._end_where_silent, args=(self._process, over, hung), daemon=True
+                ).start()
                 assert self._process.stdout
                 for line in self._process.stdout:
                     if progress := progress_in(line):
@@ -186,6 +194,10 @@ class Watcher:
             code = self._process.returncode
         except OSError as error:  # there is no memory for it, or no process more
             code, said = 1, f"the indexing process can't be started: {error.strerror}"
+        finally:
+            over.set()
+        if hung:
+            code, said = 1, f"the photo folder {', '.join(hung)} {SILENT}"
         if code and not self._stop.is_set():
             message = said.removeprefix("error: ") if said and code > 0 else ending(code)
             if message != self.status.message:
@@ -194,3 +206,21 @@ class Watcher:
         else:
             self.status = IndexingStatus(offline=offline, machines=machines)
         return code
+
+    def _end_where_silent(
+        self, process: subprocess.Popen[str], over: threading.Event, hung: list[str]
+    ) -> None:
+        """Kill a run when a folder stops answering: it would wait for that one for ever, and all
+        others with it. The next run does without."""
+        before = self._silent()
+        while not over.wait(LOOK_S):
+            now = self._silent()
+            if now - before:
+                hung += sorted(self._folders[name].name for name in now - before)
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # those that decode hang as well
+                return
+            before = now
+
+    def _silent(self) -> set[str]:
+        return {name for name, one in self.watched.items() if one.offline_because == SILENT}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from edge_app.errors import LibraryError
 from edge_app.library import scan
 from edge_app.library.originals import open_original
 from edge_app.library.rules import Rules, folders_of
 from edge_app.library.scan import FoundFile, Scan, has_version, version_of
 from edge_app.library.source import InFolder, Original, Source
+from edge_app.places import answers, real_path
 
 
 class Folder:
@@ -19,30 +21,32 @@ class Folder:
         self.path, self.rules = path, rules
         self._absolute = path.absolute()
         # Once: a share that hangs must not hang whoever only wants its name.
-        self._label = path.resolve().name
+        self._root = real_path(path)
 
     @property
     def root(self) -> str:
-        return os.fspath(self.path.resolve())
+        return self._root
 
     @property
     def label(self) -> str:
-        return self._label
+        return os.path.basename(self._root)
 
     def check(self) -> None:
+        self._check_answers()
         scan.check_root(self.path)
 
     def online(self) -> bool:
-        return self._absolute.is_dir()
+        return answers(self.path) and self._absolute.is_dir()
 
     def holds(self, folder: Path) -> bool:
-        return folder.resolve().is_relative_to(self.path.resolve())
+        return folder.resolve().is_relative_to(self._root)
 
     def path_of(self, file: Path) -> str | None:
         inside = os.path.relpath(os.path.abspath(file), self._absolute)
         return None if inside.split("/")[0] in (".", "..") else inside
 
     def scan(self) -> Scan:
+        self._check_answers()
         return scan.scan(self.path, self.rules)
 
     def open(self, path: str) -> Original:
@@ -67,6 +71,10 @@ class Folder:
             return False
         same = (stat.st_size, stat.st_mtime_ns) == (file.size_bytes, file.mtime_ns)
         return same and has_version(stat, file.version)
+
+    def _check_answers(self) -> None:
+        if not answers(self.path):
+            raise LibraryError(f"{self.path} does not answer; is the server of this share there?")
 
     def _place(self, path: str) -> InFolder:
         """Where an original really is: behind the last link on its way, if links are followed."""

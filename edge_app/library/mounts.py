@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from edge_app.places import answers
 
 MOUNTINFO = Path("/proc/self/mountinfo")
 _DEVICES = Path("/sys/dev/block")
@@ -130,6 +132,12 @@ def mounts_below(root: str, known: Iterable[Mount]) -> dict[str, Mount]:
         for mount in known
         if mount.point.startswith(prefix) and mount_id(mount.point) == mount.id
     }
+
+
+def silent_below(root: str, below: Mapping[str, Mount]) -> set[str]:
+    """The shares among those whose server is gone: whoever enters them waits for ever."""
+    shares = {path for path, mount in below.items() if not mount.has_events}
+    return {path for path in shares if not answers(f"{root}/{path}")}
 
 
 def mount_id(path: str) -> int | None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from edge_app.config import Config, Place
 from edge_app.errors import UsageError
+from edge_app.places import real_path
 
 SCHEMES = ("s3", "webdav", "webdavs", "az", "gs")
 NAME_BYTES = 255  # as of a file
@@ -161,4 +162,4 @@ def _refuse_overlaps(places: Sequence[Place]) -> None:
 def _parts(root: str) -> list[str]:
     if is_url(root):
         return [part for part in root.split("/") if part]
-    return ["/", *Path(os.path.realpath(root)).parts]
+    return ["/", *Path(real_path(root)).parts]

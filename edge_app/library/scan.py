@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Literal
 
 from edge_app.errors import LibraryError
-from edge_app.library.mounts import Mount, Place, mount_of, mounts, mounts_below, place_of
+from edge_app.library.mounts import (
+    Mount,
+    Place,
+    mount_of,
+    mounts,
+    mounts_below,
+    place_of,
+    silent_below,
+)
 from edge_app.library.rules import MARKERS, Rules, folders_of, is_image_name, is_others_folder
 
 
@@ -169,10 +177,12 @@ class Walk:
         real = os.path.realpath(self._root)
         self._below = mounts_below(real, self._known)
         self.found.mounted = set(self._below)
+        self.found.unreadable = silent_below(real, self._below)
         self._enter("", real)
         entries = check_root(self._root)
         own = mount_of(real, self._known)
-        self._places = {path: place_of(f"{real}/{path}") for path in ("", *self._below)}
+        below = self._below.keys() - self.found.unreadable
+        self._places = {path: place_of(f"{real}/{path}") for path in ("", *below)}
         drives = self._below | ({"": own} if own else {})
         self._here = {path: mount for path, mount in drives.items() if not mount.device_is_gone}
         if self._rules.follow_links:
@@ -248,7 +258,7 @@ class Walk:
     def _subfolder(
         self, entry: os.DirEntry[str], path: str, mount: str, drive: Mount | None
     ) -> Iterator[FoundFile]:
-        if is_others_folder(path):
+        if is_others_folder(path) or path in self.found.unreadable:
             return
         if self._rules.excludes(path, is_folder=True):
             self.found.excluded.add(path)

@@ -117,7 +117,7 @@ class Several:
     def _leave_to_others(self, source: Source, found: Scan) -> None:
         """Take out what is behind links into another source, which has these photos too."""
         others = [other for other in self.sources.values() if other is not source]
-        for path in sorted(found.mounted):
+        for path in sorted(found.mounted - found.unreadable):
             real = Path(os.path.realpath(os.path.join(source.root, path)))
             if any(other.holds(real) for other in others):
                 found.mounted.remove(path)

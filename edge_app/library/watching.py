@@ -19,13 +19,16 @@ from typing import Literal, NamedTuple
 
 from edge_app.errors import EdgeAppError
 from edge_app.library.inotify import Folders, LimitReachedError
-from edge_app.library.mounts import Mount, mount_id_of, mount_of, mounts, mounts_below
+from edge_app.library.mounts import Mount, mount_id_of, mount_of, mounts, mounts_below, silent_below
 from edge_app.library.rules import Rules
 from edge_app.library.scan import Walk
+from edge_app.places import ANSWER_S, answers
 
 LOOK_S = 5.0  # between two looks at the root: what changes shows within 30 s, settling included
-STALE_S = 20.0  # a look that takes longer hangs, as on a share whose server is gone
+STALE_S = ANSWER_S  # a look that takes longer hangs
 RETRY_S = 60.0  # after events could not be had for some folders
+
+SILENT = "does not answer"  # why a folder is offline
 
 Mode = Literal["events", "polling", "off"]
 log = logging.getLogger(__name__)
@@ -94,7 +97,7 @@ class FolderWatch:
         if not self._seen_s:  # not started
             return seen_now(self._root)
         if time.monotonic() - self._seen_s > STALE_S and not self._stopped.is_set():
-            return Watched(False, False, self._state.mode, "does not answer")
+            return Watched(False, False, self._state.mode, SILENT)
         return self._state
 
     def start(self) -> None:
@@ -103,8 +106,9 @@ class FolderWatch:
         self._thread.start()
 
     def wait(self) -> None:
-        """Until the folder is watched, or can't be, or `stop`."""
-        self._ready.wait()
+        """Until the folder is watched, or can't be, or does not answer, or `stop`."""
+        self._ready.wait(0.0 if self._state.offline_because == SILENT else STALE_S)
+        self._ready.set()
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -132,6 +136,7 @@ class FolderWatch:
     def _look(self) -> None:
         first = not self._ready.is_set()
         place, why = self._look_at_root()
+        first &= not self._ready.is_set()  # else nobody waited for it
         stale = self._folders is not None and self._folders.stale
         again_s = self._set_up_s + RETRY_S
         limited = self._folders is None or self._folders.full
@@ -157,7 +162,7 @@ class FolderWatch:
             why,
             self._polled_because,
         )
-        changed |= state.online != self._state.online
+        changed |= state.online != self.state.online
         self._state, self._seen_s = state, time.monotonic()
         if changed and not first:
             self._on_change()
@@ -177,7 +182,10 @@ class FolderWatch:
         own = next((one for one in known if one.id == mount), None)
         if own and self._is_gone(own):
             return None, "can't be reached: its drive was removed"
-        below = mounts_below(os.path.realpath(self._root), known)
+        real = os.path.realpath(self._root)
+        below = mounts_below(real, known)
+        for path in silent_below(real, below):
+            del below[path]
         return _Place(
             stat.st_dev,
             stat.st_ino,
@@ -251,6 +259,8 @@ class FolderWatch:
 
 def seen_now(root: str | os.PathLike[str]) -> Watched:
     """What one look at a folder tells, without watching it."""
+    if not answers(root):
+        return Watched(False, False, "off", SILENT)
     there = os.path.isdir(root)
     return Watched(there, there, "off", None if there else "can't be reached")
 

@@ -3,7 +3,8 @@ whose server is gone; run in a mount namespace of its own.
 
     unshare --map-root-user --mount python -m tests.faults.hanging FOLDER
 
-Prints one JSON object for each state: hanging, cut off, and without the mount.
+Prints one JSON object for each state: hanging, cut off, and without the mount; and before these,
+what somebody is told who comes to it while it hangs.
 
     unshare --map-root-user --mount python -m tests.faults.hanging FOLDER MODEL
 
@@ -19,9 +20,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from edge_app import places
 from edge_app.library import watching
+from edge_app.library.folder import Folder
 from edge_app.library.mounts import mount_of, mounts
 from edge_app.library.rules import Rules
+from edge_app.library.sources import Several
 from edge_app.library.watching import FolderWatch
 from tests.faults.unplugged import code_of
 from tests.faults.watched import unmount
@@ -51,6 +55,7 @@ def main(folder: Path) -> None:
     program = mount_fuse(root)
     [kind] = [mount.kind for mount in mounts() if mount.point == str(root)]
     until(lambda: not watch.state.online)
+    come(root)
     tell(watch, kind)
     os.close(program)
     until(lambda: "not connected" in (watch.state.offline_because or ""))
@@ -60,6 +65,17 @@ def main(folder: Path) -> None:
     mount = mount_of(str(root), mounts())
     tell(watch, mount.kind if mount else "")
     watch.stop()
+
+
+def come(root: Path) -> None:
+    """As a server does that starts, and an index run."""
+    places.ANSWER_S = 0.5
+    late = FolderWatch(root, Rules(), lambda: None)
+    late.wait()
+    library = Several({"nas": Folder(root), "here": Folder(root.parent)})
+    scan = library.scan()
+    told = [late.state.offline_because, library.online(), scan.offline, sorted(scan.unreadable)]
+    print(json.dumps(told), flush=True)
 
 
 def tell(watch: FolderWatch, kind: str) -> None:

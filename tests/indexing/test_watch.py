@@ -23,6 +23,7 @@ from edge_app.indexing.process import IndexingStatus, start_index
 from edge_app.indexing.watch import Watcher
 from edge_app.library import watching as watching_folder
 from edge_app.library.mounts import Mount
+from edge_app.library.watching import SILENT, FolderWatch, Watched
 from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import save
 from tools.testing.waiting import PATIENCE_S, until
@@ -223,6 +224,29 @@ def test_a_library_that_goes_away_and_comes_back_is_followed_without_a_restart(
         until(lambda: watcher.watched[""].online and reader.counts().offline == 0)
         save(config.gallery / "b.png", 2)
         until(lambda: reader.counts().images == 2)
+
+
+def test_a_run_that_waits_for_a_share_whose_server_is_gone_is_ended(
+    config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[subprocess.Popen[str]] = []
+
+    def hang(config: Config, **options: Any) -> subprocess.Popen[str]:
+        runs.append(
+            subprocess.Popen(["sleep", "600"], stdout=-1, text=True, process_group=0, **options)
+        )
+        return runs[-1]
+
+    monkeypatch.setattr(watch, "start_index", hang)
+    monkeypatch.setattr(watch, "LOOK_S", 0.05)
+    watcher = watching()
+    until(lambda: bool(runs))
+    silent = Watched(False, False, "events", SILENT)
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderWatch, "state", property(lambda self: silent))
+        until(lambda: watcher.status.message == "the photo folder library does not answer")
+        assert runs[0].wait(PATIENCE_S) == -signal.SIGKILL
+    until(lambda: len(runs) == 2)  # as soon as anything can be found
 
 
 def test_a_library_that_is_away_costs_no_runs(

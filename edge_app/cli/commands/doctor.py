@@ -14,6 +14,7 @@ from edge_app.library.inotify import shortage
 from edge_app.library.mounts import mount_of, mounts
 from edge_app.library.places import is_url
 from edge_app.memory import available_bytes
+from edge_app.places import answers
 
 RELEASED_S = 1_767_225_600  # 2026-01-01: no clock that goes shows an earlier time
 
@@ -63,7 +64,7 @@ def _folder_problems(config: Config) -> Iterator[str]:
             "be trusted; choose a folder on a disk of this device with --index"
         )
     for _, root in config.places:
-        if is_url(root) or not os.path.isdir(root):
+        if is_url(root) or not answers(root) or not os.path.isdir(root):
             continue  # said by the source itself
         if not os.access(root, os.R_OK | os.X_OK):
             yield f"the photo folder {root} can't be read by this user; change its permissions"
