@@ -74,8 +74,9 @@ def come(root: Path) -> None:
     late.wait()
     library = Several({"nas": Folder(root), "here": Folder(root.parent)})
     scan = library.scan()
-    told = [late.state.offline_because, library.online(), scan.offline, sorted(scan.unreadable)]
-    print(json.dumps(told), flush=True)
+    told = {"late": late.state.offline_because, "online": library.online()}
+    said = {"offline": scan.offline, "unreadable": sorted(scan.unreadable)}
+    print(json.dumps(told | said), flush=True)
 
 
 def tell(watch: FolderWatch, kind: str) -> None:

@@ -34,9 +34,9 @@ def test_drives_that_come_and_go_are_noticed(tmp_path: Path) -> None:
 @pytest.mark.skipif(not os.access("/dev/fuse", os.R_OK | os.W_OK), reason="no access to /dev/fuse")
 def test_a_share_that_does_not_answer_is_offline_until_it_is_gone(tmp_path: Path) -> None:
     come, hanging, cut_off, without = run_in_mount_namespace("tests.faults.hanging", tmp_path)
-    assert come[:2] == ["does not answer", False]
-    assert come[3] == ["here/library", "nas"]
-    assert come[2].keys() == {"nas"} and "does not answer" in come[2]["nas"]
+    assert (come["late"], come["online"]) == ("does not answer", False)
+    assert come["unreadable"] == ["here/library", "nas"]
+    assert come["offline"].keys() == {"nas"} and "does not answer" in come["offline"]["nas"]
     assert (hanging["online"], hanging["offline_because"]) == (False, "does not answer")
     assert cut_off["offline_because"] == "can't be reached: Transport endpoint is not connected"
     assert hanging["kind"] == "fuse.rclone"
