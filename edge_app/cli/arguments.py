@@ -17,13 +17,12 @@ from edge_app.cli import hints
 from edge_app.cli import options as takes
 from edge_app.cli.folder import model_for, served, words_of
 from edge_app.cli.limits import limit_options, limits_of
+from edge_app.cli.parser import Parser
 from edge_app.config import DECODING_LIMITS, INDEXING_LIMITS, LIMITS, Config
-from edge_app.errors import EdgeAppError
+from edge_app.errors import EdgeAppError, UsageError
 from edge_app.library import places
 
 DEFAULTS = Config()
-
-Parser = argparse.ArgumentParser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,9 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         galleries = vars(options).get("galleries") or ()
         named = [places.parse(text) for text in galleries]
+        if "needs_gallery" in options and not named and not DEFAULTS.gallery.exists():
+            raise UsageError(
+                f"name the photo folder with --gallery (no {DEFAULTS.gallery} here)"
+            )
         settings |= places.settings(named)
         if "index" in options and options.index is None:
-            settings |= served(named)
+            settings |= served(named, needed="needs_index" in options)
         config = Config(**settings, limits=limits_of(options))
         if "model" in options and options.model is None:
             config = replace(config, model=model_for(config.index))
@@ -126,7 +129,7 @@ def make_parser() -> Parser:
     command(
         "info",
         "show runtime, model, index and memory, and what to fix",
-        takes.known_index,
+        takes.told_index,
         takes.library,
         takes.json,
         limit_options("decode_memory_bytes"),
@@ -140,7 +143,7 @@ def make_parser() -> Parser:
     command(
         "doctor",
         "say what is wrong on this device, what to do first; exit code 1 if anything is",
-        takes.known_index,
+        takes.told_index,
         takes.library,
         takes.json,
         limit_options("decode_memory_bytes"),

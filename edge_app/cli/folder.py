@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from edge_app.cli.parser import meant
 from edge_app.config import Config, Place
 from edge_app.errors import StoreError
 from edge_app.index.read.reader import Reader
@@ -24,11 +26,20 @@ def words_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> Sequence[
         pictures = pictures_folder()
         parser.error(f"name a folder with photos: lookalike {pictures or 'FOLDER'}")
     first, *rest = words
-    if first.startswith("-") or first in commands_of(parser):
+    commands, own_options = commands_of(parser), ("-h", "--help", "--version")
+    if first in commands or any(option.startswith(first) for option in own_options):
         return words
-    if answers(first) and not Path(first).is_dir():
+    if first.startswith("-"):
         parser.error(
-            f"{first} is neither a folder nor a command ({', '.join(commands_of(parser))})"
+            f"{first} comes after a folder or a command: lookalike FOLDER {first}"
+            + meant(first, own_options)
+        )
+    if answers(first) and not Path(first).is_dir():
+        if Path(first).exists():
+            parser.error(f"{first} is not a folder; to search with it: lookalike search {first}")
+        parser.error(
+            f"{first} is neither a folder nor a command: {', '.join(commands)}"
+            + meant(first, [*commands, *own_options])
         )
     own = any(word.partition("=")[0] == "--index" for word in rest)
     index = () if own else ("--index", str(index_of(Path(first))))
@@ -41,22 +52,58 @@ def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentP
     return dict(commands.choices)
 
 
-def served(named: Sequence[Place]) -> dict[str, Any]:
+def served(named: Sequence[Place], *, needed: bool) -> dict[str, Any]:
     """Settings that lead to what `lookalike FOLDER` has indexed, where the working folder has no
-    index: that of the photo folder that is named, or if none is, the only one."""
+    index: that of the photo folder that is named, or if none is, the only one. StoreError says
+    how to begin where there is none and it is needed."""
     if Config().index.exists():
         return {}
     if named:
         (first, *others) = named
+        if others or is_url(first.root):
+            return {}
         index = index_of(Path(first.root))
-        return {"index": index} if not others and not is_url(first.root) and index.exists() else {}
-    found = list(indexes_folder().glob("*"))
-    if len(found) != 1:
-        return {}
-    roots: dict[str, str] = {}
-    with suppress(StoreError), Reader(found[0]) as reader:
-        roots = reader.roots()
-    return {"index": found[0]} | settings([Place(*item) for item in roots.items()])
+        if needed and not index.exists():
+            raise StoreError(
+                f"no index of {first.root} yet; make one with: lookalike {shlex.quote(first.root)},"
+                " or name the index folder with --index"
+            )
+        return {"index": index} if index.exists() else {}
+    found = served_roots()
+    if len(found) == 1:
+        ((index, roots),) = found.items()
+        return {"index": index} | settings([Place(*item) for item in roots.items()])
+    if needed and (begin := to_begin()):
+        raise StoreError(begin)
+    return {}
+
+
+def to_begin() -> str | None:
+    """What to do for an index, where none is named and it can't be told which; None in a folder
+    that has photos where a checkout has them."""
+    found = served_roots()
+    if len(found) > 1:
+        names = [
+            f"--gallery {shlex.quote(root)}" if len(roots) == 1 else f"--index {folder}"
+            for folder, roots in found.items()
+            for root in list(roots.values())[:1] or [""]
+        ]
+        return f"there are {len(found)} libraries; name one of them: {', '.join(names)}"
+    if Config().gallery.exists():
+        return None
+    folder = shlex.quote(str(pictures_folder() or "FOLDER"))
+    return f"no photos are indexed yet; begin with: lookalike {folder}"
+
+
+def served_roots() -> dict[Path, dict[str, str]]:
+    """The index folders that `lookalike FOLDER` made, each with the sources it is of; without any
+    where it can't be read."""
+    found: dict[Path, dict[str, str]] = {}
+    for folder in sorted(indexes_folder().glob("*")):
+        found[folder] = {}
+        with suppress(StoreError), Reader(folder) as reader:
+            found[folder] = reader.roots()
+    return found
 
 
 def model_for(index: Path) -> Path:

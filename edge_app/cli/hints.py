@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from edge_app.api.types.requests import Filters
 from edge_app.cli.folder import commands_of
+from edge_app.cli.parser import meant
 from edge_app.errors import UsageError
 from edge_app.index.read.reader import Reader
 
@@ -28,8 +29,7 @@ def _refuse(parser: argparse.ArgumentParser, words: Sequence[str], unknown: list
     said = f"unrecognized arguments: {' '.join(unknown)}"
     known = [name for action in command._actions for name in action.option_strings]
     wrong = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
-    meant = get_close_matches(wrong, known, n=1)
-    command.error(said + (f"; did you mean {meant[0]}?" if meant else ""))
+    command.error(said + meant(wrong, known))
 
 
 def check_filters(reader: Reader, wanted: Filters) -> None:
@@ -54,8 +54,8 @@ def check_filters(reader: Reader, wanted: Filters) -> None:
 def _like(name: str, names: Iterable[str]) -> str:
     """What there is: those that are like the name, or the first few."""
     found = list(names)
-    meant = get_close_matches(name, found, n=3)
-    if meant:
-        return f"did you mean {' or '.join(meant)}?"
+    alike = get_close_matches(name, found, n=3)
+    if alike:
+        return f"did you mean {' or '.join(alike)}?"
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return f"folders of the index: {', '.join(filter(None, found[:NAMED]))}{more}"

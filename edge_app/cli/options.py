@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 from edge_app.cli.logs import FORMATS
+from edge_app.cli.parser import Parser, above_zero, number, positive, whole
 from edge_app.config import Config
 from edge_app.index.read.export import FILES
 from edge_app.model.runtime import RUNTIMES
@@ -19,8 +19,6 @@ DEFAULTS = Config()
 SHELLS = ("bash", "zsh", "fish")
 BENCHED = ("report", "index", "search", "serve")  # the names in bench.subjects, which is large
 
-Parser = argparse.ArgumentParser
-
 
 def index_folder(parser: Parser) -> None:
     parser.add_argument("--index", type=Path, default=DEFAULTS.index, metavar="DIR",
@@ -28,6 +26,12 @@ def index_folder(parser: Parser) -> None:
 
 
 def known_index(parser: Parser) -> None:
+    """`told_index` for commands that do nothing without an index."""
+    told_index(parser)
+    parser.set_defaults(needs_index=True)
+
+
+def told_index(parser: Parser) -> None:
     """`index_folder` for commands that make none; None where it is left to `folder.served`."""
     parser.add_argument("--index", type=Path, metavar="DIR",
         help=f"the index folder (default: {DEFAULTS.index}; where that is not there, the one that"
@@ -60,7 +64,7 @@ def model(parser: Parser) -> None:
     add("--model", type=Path, metavar="FILE",
         help="the .tflite file; its card must be next to it (default: the model the index was"
         " made with, else models/mobilenet_v2.tflite, else one that is installed)")  # fmt: skip
-    add("--threads", type=_positive, metavar="N",
+    add("--threads", type=positive, metavar="N",
         help="inference threads (default: one per core)")  # fmt: skip
     add("--runtime", choices=RUNTIMES, metavar="NAME",
         help="ai-edge-litert or tflite-runtime (default: ai-edge-litert if it is installed)"
@@ -78,7 +82,7 @@ def json(parser: Parser) -> None:
 
 def workers(parser: Parser) -> None:
     add = parser.add_argument
-    add("--workers", type=_positive, metavar="N",
+    add("--workers", type=positive, metavar="N",
         help="decoding processes (default: what cores and memory allow)")  # fmt: skip
     add("--tiles", action="store_true",
         help="also index parts of each photo, to find small objects; indexing takes ten"
@@ -86,6 +90,7 @@ def workers(parser: Parser) -> None:
 
 
 def index(parser: Parser) -> None:
+    parser.set_defaults(needs_gallery=True)
     add = parser.add_argument
     add("--prune", action="store_true",
         help="remove images from the index whose files are missing, even if most"
@@ -100,10 +105,11 @@ def index(parser: Parser) -> None:
 
 
 def serve(parser: Parser) -> None:
+    parser.set_defaults(needs_gallery=True)
     add = parser.add_argument
     add("--watch", action=argparse.BooleanOptionalAction, default=True,
         help="index new, changed and deleted files while the server runs")  # fmt: skip
-    add("--head-start", type=float, default=0.0, metavar="SECONDS",
+    add("--head-start", type=number, default=0.0, metavar="SECONDS",
         help="before serving, wait up to this long for the first index run")  # fmt: skip
     add("--then-say", default="", metavar="TEXT", help="print this after the address")
     add("--strip-location", action="store_true",
@@ -118,7 +124,7 @@ def network(parser: Parser) -> None:
     add = parser.add_argument
     add("--host", default=DEFAULTS.host, metavar="H",
         help="the address to listen on (default: %(default)s)")  # fmt: skip
-    add("--port", type=int, default=DEFAULTS.port, metavar="P",
+    add("--port", type=whole, default=DEFAULTS.port, metavar="P",
         help="the port to listen on; 0: any free port (default: %(default)s)")  # fmt: skip
     add("--lan", action="store_true",
         help="make the gallery reachable in your network, and print its addresses")  # fmt: skip
@@ -148,7 +154,7 @@ def search(parser: Parser) -> None:
         help="search for a word that the model knows; one search together with all IMAGEs"
     )  # fmt: skip
     add("--together", action="store_true", help="one search for all IMAGEs together")
-    add("--weight", type=float, default=UNLIKE_WEIGHT, metavar="W",
+    add("--weight", default=UNLIKE_WEIGHT, metavar="W",
         help="how strongly --unlike counts (default: %(default)s)")  # fmt: skip
     add("--box", metavar="x,y,w,h",
         help="search for a region of IMAGE; x,y,w,h are fractions of the upright"
@@ -183,7 +189,7 @@ def duplicates(parser: Parser) -> None:
         help="identical: copies of one file; same: copies of one picture, such as resized ones;"
         " alike: different photos that are similar (default: all, each image in one group)"
     )  # fmt: skip
-    add("--min-score", type=float, metavar="S", default=DUPLICATE_SCORE,
+    add("--min-score", type=number, metavar="S", default=DUPLICATE_SCORE,
         help="the lowest similarity of photos that are alike (default: %(default)s)")  # fmt: skip
     for name, about in (
         ("--dismiss", "do not search, but say that these images are not duplicates of one another"),
@@ -212,22 +218,22 @@ def bench(parser: Parser) -> None:
     )  # fmt: skip
     add("--gallery", type=Path, default=argparse.SUPPRESS, metavar="DIR",
         help="index these photos (default: --count generated photos of 12 megapixels)")  # fmt: skip
-    add("--count", type=_positive, default=200, metavar="N",
+    add("--count", type=positive, default=200, metavar="N",
         help="how many photos to generate (default: %(default)s, 700 MB)")  # fmt: skip
-    add("--rows", type=_positive, default=10_000, metavar="N",
+    add("--rows", type=positive, default=10_000, metavar="N",
         help="images in a generated index (default: %(default)s)")  # fmt: skip
-    add("--dim", type=_positive, default=1280, metavar="N",
+    add("--dim", type=positive, default=1280, metavar="N",
         help="dimensions of a generated index (default: %(default)s)")  # fmt: skip
-    add("--connections", type=_positive, default=64, metavar="N",
+    add("--connections", type=positive, default=64, metavar="N",
         help="connections that request thumbnails together (default: %(default)s)")  # fmt: skip
-    add("--seconds", type=_above_zero, default=5.0, metavar="S",
+    add("--seconds", type=above_zero, default=5.0, metavar="S",
         help="how long each measurement of serve takes (default: %(default)s)")  # fmt: skip
 
 
 def passcode(parser: Parser) -> None:
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="the file to create or replace")
-    add("--token", type=_positive, metavar="DAYS",
+    add("--token", type=positive, metavar="DAYS",
         help="do not change FILE, but print a token for programs that is valid for DAYS days;"
         " send it as Authorization: Bearer TOKEN")  # fmt: skip
     add("--sign-out", action="store_true",
@@ -278,17 +284,3 @@ def completion(parser: Parser) -> None:
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL",
         help="bash, zsh or fish, such as: lookalike completion bash >"
         " ~/.local/share/bash-completion/completions/lookalike")  # fmt: skip
-
-
-def _above_zero(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:  # NaN fails too
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not 1 or more")
-    return value

@@ -194,8 +194,11 @@ def test_a_filter_that_nothing_fits_says_what_there_is(
     [
         (["search", "a.jpg", "--galery", "x"], "--galery x; did you mean --gallery?"),
         (["serve", "--trustedproxy=1.2.3.4"], "did you mean --trusted-proxy?"),
-        (["index", "--frobnicate"], "unrecognized arguments: --frobnicate\n"),
-        (["check", "one", "two"], "unrecognized arguments: one two\n"),
+        (
+            ["index", "--frobnicate"],
+            "--frobnicate (see python -m edge_app index --help)",
+        ),
+        (["check", "one", "two"], "unrecognized arguments: one two (see "),
     ],
 )
 def test_an_unknown_option_suggests_the_one_that_is_like_it(
@@ -354,13 +357,30 @@ def test_a_mistake_is_one_line_and_an_exit_code(
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["bogus"], ["search", "--k"], ["index", "--workers", "0"]]
+    ("arguments", "said"),
+    [
+        ([], "name a folder with photos"),
+        (["bogus"], "bogus is neither a folder nor a command: index, serve, "),
+        (["serv"], "completion; did you mean serve? (see"),
+        (["version"], "did you mean --version?"),
+        (["--hlep"], "--hlep comes after a folder or a command: lookalike FOLDER --hlep; did you"),
+        (["--lan"], "--lan comes after a folder or a command: lookalike FOLDER --lan (see"),
+        (["search", "--k"], "argument --k: expected one argument"),
+        (["index", "--workers", "0"], "argument --workers: 0 is not 1 or more"),
+        (["index", "--threads", "two"], "argument --threads: two is not a whole number"),
+        (["serve", "--port", "9" * 5000], f"{'9' * 40}… is not a whole number"),
+        (["serve", "--head-start", "nan"], "argument --head-start: nan is not a number"),
+        (["bench", "serve", "--seconds", "-1"], "argument --seconds: -1 is not above 0"),
+        (["check", "\033[31m"], "unrecognized arguments: \\x1b[31m (see"),
+    ],
 )
-def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_is_one_line_and_exits_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    assert said in error_line(capsys.readouterr().err)
 
 
 SERVER = {"bottle", "waitress", "http.client", "http.server", "edge_app.api.routes"}

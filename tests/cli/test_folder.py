@@ -54,10 +54,16 @@ def test_a_folder_is_served_with_an_index_of_its_own(
     # The other commands find it too, with the folder or as the only one.
     for words in (["doctor"], ["doctor", "--gallery", "Summer"], ["search", "Summer/a.jpg"]):
         assert main(words) == 0, words
+    capsys.readouterr()
     save(home / "Winter/b.jpg", 2)
+    assert main(["search", "Summer/a.jpg", "--gallery", "Winter"]) == 1
+    assert "no index of Winter yet; make one with: lookalike Winter" in capsys.readouterr().err
     assert main(["doctor", "--gallery", "Winter"]) == 1
     index_of(home / "Winter").mkdir()
-    assert main(["search", "Summer/a.jpg"]) == 1
+    assert main(["search", "Summer/a.jpg"]) == main(["doctor"]) == 1
+    said = capsys.readouterr()
+    for told in (said.err, said.out):
+        assert f"there are 2 libraries; name one of them: --gallery {home}/Summer, --index " in told
     assert main(["doctor", "--gallery", "Summer"]) == 0
 
 
@@ -71,10 +77,29 @@ def test_where_there_is_no_model_it_says_how_to_get_one_without_a_checkout(
 
 
 @pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["search", "Summer/a.jpg"], 1, "no photos are indexed yet; begin with: lookalike FOLDER"),
+        (["check"], 1, "no photos are indexed yet"),
+        (["duplicates"], 1, "no photos are indexed yet"),
+        (["export", "out"], 1, "no photos are indexed yet"),
+        (["index"], 2, "name the photo folder with --gallery"),
+        (["serve"], 2, "name the photo folder with --gallery"),
+    ],
+)
+def test_a_command_that_has_nothing_to_work_with_says_how_to_begin(
+    home: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+) -> None:
+    assert main(words) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["Winter"], "Winter is neither a folder nor a command (index, serve, "),
-        (["Summer/a.jpg"], "Summer/a.jpg is neither a folder nor a command"),
+        (["Winter"], "Winter is neither a folder nor a command: index, serve, "),
+        (["Summer/a.jpg"], "is not a folder; to search with it: lookalike search Summer/a.jpg"),
         ([], "name a folder with photos: lookalike FOLDER"),
     ],
 )
@@ -83,7 +108,8 @@ def test_what_is_no_folder_is_one_line(
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(words)
-    assert said in capsys.readouterr().err.splitlines()[-1]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
 
 
 def test_the_pictures_folder_is_offered_and_not_taken(

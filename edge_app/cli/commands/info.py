@@ -16,6 +16,7 @@ import PIL
 
 from edge_app import VERSION
 from edge_app.api.state import IndexState, State, state_of
+from edge_app.cli.folder import to_begin
 from edge_app.config import Config, MiB
 from edge_app.errors import NoIndexError, StoreError
 from edge_app.index.read.reader import Reader
@@ -27,7 +28,7 @@ from edge_app.model.card import comparable
 from edge_app.model.describe import describe_model
 from edge_app.model.embed import Embedder
 from edge_app.photos.children.nonetwork import can_do_without
-from edge_app.places import indexes_folder, pictures_folder
+from edge_app.places import indexes_folder
 from edge_app.search.scale import Scales
 
 
@@ -117,9 +118,8 @@ def _index_problems(
     for group in reader.rejections():
         if group.advice:
             yield f"{group.count} {group.reason}: {group.advice}"
-    if index.identity is None and _is_new(config):
-        folder = shlex.quote(str(pictures_folder() or "FOLDER"))
-        yield f"no photos are indexed yet; begin with: lookalike {folder}"
+    if index.identity is None and _is_new(config) and (begin := to_begin()):
+        yield begin
     elif index.identity is None:
         yield str(NoIndexError(config.index, shlex.join(arguments(config))))
     elif embedder and not comparable(embedder.identity, index.identity):

@@ -1,0 +1,63 @@
+"""A parser whose errors are one line, and the numbers that it reads."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import NoReturn
+
+from edge_app.errors import printable
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, which would print all options before it says what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {printable(message)} (see {self.prog} --help)\n")
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """The end of a message about a name that is none of these: the one that is like it, or ""."""
+    found = get_close_matches(name, list(names), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def whole(text: str) -> int:
+    """A whole number."""
+    try:
+        return int(text)
+    except ValueError:  # also of 5,000 digits
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is not a whole number") from None
+
+
+def positive(text: str) -> int:
+    """A whole number, 1 or more."""
+    value = whole(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is not 1 or more")
+    return value
+
+
+def number(text: str) -> float:
+    """A number, and a finite one."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is not a number")
+    return value
+
+
+def above_zero(text: str) -> float:
+    """A number above 0."""
+    value = number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is not above 0")
+    return value
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:40]}…"
