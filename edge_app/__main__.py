@@ -8,6 +8,7 @@ from edge_app import host
 
 def run() -> int:
     """The command line of this process, to its exit code."""
+    _open_streams()
     if problem := host.fault():
         sys.stderr.write(f"error: {problem}\n")
         return 1
@@ -20,6 +21,17 @@ def run() -> int:
     from edge_app.cli.arguments import main
 
     return main()
+
+
+def _open_streams() -> None:
+    """Standard streams that were closed lead nowhere. Else a file of the index would get the number
+    of one, and what libraries write to standard error."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 if __name__ == "__main__":

@@ -124,8 +124,11 @@ def parse_limit(name: str, text: str) -> float:
     found = re.fullmatch(r"([0-9]{1,20}(?:\.[0-9]{1,9})?)([a-z]?)", text.strip().lower())
     value = Decimal(found[1]) * units[found[2]] if found and found[2] in units else Decimal(0)
     least_met = value > 0 or (bool(found) and not value and name in MAY_BE_ZERO)
-    if not least_met or value > _MOST or (is_whole(name) and value % 1):
-        raise ValueError(f"{text!r} is not above 0, such as {examples}")
+    if value > _MOST:
+        raise ValueError(f"{text!r} is more than {limit_text(name, _MOST)}")
+    if not least_met or (is_whole(name) and value % 1):
+        above = "0 or more" if name in MAY_BE_ZERO else "above 0"
+        raise ValueError(f"{text!r} is not {above}, such as {examples}")
     return int(value) if is_whole(name) else float(value)
 
 
@@ -170,7 +173,7 @@ def _units(name: str) -> tuple[dict[str, int], str]:
         return _SIZES, "512K, 32M or 1G"
     if name.endswith("_s"):
         return _TIMES, "20s, 5m, 1h or 30d"
-    return _COUNTS, "a whole number"
+    return _COUNTS, "64, 100K or 2M"
 
 
 _FIELDS = {limit.name: limit for limit in fields(Limits) if "option" in limit.metadata}

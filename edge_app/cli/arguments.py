@@ -41,9 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         galleries = vars(options).get("galleries") or ()
         named = [places.parse(text) for text in galleries]
         if "needs_gallery" in options and not named and not DEFAULTS.gallery.exists():
-            raise UsageError(
-                f"name the photo folder with --gallery (no {DEFAULTS.gallery} here)"
-            )
+            raise UsageError(f"name the photo folder with --gallery (no {DEFAULTS.gallery} here)")
         settings |= places.settings(named)
         if "index" in options and options.index is None:
             settings |= served(named, needed="needs_index" in options)
@@ -51,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "model" in options and options.model is None:
             config = replace(config, model=model_for(config.index))
         code: int = options.run(config, options)
+        sys.stdout.flush()
         return code
     except EdgeAppError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -59,8 +58,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130  # as a shell reports SIGINT
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`); say nothing more, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        if not _is_of_output():
+            raise
+        _drop_output()
+        print(f"error: the output can't be written: {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def _is_of_output() -> bool:
+    """Whether standard output takes no more, as on a full disk."""
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_parser() -> Parser:

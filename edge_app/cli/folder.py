@@ -26,6 +26,8 @@ def words_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> Sequence[
         pictures = pictures_folder()
         parser.error(f"name a folder with photos: lookalike {pictures or 'FOLDER'}")
     first, *rest = words
+    if not first:
+        parser.error("the name of the folder is empty")
     commands, own_options = commands_of(parser), ("-h", "--help", "--version")
     if first in commands or any(option.startswith(first) for option in own_options):
         return words

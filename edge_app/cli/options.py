@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from edge_app.cli.logs import FORMATS
-from edge_app.cli.parser import Parser, above_zero, number, positive, whole
+from edge_app.cli.parser import Parser, above_zero, few, number, path, positive, whole
 from edge_app.config import Config
 from edge_app.index.read.export import FILES
 from edge_app.model.runtime import RUNTIMES
@@ -21,7 +20,7 @@ BENCHED = ("report", "index", "search", "serve")  # the names in bench.subjects,
 
 
 def index_folder(parser: Parser) -> None:
-    parser.add_argument("--index", type=Path, default=DEFAULTS.index, metavar="DIR",
+    parser.add_argument("--index", type=path, default=DEFAULTS.index, metavar="DIR",
         help="the index folder (default: %(default)s)")  # fmt: skip
 
 
@@ -33,7 +32,7 @@ def known_index(parser: Parser) -> None:
 
 def told_index(parser: Parser) -> None:
     """`index_folder` for commands that make none; None where it is left to `folder.served`."""
-    parser.add_argument("--index", type=Path, metavar="DIR",
+    parser.add_argument("--index", type=path, metavar="DIR",
         help=f"the index folder (default: {DEFAULTS.index}; where that is not there, the one that"
         " `lookalike FOLDER` made: of --gallery, or the only one)")  # fmt: skip
 
@@ -43,7 +42,7 @@ def library(parser: Parser) -> None:
     add("--gallery", action="append", dest="galleries", metavar="[NAME=]PLACE",
         help="the photo folder, or a URL; never written to; repeat it with names for several"
         f" (default: {DEFAULTS.gallery})")  # fmt: skip
-    add("--gallery-config", type=Path, metavar="FILE",
+    add("--gallery-config", type=path, metavar="FILE",
         help="keys and endpoints of the URLs; a file that only its owner can read")  # fmt: skip
     model(parser)
 
@@ -61,10 +60,10 @@ def links(parser: Parser) -> None:
 
 def model(parser: Parser) -> None:
     add = parser.add_argument
-    add("--model", type=Path, metavar="FILE",
+    add("--model", type=path, metavar="FILE",
         help="the .tflite file; its card must be next to it (default: the model the index was"
         " made with, else models/mobilenet_v2.tflite, else one that is installed)")  # fmt: skip
-    add("--threads", type=positive, metavar="N",
+    add("--threads", type=few, metavar="N",
         help="inference threads (default: one per core)")  # fmt: skip
     add("--runtime", choices=RUNTIMES, metavar="NAME",
         help="ai-edge-litert or tflite-runtime (default: ai-edge-litert if it is installed)"
@@ -82,7 +81,7 @@ def json(parser: Parser) -> None:
 
 def workers(parser: Parser) -> None:
     add = parser.add_argument
-    add("--workers", type=positive, metavar="N",
+    add("--workers", type=few, metavar="N",
         help="decoding processes (default: what cores and memory allow)")  # fmt: skip
     add("--tiles", action="store_true",
         help="also index parts of each photo, to find small objects; indexing takes ten"
@@ -100,7 +99,7 @@ def index(parser: Parser) -> None:
     add("--end-with-stdin", action="store_true",
         help="end when standard input does, keeping what is done: for programs that start a run"
     )  # fmt: skip
-    add("--import", type=Path, dest="donor", metavar="DIR",
+    add("--import", type=path, dest="donor", metavar="DIR",
         help="first copy what another index of the same model has about these photos")  # fmt: skip
 
 
@@ -128,7 +127,7 @@ def network(parser: Parser) -> None:
         help="the port to listen on; 0: any free port (default: %(default)s)")  # fmt: skip
     add("--lan", action="store_true",
         help="make the gallery reachable in your network, and print its addresses")  # fmt: skip
-    add("--passcode-file", type=Path, metavar="FILE",
+    add("--passcode-file", type=path, metavar="FILE",
         help="ask visitors for a passcode; the command passcode creates the file")  # fmt: skip
     add("--allow-host", action="append", default=[], dest="allowed_hosts", metavar="NAME",
         help="another host name of this server, such as photos.home.arpa")  # fmt: skip
@@ -147,7 +146,7 @@ def search(parser: Parser) -> None:
     add("--text", action="append", default=[], metavar="WORDS",
         help="search for what a text says, with a model that has a text tower (else: a word that"
         " it knows); one search for each, or one together with all IMAGEs")  # fmt: skip
-    add("--text-file", type=Path, metavar="FILE", help="the same for each line of a file")
+    add("--text-file", type=path, metavar="FILE", help="the same for each line of a file")
     add("--unlike-text", action="append", default=[], metavar="WORDS",
         help="what the results should not show; one search for everything")  # fmt: skip
     add("--word", metavar="WORD",
@@ -216,7 +215,7 @@ def bench(parser: Parser) -> None:
         help="index: make a temporary index of --gallery; search, serve: use the index, or"
         " generated data if there is none; without SUBJECT: a short report of indexing and search"
     )  # fmt: skip
-    add("--gallery", type=Path, default=argparse.SUPPRESS, metavar="DIR",
+    add("--gallery", type=path, default=argparse.SUPPRESS, metavar="DIR",
         help="index these photos (default: --count generated photos of 12 megapixels)")  # fmt: skip
     add("--count", type=positive, default=200, metavar="N",
         help="how many photos to generate (default: %(default)s, 700 MB)")  # fmt: skip
@@ -232,7 +231,7 @@ def bench(parser: Parser) -> None:
 
 def passcode(parser: Parser) -> None:
     add = parser.add_argument
-    add("file", type=Path, metavar="FILE", help="the file to create or replace")
+    add("file", type=path, metavar="FILE", help="the file to create or replace")
     add("--token", type=positive, metavar="DAYS",
         help="do not change FILE, but print a token for programs that is valid for DAYS days;"
         " send it as Authorization: Bearer TOKEN")  # fmt: skip
@@ -242,7 +241,7 @@ def passcode(parser: Parser) -> None:
 
 def export(parser: Parser) -> None:
     add = parser.add_argument
-    add("folder", type=Path, metavar="DIR", help="the folder to write into")
+    add("folder", type=path, metavar="DIR", help="the folder to write into")
     add("--format", choices=list(FILES), default="parquet", metavar="FORMAT",
         help="parquet (needs pyarrow), or npy: vectors.npy, ids.npy and images.jsonl"
         " (default: %(default)s)")  # fmt: skip
@@ -254,7 +253,7 @@ def address(parser: Parser) -> None:
 
 
 def cluster_tls(parser: Parser) -> None:
-    parser.add_argument("--cluster-tls", type=Path, metavar="DIR",
+    parser.add_argument("--cluster-tls", type=path, metavar="DIR",
         help="the certificates of the cluster, made by cluster-keys")  # fmt: skip
 
 
@@ -271,13 +270,13 @@ def searching_cluster(parser: Parser) -> None:
 
 
 def index_copy(parser: Parser) -> None:
-    parser.add_argument("--index", type=Path, dest="copy", metavar="DIR",
+    parser.add_argument("--index", type=path, dest="copy", metavar="DIR",
         help="also search this copy of the index for serve --cluster; without --gallery, only"
         " search")  # fmt: skip
 
 
 def cluster_keys(parser: Parser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the folder to make")
+    parser.add_argument("folder", type=path, metavar="DIR", help="the folder to make")
 
 
 def completion(parser: Parser) -> None:

@@ -6,9 +6,12 @@ import argparse
 import math
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import NoReturn
 
 from edge_app.errors import printable
+
+MANY = 256  # processes or threads; more than a device of any kind has processors for
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,6 +33,21 @@ def whole(text: str) -> int:
         return int(text)
     except ValueError:  # also of 5,000 digits
         raise argparse.ArgumentTypeError(f"{_shown(text)} is not a whole number") from None
+
+
+def path(text: str) -> Path:
+    """A file or folder; no name is not the working folder, but a variable that was not set."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty")
+    return Path(text)
+
+
+def few(text: str) -> int:
+    """How many at a time: a whole number from 1 to MANY."""
+    value = positive(text)
+    if value > MANY:
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is more than {MANY}")
+    return value
 
 
 def positive(text: str) -> int:

@@ -110,8 +110,15 @@ def read_hash(path: Path) -> str:
     try:
         line = path.read_text("ascii").strip()
         shared = path.stat().st_mode & (0o037 if _is_credential(path) else 0o077)
-    except (OSError, ValueError) as error:
-        raise ServeError(f"cannot read the passcode file {path}: {error}") from error
+    except FileNotFoundError:
+        raise ServeError(
+            f"cannot read the passcode file {path}: it does not exist; create it with: "
+            f"lookalike passcode {path}"
+        ) from None
+    except OSError as error:
+        raise ServeError(f"cannot read the passcode file {path}: {error.strerror}") from error
+    except ValueError:
+        line, shared = "", 0  # bytes that are no text
     if shared:
         raise ServeError(f"other users can read the passcode file {path}; run: chmod 600 {path}")
     if not LINE.fullmatch(line):

@@ -117,7 +117,8 @@ def _check(place: Place) -> None:
     if name in (".", "..") or len(os.fsencode(name)) > NAME_BYTES or not (name + "x").isprintable():
         raise UsageError(f"--gallery: {name!r} can't be the name of a source")
     if not root or "\0" in root:
-        raise UsageError(f"--gallery {name}=: name a folder or a URL")
+        given = f"{name}=" if name else "''"
+        raise UsageError(f"--gallery {given}: name a folder or a URL")
     if is_url(root):
         _check_url(root)
 

@@ -325,6 +325,7 @@ def test_info_names_what_runs_and_what_to_fix(
         (["search", "{library}/2019/0.png", "--from", "soon"], 2, ["soon"]),
         (["search", "{library}/2019/0.png", "--orientation", "flat"], 2, ["flat"]),
         (["serve", "--port", "99999"], 1, ["99999", "--port"]),
+        (["serve", "--index", "/proc/new"], 1, ["/proc/new can't be written", "--index"]),
         (["serve", "--delegate", "none.so"], 1, ["none.so", "--delegate-optional"]),
         (["serve", "--gallery", "{tmp}/none", "--index", "{tmp}/new"], 1, ["{tmp}/none"]),
     ],
@@ -371,6 +372,11 @@ def test_a_mistake_is_one_line_and_an_exit_code(
         (["serve", "--port", "9" * 5000], f"{'9' * 40}… is not a whole number"),
         (["serve", "--head-start", "nan"], "argument --head-start: nan is not a number"),
         (["bench", "serve", "--seconds", "-1"], "argument --seconds: -1 is not above 0"),
+        (["index", "--index", ""], "argument --index: the name is empty"),
+        ([""], "the name of the folder is empty"),
+        (["index", "--workers", "257"], "argument --workers: 257 is more than 256"),
+        (["serve", "--file-size", "0"], "'0' is not above 0, such as 512K, 32M or 1G"),
+        (["serve", "--file-size", "9999999G"], "'9999999G' is more than 1048576G"),
         (["check", "\033[31m"], "unrecognized arguments: \\x1b[31m (see"),
     ],
 )
@@ -381,6 +387,45 @@ def test_wrong_usage_is_one_line_and_exits_2(
         main(arguments)
     assert stopped.value.code == 2
     assert said in error_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("shell", "code", "said"),
+    [
+        ("$CHECK > /dev/full", 1, "error: the output can't be written: No space left on device\n"),
+        ("$CHECK --json > /dev/full", 1, "error: the output can't be written: No space left"),
+        ("$CHECK | true", 0, ""),
+        ("$CHECK <&- >&- 2>&-", 0, ""),
+        ("$CHECK 2>&- | grep -c checked", 0, ""),
+        ("$DUPLICATES 2>&-", 0, ""),
+    ],
+)
+def test_output_that_goes_nowhere_is_no_traceback(
+    index: Path, shell: str, code: int, said: str
+) -> None:
+    command = f"{sys.executable} -m edge_app {{}} --index {index}"
+    environment = {"CHECK": command.format("check"), "DUPLICATES": command.format("duplicates")}
+    done = subprocess.run(
+        ["bash", "-c", shell],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert done.returncode == code
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == (1 if said else 0)
+
+
+def test_no_file_of_an_index_takes_the_number_of_a_closed_stream(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; os.closerange(0, 3); sys.stdin = sys.stdout = sys.stderr = None\n"
+        "from edge_app.__main__ import _open_streams; _open_streams()\n"
+        f"open({str(tmp_path / 'fd')!r}, 'w').write(str(os.open('/', os.O_RDONLY)))\n"
+        "print('x', flush=True); print('x', file=sys.stderr, flush=True); sys.stdin.read()"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
+    assert int((tmp_path / "fd").read_text()) > 2
 
 
 SERVER = {"bottle", "waitress", "http.client", "http.server", "edge_app.api.routes"}

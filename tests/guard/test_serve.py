@@ -74,7 +74,7 @@ def test_a_port_that_needs_privileges_is_one_line(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_passcode_file_is_read_before_anything_listens(tmp_path: Path) -> None:
-    with pytest.raises(ServeError, match="cannot read the passcode file"):
+    with pytest.raises(ServeError, match="it does not exist; create it with: lookalike passcode"):
         guard.serve(APP, Config(port=0, passcode_file=tmp_path / "none"))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from edge_app.cli.commands.info import describe
 from edge_app.config import Config, MiB
+from edge_app.index.format.locking import may_write
 from edge_app.library.inotify import shortage
 from edge_app.library.mounts import mount_of, mounts
 from edge_app.library.places import is_url
@@ -50,14 +51,12 @@ def device_problems(config: Config) -> Iterator[str]:
 
 
 def _folder_problems(config: Config) -> Iterator[str]:
-    folder = config.index.absolute()
-    nearest = next(path for path in (folder, *folder.parents) if path.exists())
-    if not os.access(nearest, os.W_OK | os.X_OK):
+    if not may_write(config.index):
         yield (
             f"the index folder {config.index} can't be written by this user; choose another with "
             "--index, or change the owner of it"
         )
-    mount = mount_of(str(nearest), mounts())
+    mount = mount_of(str(config.index.absolute()), mounts())
     if mount is not None and not mount.has_events:
         yield (
             f"the index folder {config.index} is on {mount.kind}, a file system whose locks can't "

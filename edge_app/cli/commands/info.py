@@ -42,7 +42,9 @@ def info(config: Config, options: Namespace) -> int:
         if isinstance(values, dict):
             print(f"{group}:")
             for name, value in values.items():
-                text = json.dumps(value, indent=2) if isinstance(value, dict) else value
+                text = value
+                if isinstance(value, dict):
+                    text = json.dumps(value, indent=2).replace("\n", "\n  ")
                 print(f"  {name}: {text}")
         else:
             for line in values:

@@ -13,6 +13,7 @@ from edge_app.cli.ending import end_clean
 from edge_app.cluster.over import Over, joined
 from edge_app.config import Config
 from edge_app.guard import serve as guard
+from edge_app.index.format.locking import make_writable
 from edge_app.indexing.run import refuse_index_inside_library
 from edge_app.indexing.watch import Watcher
 from edge_app.model.embed import Embedder
@@ -41,6 +42,8 @@ def _serve(config: Config, options: Namespace, over: Over) -> int:
         if empty or config.delegate:
             # Not kept: an accelerator may serve one process at a time, and indexing comes first.
             Embedder.of(config)
+        if empty:
+            make_writable(config.index)
         gallery.reader.recognise(gallery.library)
         watcher.start()
         watcher.wait(options.head_start)

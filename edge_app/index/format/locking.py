@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge_app.config import MiB
 from edge_app.errors import DiskFullError, EdgeAppError, LockedError, StoreError
+from edge_app.index.format.appendfile import make_folder
 from edge_app.index.format.regular import open_regular
 
 _LOCK = "lock"
@@ -76,6 +77,19 @@ def obstacle_of(error: sqlite3.Error) -> str | None:
     return str(error) if code in _OBSTACLES else None
 
 
+def make_writable(index: Path) -> None:
+    """Make the index folder if it is not there; StoreError where this user can't write it."""
+    with errors_translated(index):
+        make_folder(index)
+        if not may_write(index):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def may_write(index: Path) -> bool:
+    """Whether this user may write the index folder, or make it."""
+    return os.access(_nearest(index), os.W_OK | os.X_OK)
+
+
 def _disk_full(index: Path, need_bytes: int) -> DiskFullError:
     return DiskFullError(
         f"no space left for the index folder {index}: the next batch needs "
@@ -85,5 +99,11 @@ def _disk_full(index: Path, need_bytes: int) -> DiskFullError:
 
 
 def _free_bytes(index: Path) -> int:
-    disk = os.statvfs(next(folder for folder in (index, *index.parents) if folder.exists()))
+    disk = os.statvfs(_nearest(index))
     return disk.f_bavail * disk.f_frsize
+
+
+def _nearest(index: Path) -> Path:
+    """The index folder, or the folder that is there of those above it."""
+    folder = index.absolute()
+    return next(path for path in (folder, *folder.parents) if os.path.exists(path))

@@ -250,8 +250,12 @@ class Reader:
 
     def _unreadable(self, error: OSError) -> StoreError:
         return StoreError(
-            f"index folder {self.index} can't be read: {error.strerror}; for details: "
-            "lookalike check"
+            f"index folder {self.index} can't be read: {error.strerror}; "
+            + (
+                "change its owner, or choose another with --index"
+                if isinstance(error, PermissionError)
+                else "for details: lookalike check"
+            )
         )
 
     def _look(self) -> None:
