@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from edge_app.model.embed import Embedder
 from tests.browser import photos
@@ -74,6 +74,23 @@ def test_a_word_is_typed_completed_and_found(window: Page) -> None:
     expect(window.get_by_role("heading", name="Like “espresso”")).to_be_visible()
     expect_thumbnails(window)
     assert names(window)[0] == "photo-05.jpg"
+
+
+def test_an_answer_that_comes_late_completes_nothing_else(window: Page) -> None:
+    under_way: list[Route] = []
+    window.route("**/api/words?q=espr", lambda route: under_way.append(route))
+    window.goto("")
+    with window.expect_request("**/api/words?q=espr"):
+        field(window).fill("espr")
+    with window.expect_response("**/api/words?q=espl"):
+        field(window).fill("espl")
+    option = window.locator("datalist option")
+    expect(option).to_have_attribute("value", "esplanade")
+    with window.expect_response("**/api/words?q=espr") as late:
+        under_way[0].continue_()
+    late.value.finished()
+    window.evaluate("fetch('api/words?q=').then((answer) => answer.json())")  # after the page's
+    expect(option).to_have_attribute("value", "esplanade")
 
 
 def test_a_word_and_photos_are_one_search(window: Page, knowing: Site) -> None:

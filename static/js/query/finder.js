@@ -11,8 +11,9 @@ const TYPING_MS = 150;
 export function createFinder() {
   const list = h('datalist', { id: 'words' });
   const complete = debounce(async () => {
-    const { words } = await get('api/words', { q: input.value }).catch(() => ({ words: [] }));
-    list.replaceChildren(...words.map((value) => h('option', { value })));
+    const q = input.value;
+    const { words } = await get('api/words', { q }).catch(() => ({ words: [] }));
+    if (q === input.value) list.replaceChildren(...words.map((value) => h('option', { value })));
   }, TYPING_MS);
   const find = (event) => {
     event.preventDefault();
@@ -28,7 +29,7 @@ export function createFinder() {
     icon(hasCamera ? 'camera' : 'upload'), h('span', {}, t('upload.title')));
   const element = h('form.finder', { role: 'search', onsubmit: find }, icon('search'), input, list, photo);
 
-  /** Words are offered only by a model that knows them. */
+  /** Only a model that knows words has the field. */
   const offer = () => {
     const known = Boolean(lastStatus()?.model?.words);
     input.hidden = !known;
