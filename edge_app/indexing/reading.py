@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from edge_app.config import Limits, MiB
-from edge_app.errors import DecodeError, LibraryError, NotFoundError
+from edge_app.errors import DecodeError, LibraryError, NotFoundError, UnreadableError
 from edge_app.indexing.stages import Decodes, Result
 from edge_app.library.scan import FoundFile
 from edge_app.library.source import Elsewhere, InFolder, Source
@@ -37,7 +37,7 @@ class Reads:
         self.unreachable = unreachable
         self._library, self._limits = library, limits
         self._named = "" not in parts_of(library)
-        self._failed: deque[tuple[FoundFile, DecodeError | NotFoundError]] = deque()
+        self._failed: deque[tuple[FoundFile, DecodeError]] = deque()
 
     def outcomes(
         self, pool: Decodes, files: Iterable[FoundFile], job_of: MakeJob
@@ -94,7 +94,11 @@ class Reads:
             yield job_of(file, read.result())
         except LibraryError as error:
             self.unreachable.setdefault(self._source(file), str(error))
-        except (DecodeError, NotFoundError) as error:
+        except NotFoundError:  # if it was deleted since, the next listing takes this back
+            self._failed.append(
+                (file, UnreadableError("its source lists it, but does not have it"))
+            )
+        except DecodeError as error:
             self._failed.append((file, error))
 
     def _failures(self) -> Iterator[tuple[FoundFile, Result]]:

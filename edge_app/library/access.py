@@ -10,10 +10,10 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from edge_app.errors import UsageError
-from edge_app.library.places import shown
+from edge_app.library.places import shown, unescaped
 
 FILE_BYTES = 1 << 20
 
@@ -95,7 +95,7 @@ def options_of(
     options["root"] = url.path or "/"
     if scheme in ("webdav", "webdavs"):
         address = f"{'https' if scheme == 'webdavs' else 'http'}://{url.netloc}"
-        options["endpoint"] = address
+        options |= {"endpoint": address, "root": unquote(url.path) or "/"}
     else:
         options["container" if scheme == "az" else "bucket"] = url.netloc
         address = options.get("endpoint", "https://")
@@ -117,7 +117,8 @@ def _table(root: str, file: Path | None) -> Mapping[str, Any]:
     if file is None:
         return {}
     tables = _read(file)
-    fitting = [name for name in tables if f"{root}/".startswith(f"{name.rstrip('/')}/")]
+    place = f"{unescaped(root)}/"
+    fitting = [name for name in tables if place.startswith(f"{unescaped(name).rstrip('/')}/")]
     table = tables[max(fitting, key=len)] if fitting else {}
     if not isinstance(table, dict):
         raise UsageError(f"{file}: write what is for {shown(root)} below a line [{root!r}]")

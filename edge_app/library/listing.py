@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,11 @@ from edge_app.library.scan import FoundFile, Scan
 
 OBJECTS = 2_000_000  # listed at most: a hundred times a large library, and 400 MB of names
 NAME_BYTES = 1024  # S3's own limit for a whole key
+SIZE_BYTES = 2**63 - 1  # of a file anywhere, and the largest number that an index has
+
+# Controls, ends of lines and paragraphs, halves of characters. Not all that `isprintable` refuses:
+# macOS writes a narrow blank into the names of screenshots, emoji and WhatsApp use joiners.
+_NOT_ONE_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def listed(entries: Iterable[Any], rules: Rules, label: str) -> Scan:
@@ -25,7 +31,8 @@ def listed(entries: Iterable[Any], rules: Rules, label: str) -> Scan:
         path, about = entry.path, entry.metadata
         if not about.is_file or not is_image_name(path.rpartition("/")[2]):
             continue
-        if not is_plain(path) or path in seen or about.content_length < 0:
+        is_size = 0 <= about.content_length <= SIZE_BYTES
+        if not is_plain(path) or path in seen or not is_size:
             found.refused.add(ascii(path)[:200])
             continue
         if rules.leaves_out(path):
@@ -47,7 +54,7 @@ def is_plain(path: str) -> bool:
     return (
         len(path.encode(errors="replace")) <= NAME_BYTES
         and {"", ".", ".."}.isdisjoint(path.split("/"))
-        and path.isprintable()
+        and not _NOT_ONE_LINE.search(path)
     )
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from edge_app.config import Config, Place
 from edge_app.errors import UsageError
@@ -73,6 +73,12 @@ def shown(root: str) -> str:
         return root
     url = urlsplit(root)
     return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+
+
+def unescaped(root: str) -> str:
+    """A URL with plain characters in its path, however a user copied it. In the address of a share
+    %20 is a blank; in a key of a bucket it is three characters, as its programs have it."""
+    return unquote(root) if root.lower().startswith(("webdav://", "webdavs://")) else root
 
 
 def text_of(roots: Iterable[tuple[str, str]]) -> str:
@@ -142,8 +148,8 @@ def _check_url(root: str) -> None:
         )
     if not url.netloc:
         raise UsageError(f"--gallery {shown(root)}: its bucket or host is missing")
-    parts = url.path.split("/")
-    if {".", ".."} & set(parts) or not root.isprintable():
+    plain = unescaped(root)
+    if {".", ".."} & set(plain.split("/")) or not plain.isprintable():
         raise UsageError(f"--gallery {shown(root)!r} is not a plain path")
 
 
@@ -162,5 +168,5 @@ def _refuse_overlaps(places: Sequence[Place]) -> None:
 
 def _parts(root: str) -> list[str]:
     if is_url(root):
-        return [part for part in root.split("/") if part]
+        return [part for part in unescaped(root).split("/") if part]
     return ["/", *Path(real_path(root)).parts]

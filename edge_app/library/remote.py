@@ -18,7 +18,7 @@ from edge_app.errors import EdgeAppError, LibraryError, NotFoundError, Unreadabl
 from edge_app.host import install_with
 from edge_app.library.access import options_of
 from edge_app.library.listing import listed, time_ns, version_of
-from edge_app.library.places import shown
+from edge_app.library.places import shown, unescaped
 from edge_app.library.rules import Rules
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.library.source import Original
@@ -26,9 +26,19 @@ from edge_app.library.source import Original
 TIMEOUT_S = 30.0  # for a page of a listing, or for a part of an object
 TRIES = 3
 PIECE_BYTES = 256 * 1024  # of an original that is sent to a browser
+SLOW_S, SLOW_BYTES = 60.0, 1024  # an object that comes slower than so many a second after so long
 CHECK_S = 5.0  # what `check` found is true for so long
+_SLOW = "it comes too slowly; the next run tries again"
 _CHANGED = "it has changed while it was read"
 _NOTHING = "there is no such bucket or folder"
+# What S3 says beside the status, and what that means to its user.
+_CODES = {
+    "RequestTimeTooSkewed": "the clock of this device is wrong; set it",
+    "ExpiredToken": "its keys have expired",
+    "InvalidToken": "it refuses these keys; look at --gallery-config or the environment",
+    "PermanentRedirect": "its bucket is in another region; set region or endpoint",
+    "AuthorizationHeaderMalformed": "its bucket is in another region; set region or endpoint",
+}
 _STATUS = re.compile(r"status: (\d{3})")
 
 T = TypeVar("T")
@@ -46,7 +56,7 @@ class Remote:
 
     @property
     def root(self) -> str:
-        return self._root
+        return unescaped(self._root)
 
     @property
     def label(self) -> str:
@@ -72,10 +82,10 @@ class Remote:
         return listed(entries, self._rules, self.label)
 
     def open(self, path: str) -> Original:
-        about = self._ask(lambda operator: operator.stat(path))
+        about = self._ask(lambda operator: operator.stat(f"/{path}"))
         size_bytes = int(about.content_length)
         match = {"if_match": about.etag} if about.etag and self._service == "s3" else {}
-        reader = self._ask(lambda operator: operator.open(path, "rb", **match))
+        reader = self._ask(lambda operator: operator.open(f"/{path}", "rb", **match))
         file = io.BufferedReader(_Reader(self._ask, reader, size_bytes), PIECE_BYTES)
         return Original(
             cast(BinaryIO, file), size_bytes, time_ns(about), version_of(about), is_here=False
@@ -89,7 +99,7 @@ class Remote:
 
         def whole(operator: Any) -> bytes:
             # Not `read`, which takes in all that a server sends before it looks at the length.
-            with operator.open(path, "rb") as file:
+            with operator.open(f"/{path}", "rb") as file:  # else it takes off blanks
                 data = read_up_to(file.read, size_bytes + 1)
             if len(data) != size_bytes:
                 raise UnreadableError(_CHANGED)
@@ -178,7 +188,9 @@ class Remote:
         if isinstance(error, EdgeAppError):
             return error
         kind, status, text = _kind(error), _status(error), str(error)
-        if _is_refusal(error):
+        if code := next((code for code in _CODES if code in text), None):
+            why = _CODES[code]
+        elif _is_refusal(error):
             why = "it refuses these keys; look at --gallery-config or the environment"
         elif kind == "NotFound" or status == 404 or "NoSuchBucket" in text:
             why = _NOTHING
@@ -190,6 +202,8 @@ class Remote:
             why = f"it did not answer within {TIMEOUT_S:g} s"
         elif "Connect" in text:
             why = "no connection; check the address and the network"
+        elif status in (429, 503):
+            why = "it is too busy; the next run tries again"
         else:
             why = "it does not answer as it should"
         return LibraryError(f"{self.label} can't be reached: {why}")
@@ -215,10 +229,13 @@ def _is_temporary(error: Exception) -> bool:
 
 
 def read_up_to(read: Callable[[int], bytes], size_bytes: int) -> bytes:
-    """So many bytes, or all that there are."""
-    data = bytearray()
+    """So many bytes, or all that there are; UnreadableError where they come drop by drop."""
+    data, start_s = bytearray(), time.monotonic()
     while len(data) < size_bytes and (piece := read(size_bytes - len(data))):
         data += piece
+        took_s = time.monotonic() - start_s
+        if took_s > SLOW_S and len(data) < took_s * SLOW_BYTES:
+            raise UnreadableError(_SLOW)
     return bytes(data)
 
 

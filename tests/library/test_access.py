@@ -32,6 +32,13 @@ def test_a_table_is_for_the_urls_that_begin_with_its_name(file: Path) -> None:
     assert options_of("s3://bucket2", file, {})[1]["skip_signature"] == "true"
 
 
+def test_the_address_of_a_share_may_be_copied_from_a_browser(file: Path) -> None:
+    file.write_text('["webdavs://host/My photos"]\npassword = "p"\n')
+    options = options_of("webdavs://host/My%20photos/%C3%B6%3F+", file, {})[1]
+    assert (options["root"], options["password"]) == ("/My photos/ö?+", "p")
+    assert options_of("s3://bucket/a%20b", None, {})[1]["root"] == "/a%20b"
+
+
 def test_the_environment_is_used_where_the_file_says_nothing(file: Path) -> None:
     environ = {"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "B", "AWS_REGION": "eu-west-1"}
     options = options_of("s3://bucket", None, environ)[1]

@@ -77,6 +77,8 @@ def test_one_that_is_away_takes_nothing_from_the_other(library: Source, tmp_path
         (["a=x", "y"], "need names, such as --gallery photos=y"),
         (["a=x", "b=x/below"], "overlap"),
         (["a=s3://bucket/x", "b=s3://bucket/x/y"], "overlap"),
+        (["a=webdavs://h/my photos", "b=webdavs://h/my%20photos/x"], "overlap"),
+        (["webdavs://h/%2e%2E/x"], "not a plain path"),
         (["a/b=x"], "a name can't have a slash"),
         (["..=x"], "can't be the name"),
         (["=x"], "NAME=FOLDER"),

@@ -8,6 +8,8 @@ prints its port, then a line for each request.
 from __future__ import annotations
 
 import sys
+import time
+from contextlib import suppress
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -15,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 NAMES = [
     "../../etc/passwd.jpg", "a//b.jpg", "/root.jpg", "./c.jpg", "d/../e.jpg", "new\nline.jpg",
-    "nul\u2028.jpg", "x" * 2000 + ".jpg", "good.jpg",
+    "nul\u2028.jpg", "x" * 2000 + ".jpg", "good.jpg", "Screenshot at 9.41\u202fAM.jpg",
 ]  # fmt: skip
 PAGES = count(1)
 
@@ -51,6 +53,10 @@ class Handler(BaseHTTPRequestHandler):
         number = next(PAGES)
         if self.kind == "names":
             self._send(200, page(NAMES))
+        elif self.kind == "sizes":
+            self._send(200, page(["huge.jpg"], size=2**63))
+        elif self.kind[0].isupper():
+            self._send(400, f"<Error><Code>{self.kind}</Code></Error>".encode())
         elif self.kind == "endless":
             self._send(200, page([f"{number}-{n}.txt" for n in range(1000)], more=str(number)))
         elif self.kind == "page" and later:
@@ -74,6 +80,14 @@ class Handler(BaseHTTPRequestHandler):
                     self.wfile.write(bytes(1 << 20))
             except OSError:
                 print("closed", flush=True)
+        elif self.kind == "slow":
+            self.send_response(200)
+            self.send_header("Content-Length", str(5 << 20))
+            self.end_headers()
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(b"x")
+                    time.sleep(0.02)
         elif self.kind == "short":
             self._send(206, b"123")
         elif self.kind == "redirect":

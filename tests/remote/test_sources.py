@@ -105,6 +105,19 @@ def test_it_finds_and_reads_what_a_folder_has(served: Served, folder: Path) -> N
             assert original.file.read() == data[-4:]
 
 
+def test_odd_names_of_folders_and_photos_are_found_and_read(served: Served, folder: Path) -> None:
+    below = "my photos 100%" if served.url.startswith("s3") else "my%20photos 100%"
+    names = {" first.png", "\u202fmacOS.png", "a%20b+c.png", "q?#&.png", "e\u0301.png", "é.png"}
+    for number, name in enumerate(sorted(names)):
+        save(folder / "my photos 100%" / name, number)
+    source = Remote(f"{served.url}/{below}", served.config, Rules())
+    found = source.scan().files
+    assert {file.path for file in found} == names
+    for file in found:
+        data = source.to_decode(file.path, file.size_bytes)
+        assert data == (folder / "my photos 100%" / file.path).read_bytes()
+
+
 def test_vectors_are_those_of_the_folder(
     served: Served, folder: Path, run: Run, tmp_path: Path
 ) -> None:
