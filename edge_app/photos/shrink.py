@@ -100,7 +100,8 @@ def _shrink(
         strip = image.crop((left, y, right, min(y + rows, bottom)))
         rgb = _on_white(strip, colours) if levels is None else _grey(strip, levels)
         small.paste(rgb.reduce(factor), (0, (y - top) // factor))
-    return small if image.has_transparency_data else _srgb(small, image, colours)
+    laid_on_white = levels is None and image.has_transparency_data
+    return small if laid_on_white else _srgb(small, image, colours)
 
 
 def _srgb(rgb: Image.Image, image: Image.Image, colours: Colours) -> Image.Image:
@@ -127,8 +128,9 @@ def _levels(image: Image.Image) -> _Levels | None:
     """
     negative = _tag(image, TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
     if image.mode.startswith("I;16"):
-        # Pillow turns what counts from white for up to 8 bits only.
-        return _Levels(-255 / 65535, 255.0) if negative else _Levels(255 / 65535, 0.0)
+        # Pillow turns what counts from white for up to 8 bits only, and has no mode for 12.
+        scale = 255 / (4095 if _tag(image, TiffImagePlugin.BITSPERSAMPLE) == (12,) else 65535)
+        return _Levels(-scale, 255.0) if negative else _Levels(scale, 0.0)
     if image.mode not in ("I", "F"):
         return None
     low, high = cast(tuple[float, float], image.getextrema())

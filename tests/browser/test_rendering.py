@@ -17,7 +17,7 @@ from edge_app.photos.children.decode import decode
 from edge_app.photos.reading.cicp import profile_of_codes
 from tests.conftest import ROOT
 from tests.photos.test_cicp import ADOBE, with_chunks
-from tests.photos.test_odd_files import broken
+from tests.photos.test_odd_files import broken, interlaced
 from tools.testing.pictures import picture
 
 CASES = ROOT.parent / "shared/cases/photos"
@@ -80,7 +80,19 @@ def made(folder: Path) -> list[Path]:
     (folder / "broken-gamma.png").write_bytes(broken(gamma, b"gAMA"))
     whole = (folder / "plain.jpg").read_bytes()
     (folder / "no-end.jpg").write_bytes(whole[:-2])
-    (folder / "half.png").write_bytes(plain.getvalue()[:-40])
+    picture(4, 960, 640).save(folder / "half.jpg", quality=90)
+    half = (folder / "half.jpg").read_bytes()
+    (folder / "half.jpg").write_bytes(half[: len(half) // 2])
+    (folder / "half.png").write_bytes(plain.getvalue()[: len(plain.getvalue()) // 2])
+    interlaced_png = interlaced(photo)
+    (folder / "coarse.png").write_bytes(interlaced_png[: len(interlaced_png) // 3])
+    photo.convert("L").save(folder / "grey-of-rgb.jpg", icc_profile=linear)
+    orientation_last = bytearray((folder / "turned.png").read_bytes())
+    place = orientation_last.index(b"eXIf") - 4
+    size = 12 + int.from_bytes(orientation_last[place : place + 4])
+    block = orientation_last[place : place + size]
+    del orientation_last[place : place + size]
+    (folder / "not-turned.png").write_bytes(orientation_last[:-12] + block + orientation_last[-12:])
     return sorted(folder.iterdir())
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 BOMB = r"pixels take \d+ MiB of memory to decode, over the limit of \d+ \(--decode-memory\)"
 BROKEN = "damaged|truncated"
-FOREIGN = "not an image"
+FOREIGN = "not an image|not supported"
 HARMLESS = None  # has to decode
 
 

@@ -70,6 +70,37 @@ def test_png_code_points_go_before_a_profile() -> None:
     assert_close(colours_of(data), [(240, 0, 0), GREY])
 
 
+def test_png_code_points_of_srgb_go_before_a_profile_too() -> None:
+    p3 = profile_of_codes(P3, SRGB)
+    png = encoded(half_red_half_grey(), "PNG", icc_profile=p3)
+    assert_close(colours_of(png), [(240, 0, 0), GREY])
+    assert_close(colours_of(with_chunks(png, (b"cICP", bytes([1, SRGB, 0, 1])))), [RED, GREY])
+    assert_close(colours_of(with_chunks(png, (b"cICP", bytes([2, 2, 0, 1])))), [(240, 0, 0), GREY])
+
+
+@pytest.mark.parametrize("kind", [b"cICP", b"gAMA", b"iCCP"])
+def test_what_a_png_says_of_its_colours_behind_the_picture_does_not_count(kind: bytes) -> None:
+    body = {
+        b"cICP": bytes([P3, SRGB, 0, 1]),
+        b"gAMA": struct.pack(">I", 100000),
+        b"iCCP": b"x\0\0" + zlib.compress(profile_of_codes(P3, SRGB) or b""),
+    }[kind]
+    png = encoded(half_red_half_grey(), "PNG")
+    chunk = with_chunks(png, (kind, body))[33 : len(with_chunks(png, (kind, body))) - len(png) + 33]
+    assert_close(colours_of(png[:-12] + chunk + png[-12:]), [RED, GREY])
+    assert colours_of(png[:33] + chunk + png[33:])[0] != RED
+
+
+@pytest.mark.parametrize(
+    "other", [(b"iCCP", b"x\0\0" + zlib.compress(b"none" * 99)), (b"sRGB", b"\x09")]
+)
+def test_the_gamma_counts_where_a_profile_or_srgb_says_nothing(other: tuple[bytes, bytes]) -> None:
+    data = with_chunks(
+        encoded(Image.new("L", (64, 64), 55), "PNG"), other, (b"gAMA", struct.pack(">I", 100000))
+    )
+    assert_close(colours_of(data), [GREY, GREY])
+
+
 def test_png_points_and_gamma() -> None:
     png = encoded(half_red_half_grey(), "PNG")
     points = (b"cHRM", struct.pack(">8I", *ADOBE))

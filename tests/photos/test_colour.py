@@ -47,20 +47,35 @@ def profile_of(space: str) -> bytes:
         return b"XYZ \0\0\0\0" + b"".join(map(number, values))
 
     curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
+    return profile_with(
+        {
+            b"wtpt": xyz_tag(D50), b"rXYZ": xyz_tag(matrix[:, 0]), b"gXYZ": xyz_tag(matrix[:, 1]),
+            b"bXYZ": xyz_tag(matrix[:, 2]), b"rTRC": curve, b"gTRC": curve, b"bTRC": curve,
+        }
+    )  # fmt: skip
+
+
+def table_profile() -> bytes:
+    """A profile with one table (ICC.1:2001, 6.5.10), which makes every colour the same grey."""
+    grid, lab = 2, bytes([round(0.5 * 255), 128, 128])
+    identity = struct.pack(">9i", *(65536 * (n % 4 == 0) for n in range(9)))
+    table = b"mft1\0\0\0\0" + bytes([3, 3, grid, 0]) + identity
+    table += bytes(range(256)) * 3 + lab * grid**3 + bytes(range(256)) * 3
+    return profile_with({b"A2B1": table}, b"Lab ")
+
+
+def profile_with(tags: dict[bytes, bytes], connection: bytes = b"XYZ ") -> bytes:
+    """A profile of RGB with these tags, and those that every one has."""
     text = b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + bytes(79)
-    tags = {
-        b"desc": text, b"wtpt": xyz_tag(D50), b"rXYZ": xyz_tag(matrix[:, 0]),
-        b"gXYZ": xyz_tag(matrix[:, 1]), b"bXYZ": xyz_tag(matrix[:, 2]),
-        b"rTRC": curve, b"gTRC": curve, b"bTRC": curve, b"cprt": b"text\0\0\0\0none\0\0\0\0",
-    }  # fmt: skip
+    tags = {b"desc": text, b"cprt": b"text\0\0\0\0none\0\0\0\0", **tags}
     table, body = struct.pack(">I", len(tags)), b""
     start = 128 + 4 + 12 * len(tags)
     for name, data in tags.items():
         table += name + struct.pack(">II", start + len(body), len(data))
         body += data + bytes(-len(data) % 4)
     size = 128 + len(table) + len(body)
-    head = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x02400000, b"mntr", b"RGB ", b"XYZ ")
-    head += bytes(12) + b"acsp" + bytes(28) + b"".join(map(number, D50))
+    head = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x02400000, b"mntr", b"RGB ", connection)
+    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", *(round(v * 65536) for v in D50))
     return head.ljust(128, b"\0") + table + body
 
 
@@ -112,8 +127,13 @@ def test_grey_and_transparent_pixels_follow_their_profile_too() -> None:
 
 @pytest.mark.parametrize(
     "profile",
-    [b"", b"nonsense" * 40, profile_of("P3")[:200], bytes(200), profile_of("P3") + bytes(9 << 20)],
-)
+    [
+        b"", b"nonsense" * 40, profile_of("P3")[:200], profile_of("P3")[:-30], bytes(200),
+        profile_of("P3") + bytes(9 << 20),
+        struct.pack(">I", 10**6) + profile_of("P3")[4:],
+        struct.pack(">I", len(profile_of("P3")) - 30) + profile_of("P3")[4:],
+    ],
+)  # fmt: skip
 def test_a_profile_that_can_not_be_read_counts_as_none(profile: bytes) -> None:
     colour = (170, 90, 60)
     data = written(Image.new("RGB", (64, 64), colour), "TIFF", icc_profile=profile)
@@ -121,9 +141,24 @@ def test_a_profile_that_can_not_be_read_counts_as_none(profile: bytes) -> None:
 
 
 def test_a_profile_of_another_kind_of_pixels_counts_as_none() -> None:
-    colour = (120, 120, 120)
-    grey = written(Image.new("L", (64, 64), 120), "PNG", icc_profile=profile_of("wide"))
-    assert near(pixel(decode(grey, SIZE_PX, Limits())), colour)
+    grey = bytearray(profile_of("wide"))
+    grey[16:20] = b"GRAY"
+    data = written(Image.new("RGB", (64, 64), (120, 120, 120)), "PNG", icc_profile=bytes(grey))
+    assert near(pixel(decode(data, SIZE_PX, Limits())), (120, 120, 120))
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "L"), ("PNG", "L"), ("PNG", "LA")])
+def test_greys_with_a_profile_of_rgb_follow_it_as_in_browsers(kind: str, mode: str) -> None:
+    """What programs write that take the colours out of a photo: 120 of gamma 1.8 is 138 in sRGB."""
+    image = Image.new("L", (64, 64), 120).convert(mode)
+    data = written(image, kind, icc_profile=profile_of("wide"))
+    assert near(pixel(decode(data, SIZE_PX, Limits())), (138, 138, 138))
+
+
+def test_a_profile_may_be_a_table_for_colorimetric_intent_only() -> None:
+    image = Image.new("RGB", (64, 64), (170, 90, 60))
+    data = written(image, "JPEG", icc_profile=table_profile())
+    assert near(pixel(decode(data, SIZE_PX, Limits())), (119, 119, 119))  # L* of 50
 
 
 def test_srgb_profiles_change_nothing() -> None:

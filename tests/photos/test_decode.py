@@ -184,7 +184,7 @@ def test_a_webp_that_lacks_its_end_is_shown_as_far_as_it_goes(
 
 def test_a_webp_that_claims_gigabytes_is_not_filled() -> None:
     claim = b"RIFF" + b"\xff" * 4 + b"WEBPVP8 " + struct.pack("<I", 2**32 - 3) + bytes(20)
-    assert mended(claim, "WEBP") == claim
+    assert list(mended(claim, "WEBP")) == [claim]
     assert reason(claim) == "damaged WEBP"
 
 
@@ -413,6 +413,9 @@ def test_says_in_a_few_words_why_not() -> None:
     assert reason(b"") == "empty file"
     assert reason(b"hello, world") == "not an image"
     assert reason(b"\xff\xd8\xff" + bytes(100)) == "damaged JPEG"
+    assert reason(b"8BPS\0\1" + bytes(100)) == "Photoshop files are not supported"
+    assert reason(encoded(photo_like(8, 8), "JPEG2000")) == "JPEG 2000 files are not supported"
+    assert reason(b"\0\0\0\x18ftypmp42" + bytes(100)) == "video files are not supported"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", AVIF, HEIF])

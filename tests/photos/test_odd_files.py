@@ -14,6 +14,7 @@ from PIL import Image
 from edge_app.config import Limits
 from edge_app.errors import DecodeError
 from edge_app.photos.children.decode import INCOMPLETE, Decoded, decode
+from edge_app.photos.reading.bigtiff import as_tiff
 from edge_app.photos.reading.cicp import profile_of_codes
 from edge_app.photos.reading.mend import png_chunks
 from tests.photos.test_cicp import with_chunks
@@ -39,13 +40,15 @@ def as_grey() -> NDArray[np.int_]:
     return np.asarray(small.convert("RGB")).astype(int)
 
 
-def tiff(*pages: tuple[Page, bytes], order: str = "<", below: int = 0) -> bytes:
+def tiff(*pages: tuple[Page, bytes], order: str = "<", below: int = 0, big: bool = False) -> bytes:
     """A TIFF file of these pages, one strip each; the last so many hang below the first."""
+    start_bytes, offset, count_code, entry_bytes = (16, "Q", "Q", 20) if big else (8, "I", "H", 12)
+    offset_bytes, count_bytes = struct.calcsize("=" + offset), struct.calcsize("=" + count_code)
     body, places = b"", []
     for number, (given, pixels) in enumerate(pages):
         strips = len(given[258]) if given.get(284) == (2,) else 1
         size = len(pixels) // strips
-        start = 8 + len(body)
+        start = start_bytes + len(body)
         tags = {
             256: (PHOTO.width,), 257: (PHOTO.height,), 259: (1,), 277: (len(given[258]),),
             278: (PHOTO.height,), **given,
@@ -53,29 +56,32 @@ def tiff(*pages: tuple[Page, bytes], order: str = "<", below: int = 0) -> bytes:
         }  # fmt: skip
         if number == 0 and below:
             tags[330] = [0]
-        table, more = struct.pack(order + "H", len(tags)), b""
-        after = start + len(pixels) + 2 + 12 * len(tags) + 4
+        table, more = struct.pack(order + count_code, len(tags)), b""
+        after = start + len(pixels) + count_bytes + entry_bytes * len(tags) + offset_bytes
         for tag, values in sorted(tags.items()):
-            kind = 4 if tag in (273, 279, 330) else 3
-            data = struct.pack(f"{order}{len(values)}{'IH'[kind == 3]}", *values)
-            if len(data) > 4:
-                data, more = struct.pack(order + "I", after + len(more)), more + data
-            table += struct.pack(order + "HHI", tag, kind, len(values)) + data.ljust(4, b"\0")
+            kind, code = ((16, "Q") if big else (4, "I")) if tag in (273, 279, 330) else (3, "H")
+            data = struct.pack(f"{order}{len(values)}{code}", *values)
+            if len(data) > offset_bytes:
+                data, more = struct.pack(order + offset, after + len(more)), more + data
+            head = struct.pack(order + "HH" + offset, tag, kind, len(values))
+            table += head + data.ljust(offset_bytes, b"\0")
         places.append(start + len(pixels))
-        body += pixels + table + bytes(4) + more
-    whole = bytearray({"<": b"II*\0", ">": b"MM\0*"}[order] + bytes(4) + body)
+        body += pixels + table + bytes(offset_bytes) + more
+    mark = {"<": b"II", ">": b"MM"}[order] + struct.pack(order + "H", 43 if big else 42)
+    head = mark + (struct.pack(order + "HHQ", 8, 0, 0) if big else bytes(4))
+    whole = bytearray(head + body)
     for number, place in enumerate(places):
         if number == 0:
-            at = 4
-        elif number >= len(places) - below:
-            first = places[0]
-            count = struct.unpack_from(order + "H", whole, first)[0]
-            rows = range(first + 2, first + 2 + 12 * count, 12)
-            at = next(r for r in rows if struct.unpack_from(order + "H", whole, r)[0] == 330) + 8
+            at = start_bytes - offset_bytes
         else:
-            before = places[number - 1]
-            at = before + 2 + 12 * struct.unpack_from(order + "H", whole, before)[0]
-        struct.pack_into(order + "I", whole, at, place)
+            parent = places[0] if number >= len(places) - below else places[number - 1]
+            (count,) = struct.unpack_from(order + count_code, whole, parent)
+            rows = [parent + count_bytes + entry_bytes * n for n in range(count + 1)]
+            at = rows[-1]
+            if number >= len(places) - below:
+                found = next(r for r in rows if struct.unpack_from(order + "H", whole, r)[0] == 330)
+                at = found + entry_bytes - offset_bytes
+        struct.pack_into(order + offset, whole, at, place)
     return bytes(whole)
 
 
@@ -97,11 +103,12 @@ def subsampled() -> tuple[Page, bytes]:
     ("flag", "below"), [({254: (1,)}, 0), ({255: (2,)}, 0), ({254: (1,)}, 1), ({255: (2,)}, 1)]
 )
 @pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
 def test_of_a_tiff_the_page_that_is_no_thumbnail_is_shown(
-    flag: Page, below: int, order: str
+    flag: Page, below: int, order: str, big: bool
 ) -> None:
     page = (RGB_PAGE, PHOTO.tobytes())
-    data = tiff((SMALL[0] | flag, SMALL[1]), page, order=order, below=below)
+    data = tiff((SMALL[0] | flag, SMALL[1]), page, order=order, below=below, big=big)
     decoded = decode(data, SIZE_PX, LIMITS)
     assert (decoded.width_px, decoded.height_px) == PHOTO.size
     assert difference(decoded, RIGHT) < 2
@@ -113,7 +120,7 @@ def test_a_tiff_of_nothing_but_a_flagged_page_is_shown() -> None:
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("kind", ["16 white", "16", "32", "float white"])
+@pytest.mark.parametrize("kind", ["16 white", "16", "32", "32 white", "float white"])
 def test_greys_of_many_bits_keep_their_range(kind: str, order: str) -> None:
     bits, white = int(kind[:2]) if kind[0] != "f" else 32, kind.endswith("white")
     levels = 255 - GREY if white else GREY
@@ -129,23 +136,52 @@ def test_greys_of_many_bits_keep_their_range(kind: str, order: str) -> None:
     assert difference(decoded, right) < 2
 
 
+def test_greys_of_12_bits_keep_their_range() -> None:
+    pairs = (GREY.astype(int) * 4095 // 255).reshape(-1, 2)
+    triples = [pairs[:, 0] >> 4, (pairs[:, 0] & 15) << 4 | pairs[:, 1] >> 8, pairs[:, 1] & 255]
+    data = tiff(({258: (12,), 262: (1,)}, np.stack(triples, 1).astype(np.uint8).tobytes()))
+    assert difference(decode(data, SIZE_PX, LIMITS), as_grey()) < 2
+
+
+@pytest.mark.parametrize("extra", [0, 1, 2])
+def test_cmyk_with_a_fifth_channel_is_right(extra: int) -> None:
+    pixels = np.dstack([np.asarray(PHOTO.convert("CMYK")), np.full(GREY.shape, 255, np.uint8)])
+    data = tiff(({258: (8,) * 5, 262: (5,), 338: (extra,)}, pixels.tobytes()))
+    assert difference(decode(data, SIZE_PX, LIMITS), RIGHT) < 2
+
+
 def test_a_tiff_with_subsampled_colours_is_right() -> None:
     assert difference(decode(tiff(subsampled()), SIZE_PX, LIMITS), RIGHT) < 4
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("bits", [8, 16])
-def test_a_tiff_whose_channels_come_one_after_the_other_is_right(bits: int, order: str) -> None:
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tiff_whose_channels_come_one_after_the_other_is_right(
+    bits: int, order: str, big: bool
+) -> None:
     channels = np.moveaxis(np.asarray(PHOTO), 2, 0)
     pixels = channels if bits == 8 else channels.astype(order + "u2") * 257
     page: Page = {258: (bits,) * 3, 262: (2,), 284: (2,)}
-    decoded = decode(tiff((page, pixels.tobytes()), order=order), SIZE_PX, LIMITS)
+    decoded = decode(tiff((page, pixels.tobytes()), order=order, big=big), SIZE_PX, LIMITS)
     assert difference(decoded, RIGHT) < 2
 
 
+def test_a_bigtiff_whose_directories_lead_in_circles_or_out_of_it_is_refused_in_time() -> None:
+    data = tiff((RGB_PAGE, PHOTO.tobytes()), (RGB_PAGE, PHOTO.tobytes()), big=True, below=1)
+    (first,) = struct.unpack_from("<Q", data, 8)
+    for place in range(first, len(data) - 8, 4):
+        for value in (0, first, 2**40, 2**64 - 1):
+            damaged = data[:place] + struct.pack("<Q", value) + data[place + 8 :]
+            assert len(as_tiff(damaged)) <= 2 * len(data)
+
+
 @pytest.mark.parametrize("compression", [34712, 34887, 50001, 50002, 52546])
-def test_a_tiff_compressed_in_a_way_not_built_in_is_not_called_damaged(compression: int) -> None:
-    data = tiff((RGB_PAGE | {259: (compression,)}, b"something else"))
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tiff_compressed_in_a_way_not_built_in_is_not_called_damaged(
+    compression: int, big: bool
+) -> None:
+    data = tiff((RGB_PAGE | {259: (compression,)}, b"something else"), big=big)
     assert refusal(data) == "TIFF of a kind that the installed Pillow can't read"
 
 
@@ -188,6 +224,35 @@ def test_a_jpeg_of_12_bits_is_not_called_damaged() -> None:
     assert refusal(bytes(data)) == "JPEG of a kind that the installed Pillow can't read"
 
 
+def test_a_jpeg_of_another_kind_is_not_called_damaged() -> None:
+    """JPEG-LS, and one whose height comes behind the picture, which libjpeg does not read."""
+    data = encoded(PHOTO, "JPEG")
+    frame = data.index(b"\xff\xc0")
+    for odd in (
+        data[:frame] + b"\xff\xf7" + data[frame + 2 :],
+        data[: frame + 5] + bytes(2) + data[frame + 7 :],
+    ):
+        assert refusal(odd) == "JPEG of a kind that the installed Pillow can't read"
+
+
+@pytest.mark.parametrize(
+    "segment", [b"\xedPhotoshop 3.0\x008BIM\4\4", b"\xe0JFIF\0", b"\xeeAdobe\0"]
+)
+def test_a_jpeg_with_a_broken_segment_beside_the_picture_is_shown(segment: bytes) -> None:
+    data = encoded(PHOTO, "JPEG", quality=95)
+    more = b"\xff" + segment[:1] + struct.pack(">H", len(segment) + 1) + segment[1:]
+    decoded = decode(data[:20] + more + data[20:], SIZE_PX, LIMITS)
+    assert decoded.note == INCOMPLETE
+    assert difference(decoded, RIGHT) < 5
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_what_is_missing_of_a_jpeg_is_white_as_browsers_leave_it_out(mode: str) -> None:
+    data = encoded(photo_like(400, 300).convert(mode), "JPEG")
+    view = decode(data[: len(data) // 2], SIZE_PX, LIMITS).views
+    assert set(view[-SIZE_PX * SIZE_PX * 3 // 4 :]) == {255}
+
+
 def test_a_large_arithmetic_jpeg_is_shown_where_the_installed_pillow_can() -> None:
     """It is given to the decoder whole, which can't stop in the middle of one to get more."""
     path = CASES / "jpg_arith.jpg"
@@ -204,15 +269,20 @@ def test_a_large_arithmetic_jpeg_is_shown_where_the_installed_pillow_can() -> No
 # --- PNG ------------------------------------------------------------------------------------------
 
 
+def png(*chunks: tuple[bytes, bytes], broken: bytes = b"") -> bytes:
+    """A file of these chunks, with another checksum in those of the kind `broken`."""
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    for kind, content in chunks:
+        checksum = zlib.crc32(kind + content) ^ (kind == broken)
+        parts.append(struct.pack(">I4s", len(content), kind) + content)
+        parts.append(struct.pack(">I", checksum))
+    return b"".join(parts)
+
+
 def broken(data: bytes, kind: bytes) -> bytes:
     """With another checksum in the chunks of this kind."""
-    parts = [data[:8]]
-    for name, content, _ in png_chunks(data):
-        if name:
-            checksum = zlib.crc32(name + content) ^ (name == kind)
-            parts.append(struct.pack(">I4s", len(content), name) + content)
-            parts.append(struct.pack(">I", checksum))
-    return b"".join(parts)
+    chunks = ((name, content) for name, content, _ in png_chunks(data) if name)
+    return png(*chunks, broken=kind)
 
 
 BOMB = zlib.compress(bytes(20_000_000))
@@ -224,6 +294,7 @@ ODD_CHUNKS = {
     "text that is huge": [(b"zTXt", b"Comment\0\0" + BOMB)],
     "XMP that is huge": [(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + BOMB)],
     "many texts": [(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(bytes(900_000)))] * 90,
+    "a way to compress that is none": [(b"iCCP", b"x\0\1" + zlib.compress(WIDE))],
     "too short": [(b"gAMA", b"\1"), (b"pHYs", b"\1"), (b"sRGB", b""), (b"cHRM", b"\1")],
 }
 
@@ -250,6 +321,63 @@ def test_a_png_is_shown_down_to_where_its_data_is_damaged() -> None:
     right = np.frombuffer(whole.views, np.uint8).reshape(SIZE_PX, SIZE_PX, 3).astype(int)
     assert decoded.note == INCOMPLETE
     assert difference(decoded, right, SIZE_PX // 2) < 2
+
+
+def test_more_transparency_than_colours_is_passed_over() -> None:
+    chunks = [chunk[:2] for chunk in png_chunks(encoded(PHOTO.quantize(256), "PNG"))][:-1]
+    chunks.insert(2, (b"tRNS", bytes(300)))
+    assert chunks[1][0] == b"PLTE"
+    decoded = decode(png(*chunks), SIZE_PX, LIMITS)
+    assert decoded.note == INCOMPLETE
+    assert difference(decoded, RIGHT) < 4
+
+
+def interlaced(image: Image.Image) -> bytes:
+    """A PNG in seven passes (W3C PNG, 8.1), without filters."""
+    pixels = np.asarray(image)
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+              (0, 1, 1, 2)]  # fmt: skip
+    rows = [b"\0" + row.tobytes() for x, y, dx, dy in passes for row in pixels[y::dy, x::dx]]
+    plain = encoded(image, "PNG")
+    head = plain[16:28] + b"\1"
+    return png((b"IHDR", head), (b"IDAT", zlib.compress(b"".join(rows))), (b"IEND", b""))
+
+
+@pytest.mark.parametrize("part", [0.05, 0.3, 0.6, 0.95])
+def test_a_cut_interlaced_png_is_the_coarse_picture_that_is_there(part: float) -> None:
+    photo = photo_like(300, 203)
+    data = interlaced(photo)
+    right = np.asarray(photo.resize((SIZE_PX, SIZE_PX), Image.Resampling.BILINEAR)).astype(int)
+    assert difference(decode(data, SIZE_PX, LIMITS), right) < 2
+    decoded = decode(data[: int(len(data) * part)], SIZE_PX, LIMITS)
+    assert decoded.note == INCOMPLETE
+    assert difference(decoded, right) < 12
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1"])
+def test_what_is_missing_of_a_png_is_white(mode: str) -> None:
+    data = encoded(photo_like(400, 300).convert(mode), "PNG")
+    view = decode(data[: len(data) // 2], SIZE_PX, LIMITS).views
+    assert set(view[-SIZE_PX * SIZE_PX * 3 // 4 :]) == {255}
+
+
+@pytest.mark.parametrize(("bits", "rest"), [(2, 170), (4, 34)])
+def test_the_grey_of_few_bits_that_means_transparent_is_white(bits: int, rest: int) -> None:
+    """The left half has the value 1, the right half the value 2."""
+    left, right = (int(("0" * bits + format(v, "b"))[-bits:] * (8 // bits), 2) for v in (1, 2))
+    row = b"\0" + bytes([left] * (4 * bits) + [right] * (4 * bits))
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 64, 64, bits, 0, 0, 0, 0)), (b"tRNS", b"\0\1"),
+        (b"IDAT", zlib.compress(row * 64)), (b"IEND", b""),
+    ]  # fmt: skip
+    view = decode(png(*chunks), SIZE_PX, LIMITS).views
+    assert (view[0], view[SIZE_PX * 3 - 1]) == (255, rest)
+
+
+def test_of_an_animated_png_with_a_stand_in_the_animation_is_shown() -> None:
+    other = PHOTO.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    data = encoded(other, "PNG", save_all=True, append_images=[PHOTO, other], default_image=True)
+    assert difference(decode(data, SIZE_PX, LIMITS), RIGHT) < 2
 
 
 def test_half_transparent_colours_are_converted_before_they_are_laid_on_white() -> None:

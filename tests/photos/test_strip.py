@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageSequence, PngImagePlugin
 
+from edge_app.config import Limits
 from edge_app.errors import NotStrippableError
+from edge_app.photos.children.decode import decode
 from edge_app.photos.stripping.strip import without_location
 from tools.testing.pictures import picture
 
@@ -53,6 +55,20 @@ KINDS: list[tuple[str, dict[str, Any]]] = [
     ("WEBP", {}),
     ("WEBP", {"lossless": True}),
 ]
+
+
+def test_a_png_says_which_way_is_up_before_its_picture_as_browsers_turn_by_nothing_else() -> None:
+    data = photo("PNG")
+    place = data.index(b"eXIf") - 4
+    block = data[place : place + 12 + int.from_bytes(data[place : place + 4])]
+    cleaned = without_location(data)
+    assert cleaned.index(b"eXIf") < cleaned.index(b"IDAT")
+    behind = data.replace(block, b"")[:-12] + block + data[-12:]
+    assert b"eXIf" not in without_location(behind)
+    upright = picture(3).size
+    for kept, size in ((data, upright[::-1]), (cleaned, upright[::-1]), (behind, upright)):
+        decoded = decode(kept, 32, Limits())
+        assert (decoded.width_px, decoded.height_px) == size
 
 
 @pytest.mark.parametrize(("kind", "options"), KINDS, ids=str)

@@ -24,6 +24,7 @@ from edge_app.photos.reading.dates import moment_in_xmp
 from edge_app.photos.reading.lacks import needs_more
 from edge_app.photos.reading.mend import mended
 from edge_app.photos.reading.opening import format_of, opened, reasons
+from edge_app.photos.reading.partial import drawn
 from edge_app.photos.regions import CROP, PREPROCESS, WHOLE, Box
 from edge_app.photos.shrink import draft_size, enough_of, region_of
 from edge_app.photos.thumbnail import THUMBNAIL, Fit, thumbnail
@@ -70,8 +71,10 @@ def decode(
         if needs_more(error.lacks):
             raise  # nothing is wrong with the file
         # What browsers show in spite of its faults is shown: its end is missing, or a chunk broken.
-        with _lenient(), suppress(DecodeError):
-            return _decode(data, name, size_px, limits, boxes, fit, preprocess, INCOMPLETE)
+        with _lenient():
+            for whole in mended(data, name):
+                with suppress(DecodeError):
+                    return _decode(data, name, size_px, limits, boxes, fit, preprocess, whole)
         raise
 
 
@@ -93,13 +96,17 @@ def _decode(
     boxes: Sequence[Box],
     fit: Fit,
     preprocess: str,
-    note: str | None = None,
+    mended_file: bytes | None = None,
 ) -> Decoded:
+    """mended_file: what to read in place of the data, which lacks a part of the picture."""
+    note = None if mended_file is None else INCOMPLETE
     with reasons(data, name):
         found = raw.opened(data, name, limits) if name in raw.KINDS else None
-        whole_file = mended(data, name) if note else data
+        whole_file = data if mended_file is None else mended_file
         image, coding = (found.image, found.coding) if found else (opened(whole_file, name), name)
         width_px, height_px = image.size
+        # Before load(): what a PNG says behind its picture does not count, as in browsers.
+        colours, exif_block = Colours(image), image.info.get("exif")
         enough = enough_of(image.size, size_px, fit)
         wanted = draft_size(image.size, boxes, enough) if coding == "JPEG" else image.size
         check_cost(image, coding, wanted, data, limits)
@@ -109,13 +116,16 @@ def _decode(
         if note and name == "TIFF":
             with suppress(OSError):  # of a compressed one: what was read before the damage stays
                 image.load()
+        if getattr(image, "default_image", False):
+            image.seek(1)  # the first picture of the animation, as its stand-in is never shown
         image.load()
+        if note:
+            image = drawn(image, whole_file, coding)
         if frame:
             image = _on_canvas(image, frame)
         # After load(): PNG may keep them last, TIFF is turned by it.
         tags = found.tags if found else exif.read_tags(image)
-        orientation = found.orientation if found else exif.orientation(image, name, tags)
-        colours = Colours(image)
+        orientation = found.orientation if found else exif.orientation(exif_block, name, tags)
         whole = region_of(image, WHOLE, orientation, enough, colours)
         if note and all(low == high for low, high in _extrema(whole)):
             raise DecodeError(f"truncated {name}")  # nothing of the picture is there

@@ -34,8 +34,9 @@ def decode(data: bytes, size_px: int, limits: Limits, boxes: Sequence[Box]) -> D
             raise DecodeError(f"{name} is not compared in detail")
         image = opened(data, name)
         check_cost(image, name, image.size, data, limits)
+        block = image.info.get("exif")  # before load(), as in decode.py
         image.load()
-        orientation = exif.orientation(image, name, exif.read_tags(image))
+        orientation = exif.orientation(block, name, exif.read_tags(image))
         found = [_grey(image.crop(box)) for box in _boxes(image.size)]
     found.sort(key=lambda patch: -ImageStat.Stat(patch).var[0])
     turn = TURNS.get(orientation)

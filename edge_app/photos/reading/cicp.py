@@ -48,7 +48,7 @@ def code_points(data: bytes, name: str) -> tuple[int, int] | None:
             length, kind = struct.unpack_from(">I4s", data, place)
             if kind == b"cICP" and length == 4:
                 return data[place + 8], data[place + 9]
-            if kind == b"IDAT":
+            if kind in (b"PLTE", b"IDAT"):  # it has to come before these
                 break
             place += 12 + length
     elif name in ("AVIF", "HEIF") and (found := NCLX.search(data[:BOXES_BYTES])):
@@ -58,9 +58,11 @@ def code_points(data: bytes, name: str) -> tuple[int, int] | None:
 
 
 def profile_of_codes(primaries: int, curve: int) -> bytes | None:
-    """An ICC profile; None for sRGB, and for numbers that say nothing."""
-    if primaries not in PRIMARIES or (primaries == 1 and curve in AS_SRGB):
+    """An ICC profile; empty for sRGB, None for numbers that say nothing."""
+    if primaries not in PRIMARIES:
         return None
+    if primaries == 1 and curve in AS_SRGB:
+        return b""
     if curve == PQ:
         return profile(PRIMARIES[primaries], _pq)
     if curve in GAMMAS:

@@ -1,11 +1,13 @@
 """Pixels of any colour space as sRGB, which is what browsers, thumbnails and networks mean by RGB.
 
 Called with images that are already small: a transform takes longer than shrinking does. A profile
-that can't be read, or is of another kind than the pixels, counts as none, as in browsers.
+that can't be read, or is of another kind than the pixels, counts as none, as in browsers; but greys
+may have one of RGB.
 """
 
 from __future__ import annotations
 
+import struct
 from collections import OrderedDict
 from hashlib import blake2b
 from io import BytesIO
@@ -16,10 +18,12 @@ from PIL import Image
 from edge_app.photos.reading.cicp import profile_of_gamma
 
 PROFILE_BYTES = 8 << 20  # at most; printers' profiles take up to 3 MB
+HEAD_BYTES, ENTRY_BYTES = 132, 12  # of a profile, with the number of its tags, and of each (ICC.1)
 CODED = "coded colours"  # in an image's info: a profile made of code points that the file has
 KEPT_TRANSFORMS = 16  # of profiles met last: a library has few cameras
 SAME_LEVELS = 1  # a transform that changes nothing by more is not worth its time: it is sRGB's
 SRGB_GAMMA = 0.45455  # of PNG's gAMA chunk, for what looks right without any (PNG, 11.3.2.2)
+SRGB_INTENTS = range(4)  # of PNG's sRGB chunk; with another value it says nothing
 SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}  # a mode, and the space of its profiles
 
 _transforms: OrderedDict[tuple[bytes, str], Any] = OrderedDict()
@@ -29,13 +33,13 @@ class Colours:
     """What the pixels of one file mean."""
 
     def __init__(self, image: Image.Image) -> None:
-        profile = image.info.get(CODED) or image.info.get("icc_profile")
-        self._profile = b""
-        if isinstance(profile, bytes) and 128 < len(profile) <= PROFILE_BYTES:
-            self._profile = profile
+        coded = image.info.get(CODED)
+        profile = image.info.get("icc_profile") if coded is None else coded
+        self._profile = profile if isinstance(profile, bytes) and _is_whole(profile) else b""
         gamma = image.info.get("gamma")
         self._gamma: float | None = None
-        if not profile and "srgb" not in image.info and isinstance(gamma, float):
+        said = self._profile or coded is not None or image.info.get("srgb") in SRGB_INTENTS
+        if not said and isinstance(gamma, float):
             usual = abs(gamma - SRGB_GAMMA) < 0.01
             self._gamma = gamma if 0.05 < gamma < 20 and not usual else None
             points = image.info.get("chromaticity")
@@ -46,6 +50,8 @@ class Colours:
         """A small image of 8 bits a channel, of any mode, as RGB."""
         if image.mode == "LAB":
             return _applied(_lab_transform(), image)
+        if image.mode == "L" and self._profile[16:20] == b"RGB ":
+            image = image.convert("RGB")
         transform = self._transform(image.mode)
         if transform is not None:
             return _applied(transform, image)
@@ -79,13 +85,36 @@ def _made(profile: bytes, mode: str) -> Any:
         read = ImageCms.ImageCmsProfile(BytesIO(profile))
         if read.profile.xcolor_space.strip() != SPACES[mode]:
             return None
-        transform = ImageCms.buildTransform(read, ImageCms.createProfile("sRGB"), mode, "RGB")
+        transform = _built(read, mode)
         probe = _probe(mode)
         if mode != "CMYK" and _differ(transform.apply(probe), probe.convert("RGB")) <= SAME_LEVELS:
             return None
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
     return transform
+
+
+def _built(read: Any, mode: str) -> Any:
+    from PIL import ImageCms
+
+    srgb = ImageCms.createProfile("sRGB")
+    try:
+        return ImageCms.buildTransform(read, srgb, mode, "RGB")
+    except ImageCms.PyCMSError:  # its table may be for the other usual intent only (A2B1)
+        intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+        return ImageCms.buildTransform(read, srgb, mode, "RGB", intent)
+
+
+def _is_whole(profile: bytes) -> bool:
+    """Whether a profile has the size that it names, and all its tags lie within that."""
+    if not HEAD_BYTES <= len(profile) <= PROFILE_BYTES or profile[36:40] != b"acsp":
+        return False
+    size, tags = (int.from_bytes(profile[at : at + 4]) for at in (0, 128))
+    table = HEAD_BYTES, HEAD_BYTES + ENTRY_BYTES * tags
+    if not table[1] <= size <= len(profile):
+        return False
+    entries = struct.iter_unpack(">4xII", profile[slice(*table)])
+    return all(place + length <= size for place, length in entries)
 
 
 def _lab_transform() -> Any:

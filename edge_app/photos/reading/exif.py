@@ -56,14 +56,14 @@ def raw_tags(data: bytes, name: str) -> Tags:
     return tags
 
 
-def orientation(image: Image.Image, name: str, tags: Tags) -> int:
+def orientation(block: object, name: str, tags: Tags) -> int:
     """How the stored image of this format lies, 1 (upright) to 8, as browsers see it.
 
-    They turn a JPEG and a PNG by an Exif orientation of type SHORT, nothing by XMP, and no WebP: so
-    thumbnail, preview and original lie alike. Other formats are turned by what decodes them.
+    They turn a JPEG and a PNG by an Exif orientation of type SHORT, in a PNG before the picture,
+    nothing by XMP, and no WebP: so thumbnail, preview and original lie alike. Other formats are
+    turned by what decodes them.
     """
     if name in ("JPEG", "PNG"):
-        block = image.info.get("exif")
         return orientation_in(block.removeprefix(b"Exif\0\0")) if isinstance(block, bytes) else 1
     if name == "WEBP":
         return 1

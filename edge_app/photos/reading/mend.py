@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 FILLED_BYTES = 64 << 20  # at most
 HAS_EXIF_OR_XMP = 0x08 | 0x04  # flags of a WebP's first chunk (RFC 9649, 2.7.1)
@@ -14,14 +14,35 @@ SPARE_BYTES = 1 << 16
 SHOWN = {b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"eXIf"}
 XMP = b"XML:com.adobe.xmp\0"
 XMP_BYTES = 1 << 16
+# Of a JPEG (ITU T.81, table B.1).
+START_OF_SCAN, APPLICATIONS, END_OF_IMAGE = 0xDA, range(0xE0, 0xF0), b"\xff\xd9"
+LOOKS_BYTES = 16  # of the shortest of these, Adobe's
+LOOKS = b"JFIF\0", b"Adobe", b"Exif\0", b"ICC_PROFILE\0"
 RLE8, RLE4 = 1, 2  # compressions of a BMP
 REST = b"\0\2\0\xff"  # of such a picture: go 255 rows on
 
 
-def mended(data: bytes, name: str) -> bytes:
-    """The file, whole by its own account; unchanged if that is not known to help."""
+def mended(data: bytes, name: str) -> Iterator[bytes]:
+    """The file, whole by its own account, and then without what it has beside the picture;
+    unchanged if nothing is known to help."""
     mend = {"WEBP": _webp, "PNG": _png, "BMP": _bmp, "HEIF": _boxes, "AVIF": _boxes}.get(name)
-    return mend(data) if mend else data
+    yield mend(data) if mend else data
+    if name == "PNG":
+        yield _png(data, frozenset())
+    elif name == "JPEG":
+        yield _bare_jpeg(data)
+
+
+def _bare_jpeg(data: bytes) -> bytes:
+    """Without segments of applications but those that say how it looks, and with an end."""
+    parts, place = [data[:2]], 2
+    while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != START_OF_SCAN:
+        end = place + 2 + int.from_bytes(data[place + 2 : place + 4])
+        kept = end - place >= LOOKS_BYTES and data.startswith(LOOKS, place + 4)
+        if kept or data[place + 1] not in APPLICATIONS:
+            parts.append(data[place:end])
+        place = end
+    return b"".join([*parts, data[place:], END_OF_IMAGE])
 
 
 def _webp(data: bytes) -> bytes:
@@ -63,12 +84,12 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
     yield b"", data[place:], False
 
 
-def _png(data: bytes) -> bytes:
-    """Without the chunks that a picture doesn't need, but for a small XMP packet, and without
-    broken ones."""
+def _png(data: bytes, shown: Set[bytes] = SHOWN) -> bytes:
+    """Without the chunks that a picture doesn't need, but for those of `shown` and a small XMP
+    packet, and without broken ones."""
     parts, packets = [data[:8]], 0
     for kind, content, is_right in png_chunks(data):
-        needed = kind[:1].isupper() or kind in SHOWN
+        needed = kind[:1].isupper() or kind in shown
         if kind == b"iTXt" and content.startswith(XMP):
             packets += 1
             needed = packets == 1 and len(content) < XMP_BYTES

@@ -37,17 +37,30 @@ SIGNATURES = {
     "HEIF": rb"....ftyp(he|mif1|msf1)",
     "JXL": rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n",
 }
+# What is not read, but may be somebody's picture all the same.
+OTHERS = {
+    "JPEG 2000": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
+    "JPEG XR": rb"II\xbc\x01",
+    "Photoshop": rb"8BPS",
+    "ICO": rb"\0\0\x01\0",
+    "PDF": rb"%PDF-",
+    "SVG": rb"\s*(<\?xml[^>]*>\s*)?<svg",
+    "video": rb"....(ftyp|moov|mdat)|\x1aE\xdf\xa3|RIFF....AVI ",
+}
 # Words of Pillow's and the codecs' for what is legal and not built in.
 UNSUPPORTED = re.compile(
     r"unknown (pixel mode|png|compression|raw mode|bmp|photometric)|unsupported|not supported"
     r"|cannot handle|can't handle|not implemented|unrecogni[sz]ed(?! data)|not available|no decoder"
     r"|decoder .* not|invalid mode|unexpected number of bits|cannot decode"
 )
-# Start-of-frame markers of ISO 10918-1, table B.1: lossless, and with arithmetic coding.
-ODD_FRAMES = {0xC3, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+# Start-of-frame markers of ISO 10918-1, table B.1: lossless, and with arithmetic coding; and that
+# of ISO 14495-1, which is another way to code pixels.
+JPEG_LS = 0xF7
+ODD_FRAMES = {JPEG_LS, 0xC3, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 DECODED_BY = {"HEIF": "pillow-heif", "JXL": "pillow-jxl-plugin"}  # others by Pillow itself
 ARITHMETIC = {0xC9, 0xCA}  # of these, what libjpeg can read where it was built with it
 USUAL_BITS = 8  # of a JPEG's sample; the installed Pillow reads no others
+TRANSPARENT = "transparency"  # Pillow's name, in what it scales pixels to but for this
 PROFILE_EMBEDDED, V5_HEADER_BYTES = b"DEBM", 124  # of a BMP
 
 
@@ -57,10 +70,15 @@ def format_of(data: bytes) -> str:
         raise DecodeError("empty file")
     if (raw := raw_kind(data)) is not None:
         return raw
-    name = next((f for f, start in SIGNATURES.items() if re.match(start, data, re.DOTALL)), None)
+    name = _name_in(SIGNATURES, data)
     if name is None:
-        raise DecodeError("not an image")
+        other = _name_in(OTHERS, data)
+        raise DecodeError(f"{other} files are not supported" if other else "not an image")
     return name
+
+
+def _name_in(signatures: dict[str, bytes], data: bytes) -> str | None:
+    return next((f for f, start in signatures.items() if re.match(start, data, re.DOTALL)), None)
 
 
 def opened(data: bytes, name: str) -> Image.Image:
@@ -74,6 +92,8 @@ def opened(data: bytes, name: str) -> Image.Image:
     if name == "JPEG" and _frame(data)[0] in ARITHMETIC:
         # Its decoder can not wait for more in the middle.
         image.decodermaxblock = len(data)  # type: ignore[attr-defined]
+    if name == "PNG" and image.mode == "L" and data[24] in (2, 4) and TRANSPARENT in image.info:
+        image.info[TRANSPARENT] *= 255 // (2 ** data[24] - 1)  # the grey that has no colour
     if name == "BMP" and (profile := _profile_of_bmp(data)):
         image.info["icc_profile"] = profile
     codes = code_points(data, name)
@@ -148,20 +168,20 @@ def reasons(data: bytes, name: str) -> Iterator[None]:
 
 def _is_unsupported(data: bytes, name: str, text: str) -> bool:
     if name == "JPEG":
-        marker, bits = _frame(data)
-        return marker in ODD_FRAMES or bits not in (None, USUAL_BITS)
+        marker, bits, height_px = _frame(data)
+        return marker in ODD_FRAMES or bits not in (None, USUAL_BITS) or height_px == 0
     if name == "TIFF" and tiff.is_optional(data):
         return True
-    # Pillow takes a big-endian BigTIFF for another TIFF and stumbles over its offsets.
-    return bool(UNSUPPORTED.search(text)) or (name == "TIFF" and data[:4] == b"MM\0+")
+    return bool(UNSUPPORTED.search(text))
 
 
-def _frame(data: bytes) -> tuple[int | None, int | None]:
-    """The marker of a JPEG's first frame, which says how it is coded, and the bits of a sample."""
+def _frame(data: bytes) -> tuple[int | None, int | None, int | None]:
+    """The marker of a JPEG's first frame, which says how it is coded, the bits of a sample, and its
+    height, which may be 0: then it comes behind the picture (ITU T.81, B.2.5)."""
     place = 2
-    while place + 5 <= len(data) and data[place] == 0xFF:
+    while place + 7 <= len(data) and data[place] == 0xFF:
         marker = data[place + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return marker, data[place + 4]
+        if marker == JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            return marker, data[place + 4], int.from_bytes(data[place + 5 : place + 7])
         place += 2 + int.from_bytes(data[place + 2 : place + 4])
-    return None, None
+    return None, None, None

@@ -117,7 +117,7 @@ def _turn_of(preview: Image.Image, sizes: Any) -> int:
     # LibRaw gives a preview without Exif some of its own.
     own = isinstance(block, bytes) and LIBRAW_EXIF not in block and exif.has_orientation(block)
     if own:
-        return exif.orientation(preview, "JPEG", {})
+        return exif.orientation(block, "JPEG", {})
     lies = (sizes.width - sizes.height) * (preview.width - preview.height)
     if sizes.flip in (5, 6) and lies < 0:
         return 1

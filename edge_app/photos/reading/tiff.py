@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Literal
+from typing import Any, Literal
 
 from PIL import Image, TiffImagePlugin
 
+from edge_app.photos.reading.bigtiff import as_tiff
 from edge_app.photos.reading.rawkinds import COMPRESSION, PHOTOMETRIC, SUB_IFDS, values_of
 
 # Compressions that every build of libtiff has: none, CCITT's, LZW, JPEG, Deflate, PackBits, and
@@ -20,16 +21,24 @@ NEW_SUBFILE_TYPE, REDUCED = 254, 1  # the tag, and its bit for smaller versions 
 SUBFILE_TYPE, OLD_REDUCED = 255, 2  # what it replaced
 PLANAR, SEPARATE, BITS = 284, 2, 258
 
-# Greys that Pillow knows of little-endian files only; photos.shrink turns negative ones.
-for _kind, _modes in {
+# What Pillow knows of other files only: greys, where photos.shrink turns negative ones, and CMYK
+# with transparency, which is passed over.
+_MORE: dict[Any, tuple[str, str]] = {
     (b"MM", 0, (1,), 1, (16,), ()): ("I;16B", "I;16B"),
     (b"MM", 1, (1,), 1, (32,), ()): ("I", "I;32B"),
-}.items():
+    (b"MM", 0, (1,), 1, (32,), ()): ("I", "I;32B"),
+    (b"II", 0, (1,), 1, (32,), ()): ("I", "I;32N"),
+}
+for _alpha in (1, 2):
+    for _order in (b"II", b"MM"):
+        _MORE[_order, 5, (1,), 1, (8,) * 5, (_alpha,)] = "CMYK", "CMYKX"
+for _kind, _modes in _MORE.items():
     TiffImagePlugin.OPEN_INFO.setdefault(_kind, _modes)
 
 
 def opened(data: bytes) -> Image.Image:
     """The photo, its header read."""
+    data = as_tiff(data)
     with _decoder_for(data):
         image = _file(data)
         for page in range(PAGES):
@@ -45,7 +54,7 @@ def opened(data: bytes) -> Image.Image:
 
 def is_optional(data: bytes) -> bool:
     """Whether a file is compressed in a way that a build of libtiff may lack."""
-    return bool(values_of(data, COMPRESSION) - BUILT_IN)
+    return bool(values_of(as_tiff(data), COMPRESSION) - BUILT_IN)
 
 
 @contextmanager
@@ -66,12 +75,10 @@ def _below(
 ) -> TiffImagePlugin.TiffImageFile | None:
     """The first page below a flagged one that is not flagged itself, as of a file of its own."""
     places = image.tag_v2.get(SUB_IFDS, ())
-    start, size = (8, 8) if 43 in data[2:4] else (4, 4)
+    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
     for place in (places if isinstance(places, tuple) else (places,))[:PAGES]:
         try:
-            order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
-            head = data[:start] + place.to_bytes(size, order)
-            page = _file(head + data[start + size :])
+            page = _file(data[:4] + place.to_bytes(4, order) + data[8:])
         except Exception:  # as above
             continue
         if not _is_reduced(page):

@@ -122,18 +122,21 @@ def _jpeg_segments(pieces: Pieces) -> Iterator[tuple[int, int, int]]:
 
 def _png(pieces: Pieces) -> None:
     data = pieces.data
-    orientation = 1
+    orientation, before_picture = 1, True
     pieces.keep(0, 8)
     place = 8
     while True:
         length, kind = struct.unpack_from(">I4s", data, place)
         end = place + 12 + length
-        if kind == b"eXIf":
+        if kind == b"eXIf" and before_picture:
             orientation = orientation_in(data[place + 8 : end - 4])
-        if kind == b"IEND" and orientation != 1:
+        if kind == b"IDAT":
+            before_picture = False
+        if not before_picture and orientation != 1:  # browsers turn by none that comes later
             body = b"eXIf" + _upright_exif(orientation)
             pieces.add(struct.pack(">I", len(body) - 4) + body)
             pieces.add(struct.pack(">I", zlib.crc32(body)))
+            orientation = 1
         if kind in PNG_KEPT:
             pieces.keep(place, end)
         elif end > len(data):
