@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from edge_app.errors import ClusterError
+from dataclasses import dataclass
+
+from edge_app.errors import ClusterError, printable
+
+_NAME_CHARS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why a machine could not do what it was asked for."""
+
+    reason: str
 
 
 def line_of(error: BaseException) -> str:
     """The first line of what it says, or what it is."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    return printable(said[0])
+
+
+def name_of(facts: dict[str, object], address: str) -> str:
+    """What a machine calls itself, as a terminal prints it: it may say anything."""
+    return printable(str(facts.get("name", address)))[:_NAME_CHARS]
 
 
 def unreachable(address: str, error: BaseException) -> ClusterError:

@@ -37,7 +37,9 @@ def make_keys(folder: Path) -> None:
     for name in (CA, CERTIFICATE, KEY):
         if (folder / name).exists():
             raise UsageError(f"{folder / name} is there already; choose another folder")
-    start = datetime.now(UTC) - timedelta(days=1)  # a clock may be a little behind
+    # Nobody else signs, so the first day protects nothing; a board without a battery for its clock
+    # may think that it is 1970.
+    start, now = datetime(1970, 1, 1, tzinfo=UTC), datetime.now(UTC)
 
     def certificate(name: str, key: Any, issuer: str, signer: Any, is_ca: bool) -> Any:
         def named(text: str) -> x509.Name:
@@ -50,7 +52,7 @@ def make_keys(folder: Path) -> None:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)
-            .not_valid_after(start + timedelta(days=_VALID_DAYS))
+            .not_valid_after(now + timedelta(days=_VALID_DAYS))
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
             .sign(signer, hashes.SHA256())
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Coroutine
 from concurrent.futures import Future
@@ -19,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 
 from edge_app import VERSION
 from edge_app.cluster import scanner
-from edge_app.cluster.failures import line_of, unreachable
+from edge_app.cluster.failures import Failed, line_of, name_of, unreachable
 from edge_app.cluster.keys import MISSING, security_of
 from edge_app.cluster.quiet import quietly
 from edge_app.errors import UsageError
@@ -33,6 +34,7 @@ LOOK_S = 1.0  # between two looks at which machines there are and what they have
 ANSWER_S = 20.0  # for what a machine has: it may load the newest commit of millions of images
 CONNECT_S = 15.0
 CLOSE_S = 5.0
+REST_MAX_S = 60.0  # a machine that fails again and again would cost every search its time
 
 
 @dataclass(slots=True)
@@ -41,6 +43,8 @@ class _Machine:
     state: scanner.State | None = None  # None: it has not answered
     looking: bool = False
     refusal: str | None = None  # why it is not asked, said once
+    failures: int = 0  # since it last did a part
+    rests_until_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +111,20 @@ class Machines:
         """Count a range that a machine has done."""
         if machine := self._present.get(address):
             self._done[machine.name] += 1
+            machine.failures = 0
 
     def fails(self, address: str, reason: str) -> str:
-        """Do not ask this machine until it has told what it has again; its name."""
+        """Do not ask this machine until it has told what it has again, which it is asked later and
+        later; its name."""
         machine = self._present.get(address)
         if machine is None:
             return address
         if machine.state is not None:
             log.warning("machine %s did not search: %s; others do its part", machine.name, reason)
         machine.state = None
+        machine.failures += 1
+        if machine.failures > 1:
+            machine.rests_until_s = time.monotonic() + min(REST_MAX_S, 2.0**machine.failures)
         return machine.name
 
     def states(self, snapshot: Snapshot) -> list[MachineState]:
@@ -176,11 +185,11 @@ class Machines:
         for address in self._present.keys() - workers.keys():
             log.warning("machine %s has gone", self._present.pop(address).name)
         for address in workers.keys() - self._present.keys():
-            self._present[address] = _Machine(str(workers[address].get("name", address)))
+            self._present[address] = _Machine(name_of(workers[address], address))
         asked = [
             asyncio.ensure_future(self._ask_state(address, machine))
             for address, machine in self._present.items()
-            if not machine.looking
+            if not machine.looking and machine.rests_until_s <= time.monotonic()
         ]
         if asked:  # the slow ones answer when they do
             await asyncio.wait(asked, timeout=LOOK_S)
@@ -190,13 +199,13 @@ class Machines:
         try:
             state = await self._ask(address, scanner.state, (), ANSWER_S)
         except Exception as error:
-            state = scanner.Failed(line_of(error))
+            state = Failed(line_of(error))
         finally:
             machine.looking = False
         if isinstance(state, scanner.State) and state.version != VERSION:
             reason = f"it runs version {state.version}, and {VERSION} is wanted"
-            state = scanner.Failed(reason)
-        if isinstance(state, scanner.Failed):
+            state = Failed(reason)
+        if isinstance(state, Failed):
             if machine.refusal != state.reason:
                 log.warning("machine %s is not asked: %s", machine.name, state.reason)
             machine.state, machine.refusal = None, state.reason

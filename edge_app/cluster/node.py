@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 from edge_app import VERSION
+from edge_app.cluster.failures import Failed, line_of
 from edge_app.config import Config
-from edge_app.errors import DecodeError, EdgeAppError, NotFoundError
+from edge_app.errors import DecodeError, EdgeAppError, NotFoundError, UnreadableError
 from edge_app.indexing.images import pixels_of
 from edge_app.indexing.reading import Reads
 from edge_app.indexing.stages import Embedded
@@ -20,6 +22,7 @@ from edge_app.model.card import ModelIdentity
 from edge_app.model.embed import Embedder
 from edge_app.photos.children.decode import Decoded
 from edge_app.photos.children.pool import DECODERS, DecodePool, Job, Same
+from edge_app.photos.reading.lacks import needs_more
 from edge_app.photos.regions import Box
 
 TASKS = 2  # at a time: while one ends, the other keeps the processors busy
@@ -33,7 +36,8 @@ class Wanted(NamedTuple):
     known: bytes | None  # a fingerprint: a file that has it is not decoded
 
 
-Done = Embedded | Same | DecodeError | None  # None: this machine does not see the file
+# None: this machine can't say, another one may. DecodeError: it finds no picture in the file.
+Done = Embedded | Same | DecodeError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +91,12 @@ class Node:
     def embed(self, files: Sequence[Wanted], boxes: tuple[Box, ...]) -> list[Done]:
         """Each photo decoded and embedded, in the order given; what is elsewhere is read here."""
         done: list[Done] = [None] * len(files)
-        found = [FoundFile(file.path, file.size_bytes, mtime_ns=0) for file in files]
         places = {file.path: number for number, file in enumerate(files)}
+        found = [
+            FoundFile(file.path, file.size_bytes, mtime_ns=0)
+            for file in files
+            if self._is_meant(file)
+        ]
 
         def job_of(file: FoundFile, source: InFolder | bytes | Elsewhere) -> Job:
             return Job(file, source, boxes, files[places[file.path]].known)
@@ -97,7 +105,7 @@ class Node:
         for file, outcome in Reads(self.library, self.limits, {}).outcomes(
             self.pool, found, job_of
         ):
-            if isinstance(outcome, NotFoundError):
+            if isinstance(outcome, NotFoundError) or _may_be_read_elsewhere(outcome):
                 continue
             if isinstance(outcome, Decoded):
                 vectors = self.embedder.embed(pixels_of(outcome, size_px))
@@ -105,6 +113,17 @@ class Node:
             else:
                 done[places[file.path]] = outcome
         return done
+
+    def _is_meant(self, file: Wanted) -> bool:
+        """Whether the file is as long here as where it was found: this may be an older copy."""
+        try:
+            if not self.library.is_here(file.path):
+                return True  # of the same bucket
+            place = self.library.to_decode(file.path, file.size_bytes)
+            assert isinstance(place, InFolder), "it is here"
+            return (Path(place.root) / place.path).lstat().st_size == file.size_bytes
+        except (EdgeAppError, OSError):
+            return False
 
 
 class _Here:
@@ -127,9 +146,20 @@ def refusal(expected: Expected) -> str | None:
     )
 
 
-def embed(files: Sequence[Wanted], boxes: tuple[Box, ...]) -> tuple[str, list[Done]]:
+def embed(files: Sequence[Wanted], boxes: tuple[Box, ...]) -> tuple[str, list[Done] | Failed]:
     """Task: this machine's address, and see `Node.embed`."""
     from distributed import get_worker
 
     assert _Here.node is not None, "refused before"
-    return get_worker().address, _Here.node.embed(files, boxes)
+    address: str = get_worker().address
+    try:
+        return address, _Here.node.embed(files, boxes)
+    except Exception as error:  # whoever asked has to know whose it is
+        return address, Failed(line_of(error))
+
+
+def _may_be_read_elsewhere(outcome: object) -> bool:
+    """Whether another machine may have the memory, the rights or the package that are missing."""
+    return isinstance(outcome, UnreadableError) or (
+        isinstance(outcome, DecodeError) and needs_more(outcome.lacks)
+    )

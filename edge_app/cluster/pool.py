@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import queue
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from edge_app import VERSION
-from edge_app.cluster import node
-from edge_app.cluster.failures import line_of, unreachable
+from edge_app.cluster import crew, node
+from edge_app.cluster.answers import WrongError, outcomes_of
+from edge_app.cluster.crew import Crew
+from edge_app.cluster.failures import Failed, line_of, unreachable
 from edge_app.cluster.keys import MISSING, security_of
 from edge_app.config import Config
 from edge_app.errors import DecodeError, EdgeAppError, UsageError
@@ -24,9 +25,7 @@ from edge_app.library.source import Elsewhere, Source, fingerprint_at
 from edge_app.model.card import ModelIdentity
 from edge_app.photos.children.pool import DecodePool, Job
 
-# Of distributed, which has no types.
-Client: TypeAlias = Any
-Future: TypeAlias = Any
+Future: TypeAlias = Any  # of distributed, which has no types
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +33,9 @@ CHUNK_PHOTOS = 32
 CHUNK_BYTES = 64 * 1024**2  # of original files
 AHEAD = 2 * node.TASKS  # chunks at one machine, those it works on included
 SAMPLES = 4  # photos by which a machine's library is known
-LOOK_S = 1.0  # between two looks at which machines there are
-CONNECT_S = 30.0
 JOIN_S = 10.0  # for the first machine
+RESULT_S = 30.0  # for what is done to come here
+LOST = 2  # times that all machines with a chunk may go before this one does it
 KILLED = "decoding it ended the process of two machines"
 
 
@@ -56,15 +55,44 @@ class Chunk:
     """Photos that go to a machine together."""
 
     jobs: list[Job]
-    tried: set[str] = field(default_factory=set)  # addresses of machines that did not see them all
+    tried: frozenset[str] = frozenset()  # addresses of machines that could not do them all
     asked: frozenset[str] = frozenset()  # where it may be done
+    lost: int = 0  # times that all of those went
+    alone: bool = False  # no machine does anything else meanwhile
+
+
+@dataclass(slots=True)
+class Waiting:
+    """What nobody works on."""
+
+    chunks: Iterator[Chunk]
+    again: list[Chunk] = field(default_factory=list)
+    suspects: list[Chunk] = field(default_factory=list)  # photos, one of which ended two machines
+    here: list[Job] = field(default_factory=list)  # for this machine
+
+    def take(self, busy: bool) -> Chunk | None:
+        """The next for a machine. Suspects come last, and only while no machine is busy: so that
+        whatever ends a machine then is the photo that it has."""
+        if self.again:
+            return self.again.pop()
+        if chunk := next(self.chunks, None):
+            return chunk
+        return self.suspects.pop() if self.suspects and not busy else None
+
+    def suspect(self, chunk: Chunk) -> None:
+        self.suspects += [Chunk([job], chunk.tried, alone=True) for job in chunk.jobs]
+
+    def put_back(self, chunk: Chunk) -> None:
+        """One that is lost with the machines that had it."""
+        chunk.lost += 1
+        self.again.append(chunk)
 
 
 class ClusterPool:
     """The machines at a scheduler; what none of them can do, `own` does.
 
-    Machines may come, and go in the middle of their work. One with another version, model or
-    library is refused, by name, in the log.
+    Machines may come, and go in the middle of their work. Only this machine rejects a photo: what
+    another one can't decode, it tries too.
     """
 
     def __init__(
@@ -79,15 +107,12 @@ class ClusterPool:
         self._required = required
         self._address, self._library, self._model, self.local = address, library, model, own
         self._security = security_of(address, tls)
-        self._machines: dict[str, str] = {}  # names by address
-        self._refused: set[str] = set()
-        self._looked_s = 0.0
         self.done: Counter[str] = Counter()  # photos, by the name of the machine
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
         """Each job with its outcome, in the order they are done; `jobs` is read lazily."""
         try:
-            from distributed import Client
+            import distributed  # noqa: F401
         except ImportError:
             raise UsageError(MISSING) from None
         jobs = iter(jobs)
@@ -96,91 +121,107 @@ class ClusterPool:
             return
         expected = node.Expected(VERSION, self._model, self._samples(first))
         try:
-            client = Client(
-                self._address, security=self._security, timeout=CONNECT_S, set_as_default=False
-            )
+            opened = Crew(self._address, self._security, expected)
         except (OSError, TimeoutError) as error:
             if not self._required:
                 log.warning("the cluster at %s can't be reached: %s", self._address, line_of(error))
                 yield from self._own_work(chain(first, jobs))
                 return
             raise unreachable(self._address, error) from None
-        try:
-            yield from self._work(client, expected, chunks(chain(first, jobs)))
-        finally:
-            with suppress(Exception):  # it may be gone
-                client.close(timeout=5)
+        with closing(opened):
+            opened.wait(JOIN_S)
+            if not opened.working:
+                log.warning("no machine works at %s; this one does everything", self._address)
+            yield from self._work(opened, Waiting(chunks(chain(first, jobs))))
 
     def counts(self) -> dict[str, int]:
         """Photos that each machine has done, by its name."""
         return dict(self.done)
 
-    def _work(
-        self, client: Client, expected: node.Expected, chunks: Iterator[Chunk]
-    ) -> Iterator[tuple[Job, Answer]]:
+    def _work(self, machines: Crew, waiting: Waiting) -> Iterator[tuple[Job, Answer]]:
         done: queue.SimpleQueue[Future] = queue.SimpleQueue()
         flying: dict[Future, Chunk] = {}
-        again: list[Chunk] = []
-        self._wait_for_machines(client, expected)
         try:
             while True:
-                self._look(client, expected)
-                for future in self._stranded(flying):
-                    again.append(flying.pop(future))
+                machines.look()
+                for future in [one for one in flying if not flying[one].asked & machines.working]:
+                    waiting.put_back(flying.pop(future))
                     future.cancel()
-                while len(flying) < AHEAD * len(self._machines):
-                    chunk = again.pop() if again else next(chunks, None)
-                    if chunk is None:
-                        break
-                    chunk.asked = frozenset(self._machines.keys() - chunk.tried)
-                    if not chunk.asked:
-                        yield from self._own_work(chunk.jobs)
-                        continue
-                    flying[self._submit(client, chunk, done)] = chunk
-                if not flying:
-                    chunk = again.pop() if again else next(chunks, None)
+                self._hand_out(machines, waiting, flying, done)
+                if not flying and not waiting.here:
+                    chunk = waiting.take(busy=False)  # no machine is left
                     if chunk is None:
                         return
-                    yield from self._own_work(chunk.jobs)  # no machine is left
+                    waiting.here = chunk.jobs
+                if not flying or len(waiting.here) >= CHUNK_PHOTOS:
+                    here, waiting.here = waiting.here, []
+                    yield from self._own_work(here)
                     continue
                 try:
-                    future = done.get(timeout=LOOK_S)
+                    future = done.get(timeout=crew.LOOK_S)
                 except queue.Empty:
                     continue
                 if chunk := flying.pop(future, None):
-                    yield from self._take(future, chunk, again)
+                    yield from self._take(future, chunk, machines, waiting)
         finally:
             for future in flying:
                 with suppress(Exception):
                     future.cancel()
 
+    def _hand_out(
+        self,
+        machines: Crew,
+        waiting: Waiting,
+        flying: dict[Future, Chunk],
+        done: queue.SimpleQueue[Future],
+    ) -> None:
+        """Give the machines what they can work on, and this one what they can't."""
+        while len(flying) < AHEAD * len(machines.working) and len(waiting.here) < CHUNK_PHOTOS:
+            chunk = waiting.take(busy=bool(flying))
+            if chunk is None:
+                return
+            if chunk.lost < LOST and (asked := machines.working - chunk.tried):
+                chunk.asked = frozenset(asked)
+                flying[self._submit(machines, chunk, done)] = chunk
+            else:
+                waiting.here += chunk.jobs
+
     def _take(
-        self, future: Future, chunk: Chunk, again: list[Chunk]
+        self, future: Future, chunk: Chunk, machines: Crew, waiting: Waiting
     ) -> Iterator[tuple[Job, Answer]]:
         from distributed.scheduler import KilledWorker
 
         try:
-            address, results = future.result()
+            address, answer = future.result(RESULT_S)  # its machine may have gone with it
+            if isinstance(answer, Failed):
+                raise WrongError(answer.reason)
+            outcomes = outcomes_of(answer, chunk.jobs, self._model.dim)
         except KilledWorker:
-            if len(chunk.jobs) == 1:
+            if chunk.alone:
                 yield chunk.jobs[0], DecodeError(KILLED)
-            else:  # one of them did it
-                again += [Chunk([job], set(chunk.tried)) for job in chunk.jobs]
+            else:  # one of them did it, or one of what the machines had besides
+                waiting.suspect(chunk)
             return
-        except Exception as error:
-            log.warning("a machine failed, this one does its part: %s", line_of(error))
-            yield from self._own_work(chunk.jobs)
+        except WrongError as error:
+            machines.fails(address, str(error))
+            chunk.tried |= {address}
+            waiting.again.append(chunk)
             return
-        name = self._machines.get(address, address)
+        except Exception as error:  # the scheduler has gone, or what came can't be read
+            log.warning("the cluster lost a part, it is done again: %s", line_of(error))
+            waiting.put_back(chunk)
+            return
         unseen = []
-        for job, result in zip(chunk.jobs, results, strict=True):
-            if result is None:
+        for job, outcome in zip(chunk.jobs, outcomes, strict=True):
+            if outcome is None:
                 unseen.append(job)
+            elif isinstance(outcome, DecodeError):
+                waiting.here.append(job)
             else:
-                self.done[name] += 1
-                yield job, result
+                self.done[machines.names.get(address, address)] += 1
+                yield job, outcome
         if unseen:
-            again.append(Chunk(unseen, chunk.tried | {address}))
+            waiting.again.append(Chunk(unseen, chunk.tried | {address}, alone=chunk.alone))
 
     def _own_work(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
         elsewhere: list[tuple[Job, Elsewhere]] = []
@@ -195,51 +236,16 @@ class ClusterPool:
         for job, outcome in self.local.run(here()):
             self.done["this machine"] += 1
             yield job, outcome
+        self.done["this machine"] += len(elsewhere)
         yield from elsewhere
 
-    def _submit(self, client: Client, chunk: Chunk, done: queue.SimpleQueue[Future]) -> Future:
+    def _submit(self, machines: Crew, chunk: Chunk, done: queue.SimpleQueue[Future]) -> Future:
         wanted = [node.Wanted(job.key.path, job.key.size_bytes, job.known) for job in chunk.jobs]
-        future = client.submit(
+        future = machines.client.submit(
             node.embed, wanted, chunk.jobs[0].boxes, workers=sorted(chunk.asked), pure=False
         )
         future.add_done_callback(done.put)
         return future
-
-    def _stranded(self, flying: dict[Future, Chunk]) -> list[Future]:
-        """Those that wait for machines that are all gone."""
-        return [one for one, chunk in flying.items() if not chunk.asked & self._machines.keys()]
-
-    def _wait_for_machines(self, client: Client, expected: node.Expected) -> None:
-        until = time.monotonic() + JOIN_S
-        while not self._machines and time.monotonic() < until:
-            self._looked_s = 0.0
-            self._look(client, expected)
-            if not self._machines:
-                time.sleep(0.2)
-        if not self._machines:
-            log.warning("no machine works at %s; this one does everything", self._address)
-
-    def _look(self, client: Client, expected: node.Expected) -> None:
-        """Let new machines in that agree, and forget those that have gone."""
-        if time.monotonic() - self._looked_s < LOOK_S:
-            return
-        self._looked_s = time.monotonic()
-        present = _machines(client)
-        for address in self._machines.keys() - present.keys():
-            log.warning("machine %s has gone", self._machines.pop(address))
-        for address in present.keys() - self._machines.keys() - self._refused:
-            try:
-                asked = client.run(node.refusal, expected, workers=[address], on_error="return")
-                refusal = asked[address]
-            except (OSError, TimeoutError, ValueError, KeyError):
-                continue  # it has gone again
-            if isinstance(refusal, BaseException):
-                refusal = f"it can't say what it has: {line_of(refusal)}"
-            if refusal is None:
-                self._machines[address] = present[address]
-            else:
-                self._refused.add(address)
-                log.warning("machine %s is refused: %s", present[address], refusal)
 
     def _samples(self, jobs: Sequence[Job]) -> dict[str, bytes]:
         found = {}
@@ -261,12 +267,3 @@ def chunks(jobs: Iterable[Job]) -> Iterator[Chunk]:
         size += job.key.size_bytes
     if some:
         yield Chunk(some)
-
-
-def _machines(client: Client) -> dict[str, str]:
-    """Names by address; none where the scheduler does not answer."""
-    try:
-        workers: dict[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
-    except (OSError, TimeoutError):
-        return {}
-    return {address: str(facts.get("name", address)) for address, facts in workers.items()}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from edge_app import VERSION
-from edge_app.cluster.failures import line_of
+from edge_app.cluster.failures import Failed, line_of
 from edge_app.errors import EdgeAppError, StoreError
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
@@ -31,13 +30,6 @@ class State(NamedTuple):
     version: str  # of the program
     digests: tuple[str, ...]  # of its snapshots, the present one last
     rows: int  # of that
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Why a machine could not do what it was asked for."""
-
-    reason: str
 
 
 class Scanner:

@@ -18,12 +18,13 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from edge_app.cluster import scanner
-from edge_app.cluster.failures import line_of
+from edge_app.cluster.answers import WrongError, pairs_of, rankings_of
+from edge_app.cluster.failures import Failed, line_of
 from edge_app.cluster.machines import Machines
-from edge_app.errors import ClusterError
+from edge_app.errors import ClusterError, StoreError
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search.alike.forest import Forest, Pairs, Rows
-from edge_app.search.vectors.ranking import Asked, Ranked, Ranking, exact_scores
+from edge_app.search.vectors.ranking import Asked, Ranked, Ranking
 
 T = TypeVar("T")
 Part = tuple[int, int]  # rows, from the first up to the second
@@ -59,6 +60,7 @@ class SearchMachines:
             self.machines, addresses, parts,
             lambda part: scanner.compare_part(snapshot, rows, *part, min_score),
             lambda part: (scanner.compare, digest, *part, min_score),
+            lambda answer, part: pairs_of(answer, snapshot, min_score),
         )  # fmt: skip
         for done, pairs in enumerate(shared.results(), 1):
             forest.join(pairs)
@@ -69,26 +71,15 @@ class SearchMachines:
         shared = _Shared[list[Ranking]](
             self.machines, addresses, split(snapshot.rows, len(addresses)),
             lambda part: scanner.rank_part(snapshot.between(*part), part[0], asked, depth),
-            lambda part: (scanner.rank, digest, *part, asked, depth), self._limit_s,
+            lambda part: (scanner.rank, digest, *part, asked, depth),
+            lambda answer, part: rankings_of(answer, snapshot, part, asked, depth),
+            self._limit_s,
         )  # fmt: skip
         found = list(shared.results())
         return [
-            self._merged(snapshot, asked, number, depth, [part[number] for part in found])
+            merged(snapshot, [part[number] for part in found], depth)
             for number in range(len(asked.queries))
         ]
-
-    def _merged(
-        self, snapshot: Snapshot, asked: Asked, number: int, depth: int, parts: list[Ranking]
-    ) -> Ranking:
-        rows = np.concatenate([np.zeros(0, np.intp), *(rows for rows, _ in parts)])
-        scores = np.concatenate([np.zeros(0), *(scores for _, scores in parts)])
-        rows = rows[np.lexsort((snapshot.ids[rows], -scores))[:depth]]
-        # Another kind of processor may sum in another order: the last digit is this one's.
-        rows.sort()
-        query = asked.queries[number]
-        scores = exact_scores(snapshot, query, rows, snapshot.read_rows, asked.tiles)
-        order = np.lexsort((snapshot.ids[rows], -scores))
-        return rows[order], scores[order]
 
 
 @dataclass(slots=True)
@@ -120,9 +111,11 @@ class _Shared(Generic[T]):
         parts: list[Part],
         here: Callable[[Part], T],
         task: Callable[[Part], tuple[Any, ...]],
+        checked: Callable[[Any, Part], T],
         limit_s: float | None = None,
     ) -> None:
         self._machines, self._here, self._task = machines, here, task
+        self._checked = checked  # what a machine answered, or WrongError
         self._limit_s, self._began_s = limit_s, time.monotonic()
         self._waiting = deque(parts)
         self._idle = addresses
@@ -156,18 +149,20 @@ class _Shared(Generic[T]):
         for future in done:
             address, part = self._working.pop(future)
             try:
-                result = future.result()
-            except Exception as error:  # it has gone, or is too slow
+                answer = future.result()
+                if answer is None:
+                    raise WrongError("its copy of the index is of another commit")
+                if isinstance(answer, Failed):
+                    raise WrongError(answer.reason)
+                result = self._checked(answer, part)
+            except StoreError:  # this machine's own index, by which it checks
+                raise
+            except Exception as error:  # it has gone, is too slow, or can't be believed
                 self._fails(address, part, line_of(error))
                 continue
-            if result is None:
-                self._fails(address, part, "its copy of the index is of another commit")
-            elif isinstance(result, scanner.Failed):
-                self._fails(address, part, result.reason)
-            else:
-                self._machines.note(address)
-                self._idle.append(address)
-                yield result
+            self._machines.note(address)
+            self._idle.append(address)
+            yield result
         for future, (address, part) in list(self._working.items()):
             if not self._machines.answers(address):
                 del self._working[future]
@@ -190,6 +185,14 @@ class _Shared(Generic[T]):
             f"{missing} images could not be searched within {self._limit_s:g} s (--cluster-time)"
             + (f": {silent}" if silent else "")
         )
+
+
+def merged(snapshot: Snapshot, parts: list[Ranking], depth: int) -> Ranking:
+    """The `depth` best rows of all parts; equal scores by rising id."""
+    rows = np.concatenate([np.zeros(0, np.intp), *(rows for rows, _ in parts)])
+    scores = np.concatenate([np.zeros(0), *(scores for _, scores in parts)])
+    order = np.lexsort((snapshot.ids[rows], -scores))[:depth]
+    return rows[order], scores[order]
 
 
 def split(rows: int, machines: int) -> list[Part]:

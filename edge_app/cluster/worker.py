@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,7 +17,10 @@ from edge_app.cluster.quiet import no_page, quietly, until_told
 from edge_app.config import Config
 from edge_app.errors import EdgeAppError
 
+log = logging.getLogger(__name__)
+
 CONNECT_S = 30
+AGAIN_S = 2.0  # between two tries to find a scheduler that has gone
 
 
 def work(
@@ -45,7 +49,45 @@ def work(
 
 
 async def _work(address: str, security: object, on_ready: Callable[[str], object]) -> None:
+    """Work until told to end; a scheduler that goes away later is waited for."""
     import dask
+
+    quietly()
+    ended = until_told()
+    settings = {
+        "distributed.worker.memory.terminate": False,  # decoders have caps of their own
+        "distributed.comm.timeouts.connect": CONNECT_S,
+    }
+    has_worked = False
+
+    def ready(own: str) -> None:
+        nonlocal has_worked
+        has_worked = True
+        on_ready(own)
+
+    with dask.config.set(settings):
+        while not ended.is_set():
+            working = asyncio.create_task(_while_scheduled(address, security, ready))
+            await asyncio.wait(
+                [working, asyncio.create_task(ended.wait())], return_when=asyncio.FIRST_COMPLETED
+            )
+            working.cancel()  # if it was told to end
+            try:
+                await working
+            except asyncio.CancelledError:
+                return
+            except (OSError, TimeoutError):
+                if not has_worked:
+                    raise
+            log.warning("the scheduler at %s has gone; this machine waits for it", address)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), AGAIN_S)
+
+
+async def _while_scheduled(
+    address: str, security: object, on_ready: Callable[[str], object]
+) -> None:
+    """Work for the scheduler while it is there."""
     from distributed import Worker
     from distributed.utils import get_ip
 
@@ -53,21 +95,11 @@ async def _work(address: str, security: object, on_ready: Callable[[str], object
         start_http_server = no_page
 
     parts = urlsplit(address)  # only the network that leads there is listened to
-    settings = {
-        "distributed.worker.memory.terminate": False,  # decoders have caps of their own
-        "distributed.comm.timeouts.connect": CONNECT_S,
-    }
-    quietly()
-    with dask.config.set(settings):
-        worker = Quiet(
-            address, name=f"{socket.gethostname()}-{os.getpid()}", nthreads=node.TASKS,
-            host=f"{parts.scheme}://{get_ip(parts.hostname)}", security=security, dashboard=False,
-            memory_limit=0, death_timeout=CONNECT_S,
-        )  # fmt: skip
-        ended = until_told()
-        async with worker:
-            on_ready(worker.address)
-            finished = asyncio.create_task(worker.finished())
-            await asyncio.wait(
-                [finished, asyncio.create_task(ended.wait())], return_when=asyncio.FIRST_COMPLETED
-            )
+    worker = Quiet(
+        address, name=f"{socket.gethostname()}-{os.getpid()}", nthreads=node.TASKS,
+        host=f"{parts.scheme}://{get_ip(parts.hostname)}", security=security, dashboard=False,
+        memory_limit=0, death_timeout=CONNECT_S,
+    )  # fmt: skip
+    async with worker:
+        on_ready(worker.address)
+        await worker.finished()

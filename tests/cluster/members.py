@@ -26,6 +26,10 @@ class Cluster:
         assert found, said
         self.address = found[0]
 
+    def restart_scheduler(self) -> None:
+        """At the same address; the one before has ended."""
+        self.scheduler, _ = self._start("scheduler", self.address)
+
     def machine(
         self, library: Path | str, *more: str, model: Path | None = None
     ) -> subprocess.Popen[str]:

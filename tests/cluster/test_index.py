@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, cast
 from urllib.request import urlopen
@@ -16,14 +18,13 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
-from edge_app.cluster import pool
+from edge_app.cluster import crew, pool
 from edge_app.cluster.keys import make_keys
 from edge_app.config import Config
 from edge_app.errors import EdgeAppError
 from edge_app.index.read.reader import Reader
 from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile
-from edge_app.library.source import InFolder
 from edge_app.model.card import ModelIdentity
 from edge_app.photos.children.pool import DecodePool, Job
 from edge_app.photos.regions import WHOLE
@@ -32,7 +33,7 @@ from tests.conftest import ROOT
 from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import save
 from tools.testing.site import Site
-from tools.testing.waiting import PATIENCE_S
+from tools.testing.waiting import PATIENCE_S, until
 
 pytest.importorskip("distributed")
 psutil = pytest.importorskip("psutil")  # which distributed needs
@@ -54,6 +55,26 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save(folder / f"{seed % 7}/{seed}.jpg", seed, width_px=320, height_px=240)
     (folder / "broken.jpg").write_bytes(b"no photo")
     return folder
+
+
+@pytest.fixture(scope="module")
+def alone(library: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The rows that one machine makes."""
+    index = tmp_path_factory.mktemp("alone") / "index"
+    words = ["index", "--gallery", library, "--index", index, "--model", model]
+    subprocess.run(
+        [*PROGRAM, *map(str, words)], cwd=ROOT, check=True,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    return rows(index)
+
+
+def children(process: subprocess.Popen[str]) -> list[Any]:
+    """The decoders of a machine, while it lives."""
+    with suppress(psutil.NoSuchProcess):
+        found: list[Any] = psutil.Process(process.pid).children()
+        return found
+    return []
 
 
 def rows(index: Path) -> dict[str, bytes]:
@@ -81,30 +102,71 @@ def report(said: str) -> dict[str, object]:
 
 
 def test_machines_that_die_and_join_make_the_index_that_one_makes(
-    cluster: Cluster, library: Path, model: Path
+    cluster: Cluster, library: Path, alone: dict[str, bytes]
 ) -> None:
     first, _ = cluster.machine(library), cluster.machine(library)
     run = cluster.index(library, "together")
-    assert run.stdout and run.stderr
-    lines = []
-    for line in run.stdout:
-        lines.append(line)
-        if first.poll() is None and '"machines"' in line:
-            os.kill(first.pid, signal.SIGKILL)  # in the middle of its work
-            cluster.machine(library)
-    assert run.wait(PATIENCE_S) == 0, run.stderr.read()
-    assert (report(lines[-1])["added"], report(lines[-1])["rejected"]) == (PHOTOS, 1)
-    machines = json.loads(lines[-2])["progress"]["machines"]
-    assert sum(machines.values()) == PHOTOS + 1
-    assert first.poll() is not None
+    until(lambda: bool(children(first)))
+    os.kill(first.pid, signal.SIGKILL)  # in the middle of its work
+    cluster.machine(library)
+    out, errors = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 0, errors
+    assert (report(out)["added"], report(out)["rejected"]) == (PHOTOS, 1)
+    assert re.search(rf"machine \S+-{first.pid} has gone", errors)
+    assert sum(json.loads(out.splitlines()[-2])["progress"]["machines"].values()) == PHOTOS + 1
+    assert rows(cluster.folder / "together") == alone
 
-    alone = cluster.folder / "alone"
-    words = ["index", "--gallery", library, "--index", alone, "--model", model]
-    subprocess.run(
-        [*PROGRAM, *map(str, words)], cwd=ROOT, check=True,
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert rows(cluster.folder / "together") == rows(alone)
+
+def test_what_machines_have_no_memory_for_is_done_by_another_with_the_same_rows(
+    cluster: Cluster, library: Path, alone: dict[str, bytes]
+) -> None:
+    few = cluster.folder / "seen"
+    shutil.copytree(library / "3", few / "3")
+    cluster.machine(few, "--decode-memory", "1M")
+    starved = cluster.machine(few)
+    run = cluster.index(few, "few")
+    killed = 0
+    while run.poll() is None:  # as the kernel does when memory runs out
+        for child in children(starved):
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+                killed += 1
+        time.sleep(0.02)
+    out, errors = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 0, errors
+    assert killed
+    expected = {path: row for path, row in alone.items() if path.startswith("3/")}
+    assert (report(out)["added"], report(out)["rejected"]) == (len(expected), 0)
+    assert rows(cluster.folder / "few") == expected
+    told = json.loads(out.splitlines()[-2])["progress"]["machines"]
+    assert told == {"this machine": len(expected)}
+    for line in errors.splitlines():
+        assert re.search(
+            rf"machine \S+-{starved.pid} failed, others do its part: a decoding process did not "
+            r"start \(killed, probably because memory ran out\)", line,
+        )  # fmt: skip
+
+
+def test_a_scheduler_that_restarts_costs_time_and_no_photo(
+    cluster: Cluster, library: Path, alone: dict[str, bytes]
+) -> None:
+    machine = cluster.machine(library)
+    run = cluster.index(library, "restarted")
+    until(lambda: bool(children(machine)))
+    cluster.scheduler.kill()
+    cluster.scheduler.wait()
+    cluster.restart_scheduler()
+    assert machine.stdout
+    assert machine.stdout.readline().startswith("Working for"), "it has come back by itself"
+    out, errors = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 0, errors
+    assert (report(out)["added"], report(out)["rejected"]) == (PHOTOS, 1)
+    assert rows(cluster.folder / "restarted") == alone
+    again = cluster.index(library, "after")
+    out, errors = again.communicate(timeout=PATIENCE_S)
+    assert report(out)["added"] == PHOTOS
+    told = json.loads(out.splitlines()[-2])["progress"]["machines"]
+    assert [name for name in told if name.endswith(f"-{machine.pid}")]
 
 
 def test_a_machine_with_other_photos_is_refused_by_name_and_this_one_does_all(
@@ -164,7 +226,7 @@ def test_a_server_has_its_photos_embedded_by_machines_that_see_them(
 def test_without_its_cluster_a_server_does_all_itself(
     library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "CONNECT_S", 0.1)
+    monkeypatch.setattr(crew, "CONNECT_S", 0.1)
 
     class Own:
         def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, None]]:
@@ -195,35 +257,3 @@ def test_whoever_has_no_certificate_is_refused(
     assert not (cluster.folder / "refused/catalog.db").exists() or not rows(
         cluster.folder / "refused"
     )
-
-
-class Failed:
-    """A task that ended with an error."""
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def result(self) -> object:
-        raise self._error
-
-
-def test_a_photo_that_ends_two_machines_is_rejected_and_what_went_with_it_is_tried_alone(
-    tmp_path: Path,
-) -> None:
-    from distributed.scheduler import KilledWorker
-
-    jobs = [
-        Job(FoundFile(name, 1, 1), InFolder(str(tmp_path), name), (WHOLE,), None)
-        for name in ("a.jpg", "b.jpg")
-    ]
-    model = ModelIdentity("fake", "a" * 64, 16, 32, "upright-rgb-stretch-1", "any")
-    opened = pool.opener(Config(cluster="tcp://127.0.0.1:1"))
-    assert opened
-    machines = opened(source_of(tmp_path), model, cast(DecodePool, None))
-    ended: Any = Failed(KilledWorker("embed", None, 1))
-    again: list[pool.Chunk] = []
-    assert list(machines._take(ended, pool.Chunk(jobs), again)) == []
-    assert [chunk.jobs for chunk in again] == [[job] for job in jobs]
-    ((job, outcome),) = machines._take(ended, again[0], again)
-    assert (job, str(outcome)) == (jobs[0], pool.KILLED)
-    assert len(again) == 2, "it is not tried again"

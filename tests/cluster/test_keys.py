@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,16 @@ def test_keys_are_for_their_owner_alone_and_are_never_replaced(tmp_path: Path) -
         make_keys(folder)
     assert (folder / KEY).read_bytes() == content
     assert security_of("tls://photos.local:8786", folder) is not None
+
+
+def test_a_machine_whose_clock_is_years_behind_may_take_part(tmp_path: Path) -> None:
+    from cryptography.x509 import load_pem_x509_certificate
+
+    make_keys(tmp_path / "keys")
+    for name in (CA, CERTIFICATE):
+        found = load_pem_x509_certificate((tmp_path / "keys" / name).read_bytes())
+        assert found.not_valid_before_utc == datetime(1970, 1, 1, tzinfo=UTC)
+        assert found.not_valid_after_utc > datetime.now(UTC) + timedelta(days=9 * 365)
 
 
 def test_an_address_of_another_machine_is_encrypted(tmp_path: Path) -> None:

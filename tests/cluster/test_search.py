@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import urllib.error
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from edge_app.cluster import machines
-from edge_app.cluster.machines import MachineState
+from edge_app.cluster.machines import Machines, MachineState
 from edge_app.cluster.over import Over, joined
 from edge_app.cluster.scanner import Scanner
 from edge_app.cluster.searching import SearchMachines, split
@@ -28,18 +31,29 @@ from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.index.write.batch import Batch
+from edge_app.index.write.writer import Writer
+from edge_app.model.card import ModelCard
+from edge_app.photos.regions import Box
 from edge_app.search.alike.duplicates import groups, link
+from edge_app.search.gallery import Gallery, Query
 from edge_app.search.vectors.exact import similar_many
 from tests.cluster.members import Cluster
-from tests.indexes import DIM, new_image, writer_of
+from tests.indexes import new_image, writer_of
+from tests.model.test_words import teach
+from tools.testing.pictures import picture, save
 from tools.testing.site import Site
 from tools.testing.waiting import PATIENCE_S, until
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
 
+TINYCLIP = Path(__file__).parents[1] / "fixtures/tinyclip"
 IMAGES = 500
 TIME_S = 5 * PATIENCE_S  # a machine has a fifth of it for its part, and a busy one is no silent one
+
+
+DIM = 24  # of the model
+SEEN = "0/9.jpg"  # its file is there
 
 
 def images(numbers: range) -> Batch:
@@ -47,9 +61,9 @@ def images(numbers: range) -> Batch:
     return Batch(
         images=[
             new_image(
-                f"{number % 3}/{number}.jpg", tiles=2, taken_at=10**9 + number,
+                f"{number % 3}/{number}.jpg", tiles=2, dim=DIM, taken_at=10**9 + number,
                 format=("JPEG", "PNG")[number % 2],
-                vector=new_image("copied" if number % 50 == 7 else f"{number}").vector,
+                vector=new_image("copied" if number % 50 == 7 else f"{number}", dim=DIM).vector,
             )
             for number in numbers
         ]
@@ -57,12 +71,15 @@ def images(numbers: range) -> Batch:
 
 
 class Library:
-    """An index, two machines that each have a copy of it, and who asks them."""
+    """An index, two machines that each have a copy of it, and who asks them: with a model that
+    knows texts and words, and one photo that is there."""
 
     def __init__(self, folder: Path, opened: ExitStack) -> None:
         self.folder = folder
-        (folder / "library").mkdir()
-        with writer_of(folder, tiles=2) as writer:
+        self.model = shutil.copytree(TINYCLIP, folder / "models") / "tiny.tflite"
+        teach(self.model, ["dog", "snow"], np.eye(2, DIM, dtype=np.float32))
+        save(folder / "library" / SEEN, seed=9)
+        with self.writer() as writer:
             writer.commit(images(range(IMAGES)))
             writer.commit(Batch(removed=[5, 50]))
         self.cluster = opened.enter_context(closing(Cluster(folder)))
@@ -73,12 +90,18 @@ class Library:
             limits=Limits(cluster_s=TIME_S),
         )
         self.over: Over = opened.enter_context(joined(config))
+        config = Config(folder / "library", folder / "index", self.model)
+        self.together = opened.enter_context(closing(Gallery(config, self.over.rank)))
+        self.alone = opened.enter_context(closing(Gallery(config)))
         self.reader = opened.enter_context(closing(Reader(folder / "index")))
         self.wait_for(ready=2)
 
     @property
     def snapshot(self) -> Snapshot:
         return self.reader.snapshot()
+
+    def writer(self) -> Writer:
+        return writer_of(self.folder, ModelCard.load(self.model).identity("any"), tiles=2)
 
     def join(self, name: str) -> subprocess.Popen[str]:
         """One more machine with a copy as the index is now."""
@@ -137,6 +160,136 @@ def test_answers_are_those_of_one_machine_to_the_last_bit(
     library: Library, asked: dict[str, Any]
 ) -> None:
     assert library.is_as_one(**asked) >= 2
+
+
+def upload(seed: int) -> bytes:
+    """The bytes of a file."""
+    file = io.BytesIO()
+    picture(seed).save(file, "PNG")
+    return file.getvalue()
+
+
+Ask = Callable[[Gallery, Snapshot], Query]
+QUESTIONS: dict[str, Ask] = {
+    "a text": lambda gallery, now: gallery.query_of_text(now, "the red dog"),
+    "a word": lambda gallery, now: gallery.query_of_word(now, "snow"),
+    "a photo": lambda gallery, now: gallery.query_of_id(now, 10),
+    "a region": lambda gallery, now: gallery.query_of_id(now, 10, Box(0.2, 0.1, 0.5, 0.6)),
+    "an upload": lambda gallery, now: gallery.query_of_source(now, upload(3)),
+    "a region of an upload": lambda gallery, now: gallery.query_of_source(
+        now, upload(3), Box(0, 0, 0.5, 0.5)
+    ),
+    "photos, and less like another": lambda gallery, now: gallery.combined(
+        [gallery.query_of_id(now, id) for id in (8, 60, 200)], [gallery.query_of_id(now, 9)], 0.3
+    ),
+    "an upload and a text, less like a word": lambda gallery, now: gallery.combined(
+        [gallery.query_of_source(now, upload(4)), gallery.query_of_text(now, "blue")],
+        [gallery.query_of_word(now, "dog")], 1.5,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", QUESTIONS)
+def test_whatever_is_asked_for_is_answered_as_by_one_machine(library: Library, asked: str) -> None:
+    snapshot, before = library.snapshot, library.searched()
+    query = QUESTIONS[asked](library.together, snapshot)
+    queries = [query, library.together.query_of_id(snapshot, 77)]
+    of_png = Filter("1", formats=frozenset({"PNG"}), taken_from=10**9 + 50, min_score=0.01)
+    for how in itertools.product((1, 40), (0, 3), (None, of_png), (False, True), (False, True)):
+        k, offset, filter, collapse, tiles = how
+        found, expected = (
+            gallery.similar(
+                snapshot, queries, k, offset=offset, filter=filter, collapse=collapse, tiles=tiles
+            )
+            for gallery in (library.together, library.alone)
+        )
+        assert found == expected, how
+        assert found[0] and found[0][0].score
+    assert (library.searched() - before).total() >= 2 * len(library.machines), "machines did it"
+
+
+class Liar:
+    """Machines that answer something else than was asked for."""
+
+    def __init__(self, machines: Machines, lie: Callable[[Any], object]) -> None:
+        self._machines, self._lie = machines, lie
+        self.told: list[str] = []
+        self.addresses, self.answers, self.note = (
+            machines.addresses, machines.answers, machines.note,
+        )  # fmt: skip
+
+    def ask(self, *asked: Any, **how: Any) -> Future[object]:
+        lied: Future[object] = Future()
+        lied.set_result(self._lie(self._machines.ask(*asked, **how).result()))
+        return lied
+
+    def fails(self, address: str, reason: str) -> str:
+        self.told.append(reason)
+        return address
+
+
+def lying(change: Callable[[Any, Any], object]) -> Callable[[Any], object]:
+    """Of a ranking of each query, rows and scores of the first are changed."""
+    return lambda answer: [change(*answer[0]), *answer[1:]]
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        lambda answer: "found",
+        lambda answer: answer[1:],
+        lambda answer: [*answer, answer[0]],
+        lying(lambda rows, scores: None),
+        lying(lambda rows, scores: (rows, np.full_like(scores, np.nan))),
+        lying(lambda rows, scores: (rows, scores + 1e-6)),
+        lying(lambda rows, scores: (rows, scores.astype(np.float32))),
+        lying(lambda rows, scores: (rows[:-1], scores)),
+        lying(lambda rows, scores: (rows[:-1], scores[:-1])),
+        lying(lambda rows, scores: (rows ^ 1, scores)),
+        lying(lambda rows, scores: (rows + 10**6, scores)),
+        lying(lambda rows, scores: (rows - 10**6, scores)),
+        lying(lambda rows, scores: (rows.astype(float), scores)),
+        lying(lambda rows, scores: (np.repeat(rows, 2), np.repeat(scores, 2))),
+        lying(lambda rows, scores: (np.append(rows[:-1], 49), scores)),  # was removed
+    ],
+)
+def test_a_machine_that_answers_wrongly_is_not_believed(
+    library: Library, lie: Callable[[Any], object]
+) -> None:
+    assert library.over.machines
+    liar = Liar(library.over.machines, lie)
+    queries = library.snapshot.vectors[[9, 300]]
+    search = SearchMachines(cast(Machines, liar), limit_s=60)
+    found = similar_many(library.snapshot, queries, 20, rank=search.rank)
+    assert found == similar_many(library.snapshot, queries, 20)
+    assert len(liar.told) == 2
+    assert len(set(liar.told)) <= 2
+    assert all("answered" in reason for reason in liar.told), liar.told
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        lambda pairs: None if pairs is None else "pairs",
+        lambda pairs: np.array([[0, 10**6]]),
+        lambda pairs: np.array([[-1, 2]]),
+        lambda pairs: np.array([[0, 1]]),
+        lambda pairs: np.array([[0, 49]]),
+        lambda pairs: np.array([0, 1]),
+        lambda pairs: np.array([[0.0, 1.0]]),
+    ],
+)
+def test_pairs_that_are_no_near_duplicates_are_not_believed(
+    library: Library, lie: Callable[[Any], object]
+) -> None:
+    assert library.over.machines
+    liar = Liar(library.over.machines, lie)
+    compare = SearchMachines(cast(Machines, liar), limit_s=60).compare
+    snapshot = library.snapshot
+    assert groups(snapshot, link(snapshot, 0.9, compare=compare)) == groups(
+        snapshot, link(snapshot, 0.9)
+    )
+    assert len(liar.told) == 2
 
 
 def test_groups_of_near_duplicates_are_those_of_one_machine(library: Library) -> None:
@@ -206,12 +359,12 @@ def test_a_folder_without_an_index_is_said_before_the_machine_joins(tmp_path: Pa
 
 
 def test_a_copy_of_an_earlier_commit_is_not_asked(library: Library) -> None:
-    with writer_of(library.folder, tiles=2) as writer:
+    with library.writer() as writer:
         writer.commit(images(range(IMAGES, IMAGES + 10)))
     library.wait_for(behind=2)
     assert library.is_as_one(k=20) == 0
     for name in ("a", "b"):
-        with writer_of(library.folder, tiles=2):  # nobody writes while it is copied
+        with library.writer():  # nobody writes while it is copied
             shutil.copytree(library.folder / "index", library.folder / name, dirs_exist_ok=True)
     library.wait_for(ready=2)
     assert library.is_as_one(k=20) == 2

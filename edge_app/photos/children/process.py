@@ -190,6 +190,8 @@ class DecodeProcess:
 
     def _end(self) -> str:
         code = self._process.returncode
+        if code == -signal.SIGKILL:
+            return "killed, probably because memory ran out"
         return f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
 
     def _read(self, size_bytes: int, due_s: float) -> bytes:

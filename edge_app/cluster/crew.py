@@ -1,0 +1,131 @@
+"""The machines at a scheduler that decode and embed for one run: who may, and who has gone."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+from edge_app.cluster import node
+from edge_app.cluster.failures import line_of, name_of
+
+# Of distributed, which has no types.
+Client: TypeAlias = Any
+Future: TypeAlias = Any
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 1.0  # between two looks at which machines there are
+WAIT_S = 0.1  # between two looks at who has joined, while nobody has
+CONNECT_S = 30.0
+AGAIN_S, BRIEF_S = 30.0, 2.0  # between two tries to find the scheduler again, and for one of them
+FAILURES = 3  # of one machine, before it is not asked any more
+
+
+class Crew:
+    """Those that work, by address. Whoever comes is asked whether it agrees with this client; one
+    with another version, model or library is refused, by name, in the log.
+
+    Raises OSError or TimeoutError where the scheduler can't be reached; later it is tried again.
+    """
+
+    def __init__(self, address: str, security: object, expected: node.Expected) -> None:
+        self._address, self._security, self._expected = address, security, expected
+        self.client = self._connect(CONNECT_S)
+        self.working: set[str] = set()
+        self.names: dict[str, str] = {}  # of all that have been seen, by address
+        self._refused: set[str] = set()
+        self._joining: dict[str, Future] = {}  # whether it may, by address
+        self._failed: Counter[str] = Counter()
+        self._looked_s = self._tried_s = time.monotonic() - AGAIN_S
+
+    def close(self) -> None:
+        with suppress(Exception):  # it may be gone
+            self.client.close(timeout=5)
+
+    def wait(self, limit_s: float) -> None:
+        """Until somebody works, or so long; not if all who are there are refused."""
+        until = time.monotonic() + limit_s
+        self.look()
+        while not self.working and time.monotonic() < until:
+            if self._refused and not self._joining:
+                return
+            time.sleep(WAIT_S)
+            self.look()
+
+    def look(self) -> None:
+        """Let new machines in that agree, and forget those that have gone."""
+        if time.monotonic() - self._looked_s >= LOOK_S:
+            self._looked_s = time.monotonic()
+            self._compare(self._present())
+        for address, future in list(self._joining.items()):
+            if future.done():
+                del self._joining[address]
+                self._admit(address, future)
+
+    def fails(self, address: str, reason: str) -> None:
+        """Ask this machine for nothing until it has agreed again, and no more at the third time."""
+        if address not in self.working:
+            return  # told of another chunk of it
+        self.working.discard(address)
+        self._failed[address] += 1
+        for_good = self._failed[address] == FAILURES
+        if for_good:
+            self._refused.add(address)
+        log.warning(
+            "machine %s failed, others do its part: %s%s", self.names[address], reason,
+            f"; it failed {FAILURES} times and is not asked again" if for_good else "",
+        )  # fmt: skip
+
+    def _compare(self, present: dict[str, str]) -> None:
+        self.names.update(present)
+        for address in self.working - present.keys():
+            self.working.discard(address)
+            log.warning("machine %s has gone", self.names[address])
+        for address in self._joining.keys() - present.keys():
+            self._joining.pop(address).cancel()
+        for address in present.keys() - self.working - self._refused - self._joining.keys():
+            # A task of its own: it reads photos there, and a machine that hangs holds nobody up.
+            self._joining[address] = self.client.submit(
+                node.refusal, self._expected, workers=[address], pure=False, priority=1
+            )
+
+    def _admit(self, address: str, answer: Future) -> None:
+        try:
+            refusal = answer.result()
+        except CancelledError:
+            return  # the scheduler has gone
+        except Exception as error:
+            refusal = f"it can't say what it has: {line_of(error)}"
+        if refusal is None:
+            self.working.add(address)
+        else:
+            self._refused.add(address)
+            log.warning("machine %s is refused: %s", self.names[address], refusal)
+
+    def _present(self) -> dict[str, str]:
+        """Names by address; none where the scheduler does not answer."""
+        if self.client.status == "closed":  # it gave the scheduler up
+            self._connect_again()
+        try:
+            if self.client.status != "running":
+                return {}
+            workers: dict[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]
+        except (OSError, TimeoutError):
+            return {}
+        return {address: name_of(facts, address) for address, facts in workers.items()}
+
+    def _connect_again(self) -> None:
+        if time.monotonic() - self._tried_s < AGAIN_S:
+            return
+        self._tried_s = time.monotonic()
+        with suppress(OSError, TimeoutError):
+            self.client = self._connect(BRIEF_S)
+
+    def _connect(self, limit_s: float) -> Client:
+        from distributed import Client
+
+        return Client(self._address, security=self._security, timeout=limit_s, set_as_default=False)
