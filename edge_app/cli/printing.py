@@ -16,6 +16,7 @@ from edge_app.api.types.views import text_of
 from edge_app.errors import printable
 from edge_app.index.read.rejections import Rejections
 from edge_app.indexing.plan import IndexReport, Progress
+from edge_app.library.scan import LeftOut
 from edge_app.search.gallery import Gallery
 from edge_app.search.scale import Band, Scale
 from edge_app.search.vectors.exact import Match
@@ -38,10 +39,12 @@ def summary(report: IndexReport) -> str:
     return f"{counts or 'nothing to do'} in {report.seconds:.1f} s{rate}"
 
 
-SKIPPED = {
+SKIPPED: dict[LeftOut, str] = {
     "links": "symbolic links to folders are skipped; to read these folders: --follow-links",
     "marked": "folders are skipped because a .nomedia or .noindex is in them",
     "excluded": "files and folders are skipped because of --exclude",
+    "names": "photos are skipped because their names are no plain paths",
+    "unreadable": "files and folders can't be read; what is indexed of them stays",
 }
 
 

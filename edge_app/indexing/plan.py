@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from edge_app.index.format.records import Known, RejectedRecord
 from edge_app.index.write.batch import Noted
 from edge_app.indexing.lost import Away
 from edge_app.library.pairs import paired
-from edge_app.library.scan import FoundFile, Scan
+from edge_app.library.scan import FoundFile, LeftOut, Scan
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """What a run passed over though it may be photos."""
 
-    # Links to folders; folders with .nomedia or .noindex; what a glob names.
-    reason: Literal["links", "marked", "excluded", "names"]
+    # Links to folders; folders with .nomedia or .noindex; what a glob names; names that are no
+    # plain paths; what can't be read now.
+    reason: LeftOut
     count: int  # of links, folders, or files and folders
     example: str | None  # a path
 

@@ -42,7 +42,7 @@ class FoundFile:
 
 
 UNTOLD = "0"  # the version of a file of which nothing but size and time is told
-LeftOut = Literal["links", "marked", "excluded", "names"]
+LeftOut = Literal["links", "marked", "excluded", "names", "unreadable"]
 
 
 @dataclass(slots=True)
@@ -93,6 +93,7 @@ class Scan:
             "marked": _tally(self.marked),
             "excluded": self.excluded,
             "names": self.refused,
+            "unreadable": _tally(self.unreadable - self.offline.keys()),
         }
         return {reason: tally for reason, tally in tallies.items() if tally.count}
 

@@ -281,6 +281,7 @@ export default {
   'library.skipped.links': { one: '{n} verknüpfter Ordner wird übergangen (--follow-links liest ihn):', other: '{n} verknüpfte Ordner werden übergangen (--follow-links liest sie):' },
   'library.skipped.marked': { one: '{n} Ordner wird wegen .nomedia oder .noindex übergangen:', other: '{n} Ordner werden wegen .nomedia oder .noindex übergangen:' },
   'library.skipped.names': { one: '{n} Foto wird übergangen, weil sein Name kein einfacher Pfad ist:', other: '{n} Fotos werden übergangen, weil ihre Namen keine einfachen Pfade sind:' },
+  'library.skipped.unreadable': { one: '{n} Datei oder Ordner ist nicht lesbar:', other: '{n} Dateien und Ordner sind nicht lesbar:' },
   'library.skipped.excluded': { one: '{n} Datei oder Ordner ist ausgeschlossen:', other: '{n} Dateien und Ordner sind ausgeschlossen:' },
   'library.exclude': 'Ausgeschlossen (--exclude):',
   'status.model': 'Modell',

@@ -272,6 +272,7 @@ export default {
   'library.skipped.links': { one: '{n} linked folder is skipped (--follow-links reads it):', other: '{n} linked folders are skipped (--follow-links reads them):' },
   'library.skipped.marked': { one: '{n} folder is skipped because of .nomedia or .noindex:', other: '{n} folders are skipped because of .nomedia or .noindex:' },
   'library.skipped.names': { one: '{n} photo is skipped because its name is no plain path:', other: '{n} photos are skipped because their names are no plain paths:' },
+  'library.skipped.unreadable': { one: '{n} file or folder can’t be read:', other: '{n} files and folders can’t be read:' },
   'library.skipped.excluded': { one: '{n} file or folder is excluded:', other: '{n} files and folders are excluded:' },
   'library.exclude': 'Excluded (--exclude):',
   'status.model': 'Model',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
@@ -12,6 +13,7 @@ from edge_app.cli.printing import cell, notes
 from edge_app.errors import printable
 from edge_app.indexing.lost import Away
 from edge_app.indexing.plan import IndexReport, Skipped
+from edge_app.library.scan import LeftOut
 from tests.conftest import ROOT
 
 
@@ -52,3 +54,5 @@ def test_what_a_run_did_not_look_at_is_said_with_what_to_do() -> None:
     assert told[1].endswith("--follow-links (such as a\\x1b/b)")
     assert ".nomedia" in told[2] and "--exclude (such as d)" in told[3]
     assert list(notes(IndexReport())) == []
+    for reason in get_args(LeftOut):
+        assert len(list(notes(IndexReport(skipped=[Skipped(reason, 1, "a")])))) == 1

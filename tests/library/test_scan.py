@@ -10,7 +10,7 @@ import pytest
 
 from edge_app.errors import LibraryError
 from edge_app.library.rules import Rules
-from edge_app.library.scan import Walk, scan
+from edge_app.library.scan import Tally, Walk, scan
 
 
 def paths(root: Path) -> list[str]:
@@ -85,6 +85,7 @@ def test_an_unreadable_folder_is_noted_and_hides_what_was_in_it(
     found = scan(tmp_path)
     assert [file.path for file in found.files] == ["open.jpg"]
     assert found.unreadable == {"locked"}
+    assert found.left_out() == {"unreadable": Tally(1, "locked")}
     assert found.hides("locked/a.jpg")
     assert not found.hides("locked.jpg")
 

@@ -110,6 +110,16 @@ def test_each_job_comes_back_once_with_its_image_decoded(tmp_path: Path) -> None
         assert len(decoded.views) == SIZE_PX * SIZE_PX * 3
 
 
+def test_a_file_that_ends_before_its_size_can_not_be_read_now_and_is_not_empty() -> None:
+    """As a share says of a file while its server is gone; sysfs says 4,096 bytes of each."""
+    file = InFolder("/sys/devices/system/cpu", "online")
+    if not Path(*file).exists():
+        pytest.skip("no sysfs here")
+    with DecodePool(SIZE_PX, LIMITS, workers=1) as pool:
+        (outcome,) = outcomes(pool, [file])
+    assert isinstance(outcome, UnreadableError) and "ended too early" in str(outcome)
+
+
 def test_files_and_bytes_may_be_mixed(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(photo())
     large = photo(2000, 1500)

@@ -10,7 +10,8 @@ from edge_app.api.types.shapes import Count, Doing, Score, Shape
 class Skipped(Shape):
     """What the last index run passed over though it may be photos."""
 
-    reason: Literal["links", "marked", "excluded", "names"]  # marked with a .nomedia or .noindex
+    # marked: with a .nomedia or .noindex; names: that are no plain paths
+    reason: Literal["links", "marked", "excluded", "names", "unreadable"]
     count: Count
     example: str | None
 

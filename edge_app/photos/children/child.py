@@ -120,9 +120,12 @@ def _read(place: InFolder, limits: Limits) -> bytes:
         size_bytes = os.fstat(file.fileno()).st_size
         check_size(size_bytes, limits)
         try:
-            return file.read(size_bytes)
+            data = file.read(size_bytes)
         except OSError as error:
             raise UnreadableError(f"can't be read: {error.strerror}") from None
+    if len(data) < size_bytes:  # cut now, or a share that lost its server says so
+        raise UnreadableError("can't be read: it ended too early")
+    return data
 
 
 def _pack(decoded: Decoded) -> list[bytes | memoryview]:
