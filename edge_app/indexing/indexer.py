@@ -137,11 +137,6 @@ class _Run:
         self.report, self.on_progress = report, on_progress
         self.images, self.commits = images, commits
         self.machines = machines
-        self.missing_paths = {
-            old.content: path
-            for path, old in todo.missing.items()
-            if old.embedded and not lost.is_away(path)
-        }
         self.alone: list[FoundFile] = []  # RAW files whose picture can't be used
         self.batch = Batch(
             online=todo.back_online,
@@ -203,7 +198,7 @@ class _Run:
             self._move(self.known[file.path], file)
         elif isinstance(result, DecodeError):
             self._reject(file, result, old)
-        elif not old and (twin := self._missing_twin(result.content)):
+        elif not old and (twin := self.lost.twin(result.content, file.version)):
             self._move(twin, file)
         else:
             self.images.start(partial(self._embed, file, result))
@@ -242,11 +237,6 @@ class _Run:
                 file.version,
             )
         )
-
-    def _missing_twin(self, content: bytes) -> Known | None:
-        """An image whose file is missing and had this content: it has been moved here."""
-        path = self.missing_paths.pop(content, None)
-        return self.todo.missing.pop(path) if path else None
 
     def _embed(self, file: FoundFile, decoded: Decoded | Embedded) -> NewImage:
         if isinstance(decoded, Embedded):

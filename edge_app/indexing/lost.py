@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge_app.index.format.records import Known
-from edge_app.library.scan import Scan
+from edge_app.library.scan import UNTOLD, Scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Lost:
     cameras give the photos of every card the same names.
     """
 
-    def __init__(self, found: Scan, known: Mapping[str, Known], missing: Mapping[str, Known]):
-        """`missing` may lose those that turn up under another name, until `settle`."""
+    def __init__(self, found: Scan, known: Mapping[str, Known], missing: dict[str, Known]):
+        """`missing` loses those that turn up under another name, until `settle`."""
         self._found, self._known, self._missing = found, known, missing
         self._left_out = {path for path in missing if found.leaves_out(path)}
         self._away = {
@@ -36,8 +36,19 @@ class Lost:
             for path, old in missing.items()
             if path not in self._left_out and _is_away(found, path, old)
         }
+        self._twins = {
+            (old.content, old.version if path in self._away else ""): path
+            for path, old in missing.items()
+            if old.embedded and not (path in self._away and old.version == UNTOLD)
+        }
         self._replaced: Counter[str] = Counter()  # by drive
         self._doubted: set[str] = set()  # drives
+
+    def twin(self, content: bytes, version: str) -> Known | None:
+        """A missing image that is here now: one with this content or, if its drive is away, this
+        very file: the drive is somewhere else. Another with the same content may be a copy."""
+        path = self._twins.pop((content, version), "") or self._twins.pop((content, ""), "")
+        return self._missing.pop(path) if path else None
 
     def compare(self, old: Known | None, content: bytes) -> None:
         """Note what is at the path of an image now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_app.index.format.records import Known
 from edge_app.indexing.lost import Away, Lost
 from edge_app.library.rules import Rules
-from edge_app.library.scan import Scan
+from edge_app.library.scan import UNTOLD, Scan
 
 
 def known(**mounts: str) -> dict[str, Known]:
@@ -40,6 +40,15 @@ def test_what_is_on_a_drive_that_is_not_there_is_not_gone() -> None:
     lost.settle()
     assert lost.away() == [Away("usb", 3)]
     assert lost.doubtful
+
+
+def test_a_drive_that_is_somewhere_else_now_is_known_by_its_files_and_a_copy_is_no_drive() -> None:
+    missing = {"usb/e.jpg": LIBRARY["usb/e.jpg"]._replace(content=b"e", version="c-1")}
+    lost = Lost(Scan(mounted={"usb2"}), missing, missing)
+    assert lost.twin(b"e", "d-2") is None and lost.twin(b"f", "c-1") is None
+    assert lost.twin(b"e", "c-1") and missing == {}
+    untold = {"usb/e.jpg": LIBRARY["usb/e.jpg"]._replace(content=b"e", version=UNTOLD)}
+    assert Lost(Scan(), untold, untold).twin(b"e", UNTOLD) is None
 
 
 def test_what_a_drive_was_mounted_over_is_not_gone() -> None:
