@@ -22,7 +22,7 @@ from edge_app.errors import DecodeError, EdgeAppError, LibraryError, NotFoundErr
 from edge_app.library.access import VARIABLES
 from edge_app.library.originals import fingerprint
 from edge_app.library.source import InFolder
-from edge_app.photos.children.decode import Decoded
+from edge_app.photos.children.decode import INCOMPLETE, Decoded
 from edge_app.photos.children.nonetwork import can_do_without
 from edge_app.photos.children.pool import AHEAD, DecodePool, Job, Outcome, Same
 from edge_app.photos.regions import WHOLE, Box
@@ -333,6 +333,15 @@ def test_one_image_is_decoded_or_refused() -> None:
         assert pool.decode(photo()).width_px == 60
         with pytest.raises(DecodeError, match="not an image"):
             pool.decode(b"text")
+
+
+def test_a_cut_photo_is_read_a_second_time_in_the_same_memory() -> None:
+    """34 of the 64 MiB: what was decoded at first is given up before the second time."""
+    buffer = BytesIO()
+    Image.linear_gradient("L").resize((3400, 2600)).convert("RGB").save(buffer, "PNG")
+    with DecodePool(SIZE_PX, LIMITS, workers=1) as pool:
+        decoded = pool.decode(buffer.getvalue()[: buffer.tell() // 2])
+        assert (decoded.width_px, decoded.note) == (3400, INCOMPLETE)
 
 
 def test_its_process_is_kept_for_the_next() -> None:

@@ -70,12 +70,13 @@ def decode(
     except DecodeError as error:
         if needs_more(error.lacks):
             raise  # nothing is wrong with the file
-        # What browsers show in spite of its faults is shown: its end is missing, or a chunk broken.
-        with _lenient():
-            for whole in mended(data, name):
-                with suppress(DecodeError):
-                    return _decode(data, name, size_px, limits, boxes, fit, preprocess, whole)
-        raise
+        refused = DecodeError(str(error), error.lacks)  # `error` itself holds all that was decoded
+    # What browsers show in spite of its faults is shown: its end is missing, or a chunk broken.
+    with _lenient():
+        for whole in mended(data, name):
+            with suppress(DecodeError):
+                return _decode(data, name, size_px, limits, boxes, fit, preprocess, whole)
+    raise refused
 
 
 @contextmanager

@@ -60,10 +60,12 @@ def _png(image: Image.Image, data: bytes) -> Image.Image:
         grid, left_bytes = finer, left_bytes - lines * row_bytes
     if grid != (1, 1):
         image = _enlarged(image, *grid)
-    if rows < height and image.mode == "P" and not image.has_transparency_data:
-        image = image.convert("RGB")
     if image.mode in WHITE:
         _whiten(image, rows)
+    elif rows < height and image.mode == "P" and not image.has_transparency_data:
+        colours = image.getpalette() or [0]
+        lights = [sum(colours[place : place + 3]) for place in range(0, len(colours), 3)]
+        image.paste(lights.index(max(lights)), (0, rows, width, height))
     return image
 
 
