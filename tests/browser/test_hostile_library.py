@@ -37,7 +37,6 @@ def hostile_site(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Itera
 
 @pytest.fixture
 def hostile_page(browser: Browser, hostile_site: Site, console: Console) -> Iterator[Page]:
-    console.expect("503.*/previews/")  # photos are turned faster than previews can be made
     context = open_page(browser, hostile_site.url, console, **DESK)
     page = context.new_page()
     page.on("dialog", lambda dialog: console.errors.append(f"dialog: {dialog.message}"))

@@ -250,12 +250,13 @@ def test_a_notice_covers_no_control(
     for url in ("", f"?view=similar&id={site.id_of('1.png')}", "?view=duplicates"):
         page.goto(url)
         expect(page.get_by_text("The photo library is offline")).to_be_visible()
-        page.evaluate("scrollTo(0, 1e6)")
+        page.wait_for_load_state("networkidle")
         assert page.evaluate(COVERED) == [], url
     context.close()
 
 
 COVERED = """() => {
+    scrollTo(0, 1e6);
     const notice = document.querySelector('.notice').getBoundingClientRect();
     return [...document.querySelectorAll('button, a, select, input, summary')]
         .filter(each => each.checkVisibility() && !each.closest('.notice, .skip'))

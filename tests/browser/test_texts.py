@@ -22,18 +22,15 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def understanding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server whose model has two towers of random numbers."""
+def understanding(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The same photos by a model that has two towers of random numbers."""
     folder = tmp_path_factory.mktemp("texts")
-    library = folder / "Holidays"
-    library.mkdir()
-    photos.fill(library)
-    site = Site(library, folder / "index", "--model", str(MODEL), "--no-watch")
+    understanding = Site(site.library, folder / "index", "--model", str(MODEL), "--no-watch")
     try:
-        site.wait_until_indexed(photos.IMAGES)
-        yield site
+        understanding.wait_until_indexed(photos.IMAGES)
+        yield understanding
     finally:
-        site.stop()
+        understanding.stop()
 
 
 @pytest.fixture

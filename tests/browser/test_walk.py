@@ -179,6 +179,7 @@ def test_a_sheet_does_not_outlive_the_view_it_was_opened_in(page: Page) -> None:
 def test_closing_returns_to_the_view_the_photo_was_opened_from(page: Page) -> None:
     page.set_viewport_size({"width": 800, "height": 400})
     page.goto("")
+    expect_view(page, "gallery")  # so that it hears keys
     page.keyboard.press("d")
     photo = page.get_by_role("main").get_by_role("link", name="the-same.jpg")
     photo.scroll_into_view_if_needed()

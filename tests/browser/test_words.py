@@ -13,7 +13,6 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from edge_app.model.embed import Embedder
-from tests.browser import photos
 from tests.browser.conftest import Console, open_page
 from tests.browser.test_accessibility import AXE
 from tests.model.test_words import teach
@@ -25,25 +24,21 @@ WORDS = {"espresso, coffee": "photo-05.jpg", "esplanade": "photo-02.jpg"}
 
 
 @pytest.fixture(scope="module")
-def knowing(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Site]:
-    """A server whose model knows two words: what two of the photos look like."""
+def knowing(site: Site, tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Site]:
+    """The same photos by a model that knows two words: what two of them look like."""
     folder = tmp_path_factory.mktemp("words")
-    library = folder / "Holidays"
-    library.mkdir()
-    photos.fill(library)
+    shutil.copytree(site.index, folder / "index", ignore=shutil.ignore_patterns("previews"))
     for file in (model, model.with_suffix(".json")):
         shutil.copy(file, folder)
     embedder = Embedder(folder / model.name)
     size = (embedder.card.input_size_px,) * 2
-    found = [next(library.rglob(name)) for name in WORDS.values()]
+    found = [next(site.library.rglob(name)) for name in WORDS.values()]
     pixels = np.stack([np.asarray(Image.open(file).convert("RGB").resize(size)) for file in found])
     teach(folder / model.name, list(WORDS), embedder.embed(pixels))
-    site = Site(library, folder / "index", "--model", str(folder / model.name), "--no-watch")
-    try:
-        site.wait_until_indexed(photos.IMAGES)
-        yield site
-    finally:
-        site.stop()
+    options = ("--model", str(folder / model.name), "--no-watch")
+    knowing = Site(site.library, folder / "index", *options)
+    yield knowing
+    knowing.stop()
 
 
 @pytest.fixture

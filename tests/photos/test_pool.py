@@ -423,7 +423,7 @@ PARENT = """
 import sys
 from edge_app.config import Limits
 from edge_app.photos.children.pool import AHEAD, DecodePool, Job
-pool = DecodePool(8, Limits(decode_s=0.3), workers=2, decoder="tests.misbehaving")
+pool = DecodePool(8, Limits(decode_s=0.3), 2, nice=0, decoder="tests.misbehaving")
 words = [b"ok", b"ok"] + [b"hang"] * 2
 for number, (job, decoded) in enumerate(pool.run(map(Job, range(4), words))):
     print(decoded.camera.split()[0], flush=True)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from edge_app.config import Config
-from edge_app.indexing import process
 from tools.testing import hurried
 from tools.testing.turns import turn
 
@@ -30,7 +29,8 @@ def not_nice() -> Iterator[None]:
     What it starts would wait for all that is not nice."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "setpriority", lambda *_: None)
-        patch.setattr(process, "PROGRAM", hurried.PROGRAM)
+        for change in hurried.changes():
+            patch.setattr(*change)
         yield
 
 
