@@ -28,10 +28,11 @@ from edge_app.index.read.filters import Filter
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.search.alike.duplicates import groups, link
-from edge_app.search.vectors.exact import Match, similar, similar_many
+from edge_app.search.vectors.exact import similar, similar_many
 from edge_app.search.vectors.peaks import Floats
 from edge_app.search.vectors.products import kernel
-from edge_app.search.vectors.sharedpass import SharedPass
+from edge_app.search.vectors.ranking import rank_here
+from edge_app.search.vectors.sharedpass import SharedRank
 from tools.report import machine, private_bytes, publish
 from tools.testing.cgroup import forget
 
@@ -67,7 +68,7 @@ def line(snapshot: Snapshot, rounds: int) -> str:
         orientation="landscape",
         min_score=0.1,
     )
-    shared = SharedPass[Floats, list[Match]]()
+    shared = SharedRank(rank_here)
     product_ms, plain_ms, filtered_ms, clients_ms = median_ms(
         [
             lambda: vectors @ query,
@@ -96,11 +97,11 @@ def multiply(vectors: Floats, queries: Floats) -> None:
         queries @ vectors[start : start + step].T
 
 
-def at_once(snapshot: Snapshot, shared: SharedPass[Floats, list[Match]], queries: Floats) -> None:
+def at_once(snapshot: Snapshot, shared: SharedRank, queries: Floats) -> None:
     """A client for each query, all asking at the same time, sharing passes as in the server."""
 
     def ask(query: Floats) -> None:
-        shared.answer(0, [query], lambda some: similar_many(snapshot, np.array(some), _K))
+        similar_many(snapshot, query[np.newaxis], _K, rank=shared)
 
     clients = [Thread(target=ask, args=(query,)) for query in queries]
     for client in clients:

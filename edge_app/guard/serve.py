@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 # How long a thread may keep Python from the others. Python's own 5 ms are 40 beside eight threads
 # that search, each time a request has read or sent something.
-SWITCH_S = 0.001
+SWITCH_S = 0.0005
 BACKLOG = 1024  # connections the system holds until the loop comes round
 REASONS = {
     errno.EADDRINUSE: "another program already uses this port",

@@ -42,8 +42,8 @@ from edge_app.search.textscale import TextScale
 from edge_app.search.vectors import exact as search
 from edge_app.search.vectors.exact import Match
 from edge_app.search.vectors.peaks import Floats
-from edge_app.search.vectors.ranking import Rank, refuse_longer
-from edge_app.search.vectors.sharedpass import SharedPass
+from edge_app.search.vectors.ranking import Rank, rank_here, refuse_longer
+from edge_app.search.vectors.sharedpass import SharedRank
 
 COLLAPSE_SCORE = 0.95  # a match this close to a better one is folded under it
 QUERY_IMAGES = 64  # photos in one combined query, like and unlike together
@@ -70,7 +70,7 @@ class Gallery:
     def __init__(self, config: Config, rank: Rank | None = None) -> None:
         """`rank` finds the best rows in this process's place, such as `cluster.searching` does."""
         self.config = config
-        self._rank = rank
+        self._rank = SharedRank(rank or rank_here)
         self.library = library_of(config)
         self._closing = ExitStack()
         self.reader = Reader(config.index)
@@ -85,7 +85,6 @@ class Gallery:
         self.keeper = Keeper(self.library, config.limits)
         self._text_scale = TextScale()
         self.loaded = Loaded(config)
-        self._passes = SharedPass[Query, list[Match]]()
 
     def on_close(self, call: Callable[[], object]) -> None:
         """Have it called when the gallery is closed."""
@@ -139,22 +138,17 @@ class Gallery:
         tiles: bool = False,
     ) -> Sequence[list[Match]]:
         """The k best matches of each query; see `exact.similar_many`."""
-
-        def search_all(queries: Sequence[Query]) -> list[list[Match]]:
-            return search.similar_many(
-                snapshot,
-                np.array([query.vector for query in queries], np.float32),
-                k,
-                offset=offset,
-                filter=filter,
-                exclude=[query.exclude for query in queries],
-                collapse=COLLAPSE_SCORE if collapse else None,
-                tiles=tiles and snapshot.tiles is not None,
-                rank=self._rank,
-            )
-
-        kind = (id(snapshot), k, offset, filter, collapse, tiles)
-        return self._passes.answer(kind, queries, search_all)
+        return search.similar_many(
+            snapshot,
+            np.array([query.vector for query in queries], np.float32),
+            k,
+            offset=offset,
+            filter=filter,
+            exclude=[query.exclude for query in queries],
+            collapse=COLLAPSE_SCORE if collapse else None,
+            tiles=tiles and snapshot.tiles is not None,
+            rank=self._rank,
+        )
 
     def scale(self, snapshot: Snapshot, query: Query, *, tiles: bool = False) -> Scale | None:
         """How the scores of a query's matches read; None for words, unlike photos and tiles, which

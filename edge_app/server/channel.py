@@ -83,6 +83,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.answered = True
             self.server.loop.soon(self.read_ahead, self.server.trigger)
 
+    def send_rest(self) -> None:
+        """Send what waits for more to go with it; while its request is under way, or the loop would
+        do so too."""
+        with self.outbuf_lock:
+            if self.connected and 0 < self.total_outbufs_len < self.adj.send_bytes:
+                self._flush_exception(self._flush_some, do_close=False)
+
     def refuse(self, refusal: Refusal) -> None:
         """Answer the request that is half here, then close."""
         with self.requests_lock:

@@ -58,6 +58,12 @@ class AppTask(WSGITask):  # type: ignore[misc]
         self.request.is_upload = False  # whoever has the answer may send the next one at once
         return header
 
+    def finish(self) -> None:
+        super().finish()
+        # A small answer would wait for a turn of the loop, which waits for Python: beside threads
+        # that search, 15 ms of the 30 that /healthz took.
+        self.channel.send_rest()
+
 
 class Ahead:
     """Bytes that a client has sent before it has the answer to its last request.

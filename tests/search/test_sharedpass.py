@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
-from edge_app.search.vectors.sharedpass import SharedPass
+from edge_app.index.read.filters import Filter
+from edge_app.index.read.snapshot import Snapshot
+from edge_app.search.vectors.ranking import Asked, Ranking
+from edge_app.search.vectors.sharedpass import SharedPass, SharedRank
 from tools.testing.waiting import PATIENCE_S
 
 
@@ -96,3 +102,35 @@ def test_an_error_reaches_everyone_of_the_pass_and_nobody_after_it(search: Doubl
             with pytest.raises(ZeroDivisionError):
                 other.result()
     assert sharing.answer("all", [6], search) == [12]
+
+
+def test_who_wants_few_rows_does_not_wait_for_the_scores_of_who_wants_many() -> None:
+    may_score, scoring = threading.Event(), threading.Event()
+
+    class Ranked:
+        def best(self, depth: int) -> Ranking:
+            if depth > 1:
+                scoring.set()
+                assert may_score.wait(PATIENCE_S)
+            return np.arange(depth), np.zeros(depth)
+
+    passes: list[tuple[int, int]] = []
+
+    def rank(snapshot: Snapshot, asked: Asked, depth: int) -> Iterator[Ranked]:
+        passes.append((len(asked.queries), depth))
+        yield from (Ranked() for _ in asked.queries)
+
+    shared = SharedRank(rank)
+    snapshot = cast(Any, SimpleNamespace(rows=30, tiles=None))
+
+    def rows(queries: int, depth: int) -> list[int]:
+        asked = Asked(np.eye(queries, dtype=np.float32), Filter(), (), False)
+        return [len(ranked.best(depth)[0]) for ranked in shared(snapshot, asked, depth)]
+
+    with ThreadPoolExecutor() as threads:
+        many = threads.submit(rows, 2, 1000)
+        assert scoring.wait(PATIENCE_S)
+        assert rows(1, 1) == [1]
+        may_score.set()
+        assert many.result() == [1000, 1000]
+    assert passes == [(2, 1000), (1, 1)]

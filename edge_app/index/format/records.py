@@ -9,8 +9,10 @@ import os
 import re
 import sqlite3
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -154,15 +156,23 @@ def typed(record: T) -> T:
 
     SQLite keeps text where a column says INTEGER, and a CRC can be made for that as well.
     """
-    for field in fields(record):  # type: ignore[arg-type]
-        value = getattr(record, field.name)
-        if type(value) not in _TYPES[str(field.type)] or (
-            type(value) is int and value < 0 and field.name not in _MAY_BE_NEGATIVE
-        ):
+    values_of, rules = _rules(type(record))  # type: ignore[arg-type]
+    for value, (name, types, may_be_negative) in zip(values_of(record), rules, strict=True):
+        if type(value) not in types or (not may_be_negative and type(value) is int and value < 0):
             raise sqlite3.DatabaseError(
-                f"a record of the catalogue has {ascii(value)[:40]} as {field.name}"
+                f"a record of the catalogue has {ascii(value)[:40]} as {name}"
             )
     return record
+
+
+@cache
+def _rules(kind: type) -> tuple[Callable[[Any], Any], list[tuple[str, tuple[type, ...], bool]]]:
+    """What gives the values of a record of this kind, and the rule for each."""
+    rules = [
+        (field.name, _TYPES[str(field.type)], field.name in _MAY_BE_NEGATIVE)
+        for field in fields(kind)
+    ]
+    return attrgetter(*(name for name, *_ in rules)), rules
 
 
 def record_crc(values: Iterable[object]) -> int:
@@ -237,21 +247,19 @@ def split(names: bytes) -> tuple[str, ...]:
 
 def image_record(columns: tuple[Any, ...]) -> ImageRecord:
     """An ImageRecord from a selection of IMAGE_COLUMNS."""
-    id, folder, name, *others = columns
-    mount, raws, pattern, located = others[-5:-1]
+    (
+        id, folder, name, size_bytes, mtime_ns, content, width_px, height_px, format, taken_at,
+        taken_from, camera, note, offline, thumb_offset, thumb_bytes, thumb_crc, version, mount,
+        raws, pattern, located, taken_ms,
+    ) = columns  # fmt: skip
     try:
-        others[-5:-1] = (
-            os.fsdecode(mount),
-            split(raws),
+        record = ImageRecord(
+            id, join_path(folder, name), size_bytes, int(mtime_ns), content, width_px, height_px,
+            format, taken_at, taken_from, camera, note, bool(offline), thumb_offset, thumb_bytes,
+            thumb_crc, version, os.fsdecode(mount), split(raws),
             None if pattern is None else pattern % 2**64,
-            None if located is None else bool(located),
-        )
-        record = ImageRecord(id, join_path(folder, name), *others)
-        record = replace(
-            record,
-            mtime_ns=int(record.mtime_ns),
-            offline=bool(record.offline),
-        )
+            None if located is None else bool(located), taken_ms,
+        )  # fmt: skip
     except (TypeError, ValueError) as error:
         raise sqlite3.DatabaseError(f"a record of an image is damaged: {error}") from None
     return typed(record)

@@ -86,13 +86,8 @@ def page(
         ids += [id for (id,) in catalog.connection.execute(f"{sql} LIMIT ?", (*values, left))]
         if len(ids) > limit:
             break
-    items = images(catalog, ids[:limit])
+    items = catalog.images_of(ids[:limit])
     return items, order.cursor(items[-1]) if len(ids) > limit else None
-
-
-def images(catalog: Catalog, ids: list[int]) -> list[ImageRecord]:
-    """Those images in that order, missing ones left out."""
-    return [image for id in ids if (image := catalog.image(id))]
 
 
 def layout(catalog: Catalog, sort: str, filter: Filter, offset: int, limit: int) -> Layout:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from edge_app.index.format.records import ImageRecord, RejectedRecord
 from edge_app.index.format.schema import CATALOG
 from edge_app.index.read import listing
 from edge_app.index.read.connect import connected
+from edge_app.index.read.fairlock import FairLock
 from edge_app.index.read.filters import Filter
 from edge_app.index.read.listing import LAYOUT_MAX, Counts, Facets, Layout, Page
 from edge_app.index.read.pictures import Pictures, load_pictures
@@ -34,7 +34,7 @@ from edge_app.library.source import Source
 
 T = TypeVar("T")
 _COUNTS = 100  # kept until the index changes, so that a filter a visitor makes up costs little
-_IMAGES_AT_ONCE = 100  # 2 ms; other threads wait for so long
+_IMAGES_AT_ONCE = 25  # other threads wait for so long: for each image Python may be lost to one
 _LOAD_TRIES = 5  # a writer switches generations at most every few minutes, never five times here
 
 
@@ -48,7 +48,7 @@ class Reader:
     def __init__(self, index: Path) -> None:
         self.index = index.absolute()
         self._catalog_path = str(self.index / CATALOG)
-        self._mutex = threading.RLock()
+        self._mutex = FairLock()
         self._catalog: Catalog | None = None  # before the first look at the folder
         self._file_id: tuple[int, int] | None = None  # of the catalogue that is open
         self._signature: tuple[object, ...] = ()  # and of what is in it, should it be frozen
@@ -144,9 +144,8 @@ class Reader:
         """Those images in that order, missing ones left out."""
         wanted, found = list(ids), []
         for start in range(0, len(wanted), _IMAGES_AT_ONCE):
-            time.sleep(0)  # or this thread would take the lock again before one that waits
             with self._reading() as catalog:
-                found += listing.images(catalog, wanted[start : start + _IMAGES_AT_ONCE])
+                found += catalog.images_of(wanted[start : start + _IMAGES_AT_ONCE])
         return found
 
     def page(

@@ -55,8 +55,7 @@ def rank_here(snapshot: Snapshot, asked: Asked, depth: int) -> Iterator[Ranked]:
     """The ranking of each query, by passes over the vectors in this process."""
     mask = asked.filter.mask(snapshot)
     hidden = None if mask is None else ~mask
-    parts = 1 + snapshot.tiles.shape[1] if asked.tiles and snapshot.tiles is not None else 1
-    per_pass = max(1, _PASS_BYTES // max(1, 4 * snapshot.rows * parts))
+    per_pass = queries_of_pass(snapshot, asked.tiles)
     for start in range(0, len(asked.queries), per_pass):
         some = asked.queries[start : start + per_pass]
         bounded = bounds_of(snapshot, some, hidden, asked.tiles)
@@ -65,6 +64,12 @@ def rank_here(snapshot: Snapshot, asked: Asked, depth: int) -> Iterator[Ranked]:
                 if (row := snapshot.find_row(id)) is not None:
                     bounds.products.hide(row)
             yield _Search(snapshot, query, bounds, asked.filter.min_score, asked.tiles)
+
+
+def queries_of_pass(snapshot: Snapshot, tiles: bool) -> int:
+    """How many queries one pass is for: no more than memory is meant for."""
+    parts = 1 + snapshot.tiles.shape[1] if tiles and snapshot.tiles is not None else 1
+    return max(1, _PASS_BYTES // max(1, 4 * snapshot.rows * parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,15 @@ pass for eight queries takes little longer than for one (docs/serving.md).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from edge_app.index.read.snapshot import Snapshot
+from edge_app.search.vectors.peaks import Floats
+from edge_app.search.vectors.ranking import Asked, Rank, Ranked, queries_of_pass
 
 Query = TypeVar("Query")
 Answer = TypeVar("Answer")
@@ -79,3 +85,32 @@ class SharedPass(Generic[Query, Answer]):
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
+
+
+class _Wanted(NamedTuple):
+    query: Floats  # (dim,) float32, unit
+    exclude: Collection[int]
+    depth: int
+
+
+class SharedRank:
+    """A `Rank` for many threads: only the pass is shared, and waited for. Each thread scores its
+    own rows behind it: a thousand take longer than the pass, most of it waiting for Python, and who
+    wants twenty waited for them too."""
+
+    def __init__(self, rank: Rank) -> None:
+        self._rank = rank
+        self._passes = SharedPass[_Wanted, Ranked]()
+
+    def __call__(self, snapshot: Snapshot, asked: Asked, depth: int) -> Iterator[Ranked]:
+        def rank(wanted: Sequence[_Wanted]) -> list[Ranked]:
+            queries, exclude, depths = zip(*wanted, strict=True)
+            together = Asked(np.array(queries), asked.filter, exclude, asked.tiles)
+            return list(self._rank(snapshot, together, max(depths)))
+
+        kind = (id(snapshot), asked.filter, asked.tiles)
+        exclude = asked.exclude or [()] * len(asked.queries)
+        wanted = [_Wanted(q, ids, depth) for q, ids in zip(asked.queries, exclude, strict=True)]
+        step = queries_of_pass(snapshot, asked.tiles)
+        for start in range(0, len(wanted), step):
+            yield from self._passes.answer(kind, wanted[start : start + step], rank)
