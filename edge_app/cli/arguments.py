@@ -19,7 +19,7 @@ from edge_app.cli.folder import model_for, served, words_of
 from edge_app.cli.limits import limit_options, limits_of
 from edge_app.cli.parser import Parser
 from edge_app.config import DECODING_LIMITS, INDEXING_LIMITS, LIMITS, Config
-from edge_app.errors import EdgeAppError, UsageError
+from edge_app.errors import EdgeAppError, UsageError, printable
 from edge_app.library import places
 
 DEFAULTS = Config()
@@ -61,6 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         return 0
     except OSError as error:
+        if isinstance(error.filename, str):  # a path of the user's: not permitted, too long
+            place = printable(error.filename)
+            print(f"error: {place} can't be used: {error.strerror}", file=sys.stderr)
+            return 1
         if not _is_of_output():
             raise
         _drop_output()

@@ -39,9 +39,9 @@ def words_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> Sequence[
     if answers(first) and not Path(first).is_dir():
         if Path(first).exists():
             parser.error(f"{first} is not a folder; to search with it: lookalike search {first}")
+        alike = meant(first, [*commands, *own_options])
         parser.error(
-            f"{first} is neither a folder nor a command: {', '.join(commands)}"
-            + meant(first, [*commands, *own_options])
+            f"{first} is neither a folder nor a command" + (alike or f": {', '.join(commands)}")
         )
     own = any(word.partition("=")[0] == "--index" for word in rest)
     index = () if own else ("--index", str(index_of(Path(first))))
@@ -66,10 +66,7 @@ def served(named: Sequence[Place], *, needed: bool) -> dict[str, Any]:
             return {}
         index = index_of(Path(first.root))
         if needed and not index.exists():
-            raise StoreError(
-                f"no index of {first.root} yet; make one with: lookalike {shlex.quote(first.root)},"
-                " or name the index folder with --index"
-            )
+            raise StoreError(_to_index(first.root))
         return {"index": index} if index.exists() else {}
     found = served_roots()
     if len(found) == 1:
@@ -78,6 +75,20 @@ def served(named: Sequence[Place], *, needed: bool) -> dict[str, Any]:
     if needed and (begin := to_begin()):
         raise StoreError(begin)
     return {}
+
+
+def to_index(config: Config) -> str | None:
+    """How to make the index of the one folder that is named, where no index folder is."""
+    (first, *others) = config.places
+    is_named = config.index == Config().index and first != Config().places[0]
+    return _to_index(first.root) if is_named and not others and not is_url(first.root) else None
+
+
+def _to_index(folder: str) -> str:
+    return (
+        f"no index of {folder} yet; make one with: lookalike {shlex.quote(folder)}, or name the "
+        "index folder with --index"
+    )
 
 
 def to_begin() -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from edge_app.cli.logs import FORMATS
-from edge_app.cli.parser import Parser, above_zero, few, number, path, positive, whole
+from edge_app.cli.parser import Parser, above_zero, few, number, path, positive, seconds, whole
 from edge_app.config import Config
 from edge_app.index.read.export import FILES
 from edge_app.model.runtime import RUNTIMES
@@ -108,7 +108,7 @@ def serve(parser: Parser) -> None:
     add = parser.add_argument
     add("--watch", action=argparse.BooleanOptionalAction, default=True,
         help="index new, changed and deleted files while the server runs")  # fmt: skip
-    add("--head-start", type=number, default=0.0, metavar="SECONDS",
+    add("--head-start", type=seconds, default=0.0, metavar="SECONDS",
         help="before serving, wait up to this long for the first index run")  # fmt: skip
     add("--then-say", default="", metavar="TEXT", help="print this after the address")
     add("--strip-location", action="store_true",

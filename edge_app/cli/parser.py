@@ -13,6 +13,8 @@ from edge_app.errors import printable
 
 MANY = 256  # processes or threads; more than a device of any kind has processors for
 
+DAY_S = 24 * 3600
+
 
 class Parser(argparse.ArgumentParser):
     """argparse's, which would print all options before it says what is wrong."""
@@ -66,6 +68,14 @@ def number(text: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"{_shown(text)} is not a number")
+    return value
+
+
+def seconds(text: str) -> float:
+    """How long to wait, no longer than a day."""
+    value = number(text)
+    if not 0 <= value <= DAY_S:
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is not from 0 to {DAY_S}")
     return value
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -63,6 +64,7 @@ def serve(
     """
     memory.return_large_blocks()
     _check_proxy(config.trusted_proxy)
+    _check_names(config)
     stop = stop or threading.Event()
     traffic = Traffic()
     guarded = Watched(protect(app, config, open_paths), traffic, log=config.access_log)
@@ -100,6 +102,21 @@ def _check_proxy(address: str | None) -> None:
         raise ServeError(
             f"--trusted-proxy {address} is no address; name the proxy's own, such as 127.0.0.1"
         ) from None
+
+
+def _check_names(config: Config) -> None:
+    """ServeError where a browser never asks by such a host name, or for such a path."""
+    for name in config.allowed_hosts:
+        if not re.fullmatch(r"[\w.-]+|\[?[0-9A-Fa-f:.]+\]?", name):
+            raise ServeError(
+                f"--allow-host {name} is no host name; give it without http://, port and path, "
+                "such as photos.home.arpa"
+            )
+    if not re.fullmatch(r"(/[\w.~-]+)*", config.base_path, re.ASCII):
+        raise ServeError(
+            f"--base-path {config.base_path} is no path; it begins with a slash, ends without one, "
+            "and has letters, digits, . _ ~ and - only, such as /photos"
+        )
 
 
 def protect(

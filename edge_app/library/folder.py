@@ -36,7 +36,7 @@ class Folder:
         scan.check_root(self.path)
 
     def online(self) -> bool:
-        return answers(self.path) and self._absolute.is_dir()
+        return answers(self.path) and os.path.isdir(self._absolute)
 
     def holds(self, folder: Path) -> bool:
         return folder.resolve().is_relative_to(self._root)

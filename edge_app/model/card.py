@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
@@ -68,7 +69,15 @@ class ModelCard:
     def load(cls, model: Path) -> ModelCard:
         """Read the card beside `model`; a ModelError says what is wrong with it."""
         path = model.with_suffix(".json")
-        if not model.is_file():
+        try:
+            is_there = stat.S_ISREG(model.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            is_there = False
+        except OSError as error:
+            raise ModelError(
+                f"model {model} can't be read: {error.strerror}; choose another with --model"
+            ) from None
+        if not is_there:
             if model == Config().model:  # nobody named it
                 raise ModelError(
                     f"there is no model: not in {model.parent}/, in no installed package and not "

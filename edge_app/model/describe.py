@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterator
 from contextlib import suppress
@@ -49,7 +50,7 @@ def describe_model(config: Config) -> ModelInfo:
         embedder = Embedder.of(config)
     except EdgeAppError as error:
         found.problems.append(str(error))
-        if config.model.is_file():
+        if os.path.isfile(config.model):
             _describe_file(config, found)
         return found
     found.embedder = embedder

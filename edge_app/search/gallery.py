@@ -4,6 +4,7 @@ the web server both stand on."""
 from __future__ import annotations
 
 import math
+import os
 import shlex
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
@@ -189,7 +190,7 @@ class Gallery:
         indexed = None if inside is None else self.reader.image_at(inside)
         if indexed and box == WHOLE and _is_unchanged(file, indexed):
             return self.query_of_id(snapshot, indexed.id)
-        if file.is_file():
+        if os.path.isfile(file):
             try:
                 vector, _ = self.embed(snapshot, self._bytes_of(file), box)
             except DecodeError as error:

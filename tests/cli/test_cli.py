@@ -286,6 +286,9 @@ def test_info_names_what_runs_and_what_to_fix(
     assert len(facts["to fix"]) == 3
 
 
+LONG = "a" * 300
+
+
 # --- what can go wrong, each one line ------------------------------------------------------------
 
 
@@ -325,6 +328,13 @@ def test_info_names_what_runs_and_what_to_fix(
         (["search", "{library}/2019/0.png", "--from", "soon"], 2, ["soon"]),
         (["search", "{library}/2019/0.png", "--orientation", "flat"], 2, ["flat"]),
         (["serve", "--port", "99999"], 1, ["99999", "--port"]),
+        (["index", "--gallery", LONG], 1, ["File name too long"]),
+        (["index", "--index", LONG], 1, ["File name too long", "--index"]),
+        (["index", "--model", LONG], 1, ["File name too long", "--model"]),
+        (["index", "--import", LONG], 1, ["File name too long"]),
+        (["search", LONG], 2, ["neither a file nor"]),
+        (["search", "{library}/2019/0.png", "--index", LONG], 1, ["File name too long"]),
+        (["serve", "--passcode-file", LONG], 1, ["File name too long"]),
         (["serve", "--index", "/proc/new"], 1, ["/proc/new can't be written", "--index"]),
         (["serve", "--delegate", "none.so"], 1, ["none.so", "--delegate-optional"]),
         (["serve", "--gallery", "{tmp}/none", "--index", "{tmp}/new"], 1, ["{tmp}/none"]),
@@ -362,7 +372,7 @@ def test_a_mistake_is_one_line_and_an_exit_code(
     [
         ([], "name a folder with photos"),
         (["bogus"], "bogus is neither a folder nor a command: index, serve, "),
-        (["serv"], "completion; did you mean serve? (see"),
+        (["serv"], "serv is neither a folder nor a command; did you mean serve? (see"),
         (["version"], "did you mean --version?"),
         (["--hlep"], "--hlep comes after a folder or a command: lookalike FOLDER --hlep; did you"),
         (["--lan"], "--lan comes after a folder or a command: lookalike FOLDER --lan (see"),
@@ -370,6 +380,7 @@ def test_a_mistake_is_one_line_and_an_exit_code(
         (["index", "--workers", "0"], "argument --workers: 0 is not 1 or more"),
         (["index", "--threads", "two"], "argument --threads: two is not a whole number"),
         (["serve", "--port", "9" * 5000], f"{'9' * 40}… is not a whole number"),
+        (["serve", "--head-start", "1e300"], "argument --head-start: 1e300 is not from 0 to 86400"),
         (["serve", "--head-start", "nan"], "argument --head-start: nan is not a number"),
         (["bench", "serve", "--seconds", "-1"], "argument --seconds: -1 is not above 0"),
         (["index", "--index", ""], "argument --index: the name is empty"),

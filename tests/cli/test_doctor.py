@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_app.cli.arguments import main
 from edge_app.cli.commands import doctor
-from edge_app.config import Config, Limits
+from edge_app.config import Config, Limits, MiB
 from edge_app.host import install_with
 from edge_app.library import inotify
 from edge_app.library.mounts import Mount
@@ -57,13 +59,13 @@ def test_the_first_sentence_is_what_to_act_on_first(
 
 
 def only(config: Config) -> str:
-    (line,) = doctor.device_problems(config)
+    (line,) = [*doctor.folder_problems(config), *doctor.device_problems(config)]
     return line
 
 
 @pytest.mark.model
 def test_a_device_without_a_fault_has_none(config: Config) -> None:
-    assert list(doctor.device_problems(config)) == []
+    assert [*doctor.folder_problems(config), *doctor.device_problems(config)] == []
 
 
 @pytest.mark.model
@@ -100,6 +102,23 @@ def test_an_index_on_a_share_and_folders_that_may_not_be_used(
     assert "can't be written by this user" in only(config)
     monkeypatch.setattr(os, "access", lambda path, mode: bool(mode & os.W_OK))
     assert f"the photo folder {config.gallery} can't be read" in only(config)
+
+
+@pytest.mark.model
+def test_folders_that_can_not_be_read_and_a_disk_that_is_nearly_full(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def walk(root: str, onerror: Callable[[OSError], None]) -> Iterator[object]:
+        onerror(PermissionError(errno.EACCES, "Permission denied", f"{root}/2024"))
+        yield root
+
+    monkeypatch.setattr(doctor, "free_bytes", lambda _: 63 * MiB)
+    assert "63 MiB are free where the index folder" in only(config)
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "walk", walk)
+    assert f"1 folders of photos can't be read by this user, such as {config.gallery}/2024" in only(
+        config
+    )
 
 
 @pytest.mark.model

@@ -73,6 +73,18 @@ def test_a_port_that_needs_privileges_is_one_line(monkeypatch: pytest.MonkeyPatc
         guard.serve(APP, Config(port=65536))
 
 
+@pytest.mark.parametrize("path", ["photos", "/photos/", "/", "//photos", "/a?b", "/ä"])
+def test_a_base_path_that_no_browser_asks_for_is_refused(path: str) -> None:
+    with pytest.raises(ServeError, match="such as /photos"):
+        guard.serve(APP, Config(port=0, base_path=path))
+
+
+@pytest.mark.parametrize("name", ["http://photos.lan", "photos.lan:5000", "photos/", ""])
+def test_a_host_that_no_browser_asks_for_is_refused(name: str) -> None:
+    with pytest.raises(ServeError, match="without http"):
+        guard.serve(APP, Config(port=0, allowed_hosts=(name,)))
+
+
 def test_a_passcode_file_is_read_before_anything_listens(tmp_path: Path) -> None:
     with pytest.raises(ServeError, match="it does not exist; create it with: lookalike passcode"):
         guard.serve(APP, Config(port=0, passcode_file=tmp_path / "none"))

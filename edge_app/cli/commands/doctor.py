@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from edge_app.cli.commands.info import describe
 from edge_app.config import Config, MiB
-from edge_app.index.format.locking import may_write
+from edge_app.errors import printable
+from edge_app.index.format.locking import free_bytes, may_write
 from edge_app.library.inotify import shortage
 from edge_app.library.mounts import mount_of, mounts
 from edge_app.library.places import is_url
@@ -18,11 +19,12 @@ from edge_app.memory import available_bytes
 from edge_app.places import answers
 
 RELEASED_S = 1_767_225_600  # 2026-01-01: no clock that goes shows an earlier time
+FREE_MIB = 64  # 3,000 photos
 
 
 def doctor(config: Config, options: Namespace) -> int:
     """Print what to fix; 1 if there is anything."""
-    problems = [*describe(config)["to fix"], *device_problems(config)]
+    problems = [*folder_problems(config), *describe(config)["to fix"], *device_problems(config)]
     if options.json:
         print(json.dumps({"problems": problems}))
         return bool(problems)
@@ -34,8 +36,7 @@ def doctor(config: Config, options: Namespace) -> int:
 
 
 def device_problems(config: Config) -> Iterator[str]:
-    """What is wrong with the device rather than with model or index, a line each."""
-    yield from _folder_problems(config)
+    """What is wrong with the device rather than with folders, model or index, a line each."""
     need_mib = config.limits.decode_memory_bytes // MiB
     free_mib = available_bytes() // MiB
     if free_mib < need_mib:
@@ -50,7 +51,8 @@ def device_problems(config: Config) -> Iterator[str]:
         )
 
 
-def _folder_problems(config: Config) -> Iterator[str]:
+def folder_problems(config: Config) -> Iterator[str]:
+    """What keeps this user from reading the photos, or writing the index."""
     if not may_write(config.index):
         yield (
             f"the index folder {config.index} can't be written by this user; choose another with "
@@ -62,11 +64,22 @@ def _folder_problems(config: Config) -> Iterator[str]:
             f"the index folder {config.index} is on {mount.kind}, a file system whose locks can't "
             "be trusted; choose a folder on a disk of this device with --index"
         )
+    if (free_mib := free_bytes(config.index) // MiB) < FREE_MIB:
+        yield (
+            f"{free_mib} MiB are free where the index folder {config.index} is, and 1,000 photos "
+            "take about 21: delete other files, or choose another folder with --index"
+        )
     for _, root in config.places:
         if is_url(root) or not answers(root) or not os.path.isdir(root):
             continue  # said by the source itself
         if not os.access(root, os.R_OK | os.X_OK):
             yield f"the photo folder {root} can't be read by this user; change its permissions"
             continue
-        if short := shortage(sum(1 for _ in os.walk(root))):
+        closed: list[OSError] = []
+        if short := shortage(sum(1 for _ in os.walk(root, onerror=closed.append))):
             yield short
+        if closed:
+            yield (
+                f"{len(closed)} folders of photos can't be read by this user, such as "
+                f"{printable(str(closed[0].filename))}; change their permissions"
+            )

@@ -16,7 +16,7 @@ import PIL
 
 from edge_app import VERSION
 from edge_app.api.state import IndexState, State, state_of
-from edge_app.cli.folder import to_begin
+from edge_app.cli.folder import to_begin, to_index
 from edge_app.config import Config, MiB
 from edge_app.errors import NoIndexError, StoreError
 from edge_app.index.read.reader import Reader
@@ -120,7 +120,8 @@ def _index_problems(
     for group in reader.rejections():
         if group.advice:
             yield f"{group.count} {group.reason}: {group.advice}"
-    if index.identity is None and _is_new(config) and (begin := to_begin()):
+    begin = to_begin() if _is_new(config) else to_index(config)
+    if index.identity is None and begin:
         yield begin
     elif index.identity is None:
         yield str(NoIndexError(config.index, shlex.join(arguments(config))))

@@ -57,7 +57,7 @@ def errors_translated(index: Path, need_bytes: int = MiB) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         # Of its shared memory file SQLite says "I/O error" where it means a full disk.
-        io_error_when_full = code == sqlite3.SQLITE_IOERR and _free_bytes(index) < need_bytes
+        io_error_when_full = code == sqlite3.SQLITE_IOERR and free_bytes(index) < need_bytes
         if code == sqlite3.SQLITE_FULL or io_error_when_full:
             raise _disk_full(index, need_bytes) from error
         if code in _LOCKED:
@@ -93,12 +93,13 @@ def may_write(index: Path) -> bool:
 def _disk_full(index: Path, need_bytes: int) -> DiskFullError:
     return DiskFullError(
         f"no space left for the index folder {index}: the next batch needs "
-        f"{-(-need_bytes // MiB)} MiB, {_free_bytes(index) / MiB:.1f} MiB are free; "
+        f"{-(-need_bytes // MiB)} MiB, {free_bytes(index) / MiB:.1f} MiB are free; "
         "delete other files, or choose another folder with --index"
     )
 
 
-def _free_bytes(index: Path) -> int:
+def free_bytes(index: Path) -> int:
+    """Room for the index folder, which need not be there yet."""
     disk = os.statvfs(_nearest(index))
     return disk.f_bavail * disk.f_frsize
 

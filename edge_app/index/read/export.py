@@ -48,7 +48,7 @@ def export(
     if snapshot.identity is None:
         raise NoIndexError(reader.index)
     for name in names:
-        if (folder / name).exists():
+        if os.path.exists(folder / name):
             raise UsageError(f"{folder / name} is there already; choose another folder")
     rows = np.flatnonzero(snapshot.live)
     rows = rows[np.argsort(snapshot.ids[rows], kind="stable")]

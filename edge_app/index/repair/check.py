@@ -34,6 +34,7 @@ from edge_app.index.format.locking import errors_translated, lock, obstacle_of
 from edge_app.index.format.readonly import open_for_reading
 from edge_app.index.format.records import GenerationRecord, join_path, record_crc
 from edge_app.index.format.schema import CATALOG, IMAGE_TABLES, SCHEMA_VERSION, STORED_COLUMNS
+from edge_app.index.format.steps import version_message
 from edge_app.index.repair import beside
 from edge_app.index.repair import clear as cures
 from edge_app.index.repair.report import CheckReport, Problem
@@ -42,11 +43,14 @@ from edge_app.index.write.session import open_catalog
 
 def check(index: Path) -> CheckReport:
     """Read the whole index as of the last commit; a writer may continue meanwhile."""
-    if not (index / CATALOG).exists():
+    if not os.path.exists(index / CATALOG):
         raise NoIndexError(index)
     report = CheckReport()
     try:
         with closing(open_for_reading(index)) as catalog, catalog.transaction("DEFERRED"):
+            version = catalog.schema_version()
+            if version > SCHEMA_VERSION:  # sound, for all that can be told; set aside it is lost
+                raise StoreError(version_message(index, version))
             report.problems.extend(_structure(catalog))
             if not report.problems:
                 report.problems.extend(_Contents(index, catalog, report).problems())

@@ -18,7 +18,7 @@ from edge_app.index.write.session import open_catalog
 def bring_up_to_date(index: Path) -> None:
     """Nothing where the catalogue is of today's version, is missing, or can't be read at all, which
     its reader says. StoreError where it would have to be written and can't be."""
-    if not (index / CATALOG).exists():
+    if not os.path.exists(index / CATALOG):
         return
     try:
         with closing(open_for_reading(index)) as catalog:

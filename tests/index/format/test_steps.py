@@ -24,7 +24,7 @@ from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.readonly import open_for_reading
 from edge_app.index.format.schema import SCHEMA_VERSION
 from edge_app.index.read.reader import Reader
-from edge_app.index.repair.check import check
+from edge_app.index.repair.check import check, repair
 from edge_app.index.write.upgrade import bring_up_to_date
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
@@ -172,6 +172,9 @@ def test_what_a_newer_version_made_is_left_alone(old: Path, catalog: Catalog) ->
     with pytest.raises(StoreError, match="newer version of Lookalike"):
         steps.upgrade(catalog, old / "index")
     bring_up_to_date(old / "index")
+    for look in (check, repair):  # set aside, it would be lost
+        with pytest.raises(StoreError, match="update Lookalike"):
+            look(old / "index")
     with Reader(old / "index") as reader, pytest.raises(StoreError, match="update Lookalike"):
         reader.snapshot()
     assert version(old / "index") == SCHEMA_VERSION + 1
