@@ -51,6 +51,7 @@ class Mount(NamedTuple):
     device: str  # "major:minor"
     point: str  # absolute
     kind: str  # of file system, such as "ext4" or "fuse.rclone"
+    root: str = "/"  # the folder of the file system that is mounted, "/" is all of it
 
     @property
     def has_events(self) -> bool:
@@ -113,8 +114,9 @@ def parse(mountinfo: bytes) -> list[Mount]:
         before, _, after = line.partition(b" - ")
         fields, rest = before.split(b" "), after.split(b" ")
         with suppress(IndexError, ValueError):
-            point, kind = (os.fsdecode(_unescaped(field)) for field in (fields[4], rest[0]))
-            found.append(Mount(int(fields[0]), fields[2].decode(), point, kind))
+            words = fields[4], rest[0], fields[3]
+            point, kind, root = (os.fsdecode(_unescaped(word)) for word in words)
+            found.append(Mount(int(fields[0]), fields[2].decode(), point, kind, root))
     return found
 
 
@@ -122,6 +124,16 @@ def mount_of(path: str, known: Iterable[Mount]) -> Mount | None:
     """The mount on which a file or folder is; None where that can't be told."""
     id = mount_id(path)
     return next((mount for mount in known if mount.id == id), None)
+
+
+def place_on_disk(path: str) -> list[str]:
+    """Which folder of which disk a real path leads to, as parts: the same for two paths of one
+    folder, where one is a bind mount. Of a share, and where it can't be told, the path."""
+    mount = mount_of(path, mounts())
+    if mount is None or not mount.has_events:
+        return list(Path(path).parts)
+    inside = os.path.relpath(path, mount.point)
+    return [mount.device, *Path(mount.root, os.path.normpath(inside)).parts]
 
 
 def mounts_below(root: str, known: Iterable[Mount]) -> dict[str, Mount]:

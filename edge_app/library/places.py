@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 from edge_app.config import Config, Place
 from edge_app.errors import UsageError
-from edge_app.places import real_path
+from edge_app.library.mounts import place_on_disk
+from edge_app.places import answers, real_path
 
 SCHEMES = ("s3", "webdav", "webdavs", "az", "gs")
 NAME_BYTES = 255  # as of a file
@@ -158,15 +159,21 @@ def _refuse_overlaps(places: Sequence[Place]) -> None:
         for other in places[:number]:
             if one.name == other.name:
                 raise UsageError(f"--gallery: two sources have the name {one.name}")
-            first, second = _parts(one.root), _parts(other.root)
-            if first[: len(second)] == second or second[: len(first)] == first:
+            if any(map(_is_inside, _places(one.root), _places(other.root))):
                 raise UsageError(
                     f"--gallery: {one.name} ({shown(one.root)}) and {other.name} "
                     f"({shown(other.root)}) overlap; one would have the photos of the other twice"
                 )
 
 
-def _parts(root: str) -> list[str]:
+def _places(root: str) -> list[list[str]]:
+    """The parts of a root's path, and of the folder on its disk that this is."""
     if is_url(root):
-        return [part for part in unescaped(root).split("/") if part]
-    return ["/", *Path(real_path(root)).parts]
+        return [[part for part in unescaped(root).split("/") if part]]
+    real = real_path(root)
+    return [["/", *Path(real).parts], ["", *place_on_disk(real)] if answers(root) else [root]]
+
+
+def _is_inside(one: list[str], other: list[str]) -> bool:
+    """Whether one of them is the other, or in it."""
+    return all(map(str.__eq__, one, other))

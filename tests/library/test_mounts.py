@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_app.config import Place
+from edge_app.errors import UsageError
 from edge_app.library import mounts as mounted
-from edge_app.library.mounts import Mount, mount_of, mounts, parse
+from edge_app.library.mounts import Mount, mount_of, mounts, parse, place_on_disk
+from edge_app.library.places import settings
 
 
 def test_lines_of_mountinfo_are_read_with_and_without_optional_fields() -> None:
@@ -19,7 +22,7 @@ def test_lines_of_mountinfo_are_read_with_and_without_optional_fields() -> None:
     )
     assert parse(text) == [
         Mount(27, "254:0", "/", "ext4"),
-        Mount(36, "98:0", "/mnt2", "nfs4"),
+        Mount(36, "98:0", "/mnt2", "nfs4", "/mnt1"),
     ]
 
 
@@ -86,3 +89,22 @@ def test_the_mount_of_a_path_is_found(tmp_path: Path) -> None:
     assert mount is not None
     assert str(tmp_path).startswith(mount.point)
     assert mount_of(str(tmp_path / "missing"), mounts()) is None
+
+
+def test_two_paths_of_one_folder_are_one_place_on_its_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [
+        Mount(0, "8:1", "/", "ext4"),
+        Mount(1, "8:1", "/bound", "ext4", "/photos/2019"),
+        Mount(2, "0:9", "/nas", "nfs4", "/"),
+        Mount(3, "0:9", "/other nas", "nfs4", "/"),
+    ]
+    ids = {f"/{mount.point.split('/')[1]}": mount.id for mount in known}
+    monkeypatch.setattr(mounted, "mounts", lambda: known)
+    monkeypatch.setattr(mounted, "mount_id", lambda path: ids.get("/" + path.split("/")[1], 0))
+    assert place_on_disk("/bound/may") == place_on_disk("/photos/2019/may")
+    assert place_on_disk("/bound") == place_on_disk("/photos/2019") != place_on_disk("/photos")
+    assert place_on_disk("/nas") != place_on_disk("/other nas")  # which only looks the same
+    for root in ("/photos", "/photos/2019", "/bound/may"):
+        with pytest.raises(UsageError, match="overlap"):
+            settings([Place("a", "/bound"), Place("b", root)])
+    settings([Place("a", "/bound"), Place("b", "/photos/2020"), Place("c", "/nas")])
