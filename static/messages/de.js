@@ -6,6 +6,7 @@ export const reasons = [
   [/^(damaged|truncated) (.+)/, 'beschädigt ($2)'],
   [/(.+) photos need an add-on/, '$1-Fotos brauchen eine Erweiterung'],
   [/^over the limit of/, 'über der Grenze von'],
+  [/^the photo folder(.*) can't be reached/, 'Der Fotoordner$1 ist nicht erreichbar'],
 ];
 
 export default {

@@ -168,7 +168,9 @@ def test_back_returns_to_where_the_reader_was(page: Page) -> None:
     page.mouse.move(600, 500)
     page.mouse.wheel(0, 1400)
     wait_until(page, "scrollY === 1400")
-    in_sight = page.evaluate("document.elementFromPoint(600, 500).closest('.tile a').title")
+    name = "document.elementFromPoint(600, 500).closest('.tile a')?.title"
+    wait_until(page, name)
+    in_sight = page.evaluate(name)
     link = tile(page, in_sight)
     link.scroll_into_view_if_needed()
     before = page.evaluate("scrollY")

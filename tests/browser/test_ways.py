@@ -48,6 +48,16 @@ def test_clearing_the_filters_stays_in_the_folder(page: Page) -> None:
     expect(page).to_have_url(re.compile(r"\?folder=2020%2Fspring$"))
 
 
+def test_a_date_is_not_lost_when_the_sheet_is_closed_at_once(page: Page) -> None:
+    page.goto("?sort=name")
+    expect_thumbnails(page)
+    page.clock.install()  # nobody waits until typing has ended
+    page.keyboard.press("f")
+    page.get_by_label("From").fill("2021-01-01")
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile("from=2021-01-01"))
+
+
 def test_the_present_section_is_marked(page: Page) -> None:
     marked = page.get_by_role("navigation", name="Main").locator("[aria-current=page]")
     for url, name in (

@@ -32,6 +32,7 @@ export const href = (params) => queryOf(params) || './';
  * photo is opened from. */
 export function go(params, { replace = false, walk } = {}) {
   if (step) return (step.then = () => go(params, { replace, walk }));
+  if (replace && !isShown()) return; // asked for by what makes way for another
   // What is asked for twice, as by a double click, is one step.
   if (replace || href(params) === href(route())) history.replaceState(history.state, '', href(params));
   else history.pushState(stateAfter(history.state, params, walk), '', href(params));
@@ -62,8 +63,10 @@ export const isGallery = ({ view }) => !view || view === 'folders';
 /** Says that what the URL asks for is on show. */
 export const arrived = () => (present = history.state.key);
 
+const isShown = () => history.state.key === present;
+
 /** Changes the URL without showing anything: the view already shows it, and does not yet make way for another. */
-export const note = (params) => history.state.key === present && history.replaceState(history.state, '', href(params));
+export const note = (params) => isShown() && history.replaceState(history.state, '', href(params));
 
 /** Remembers where the reader was in the history entry that is being left. */
 export function keepPosition(position) {

@@ -58,6 +58,7 @@ export default function duplicates(first, { restored } = {}) {
   const current = () => found.get(kind()) ?? { groups: [], total: 0 };
 
   async function load() {
+    if (until.signal.aborted) return; // undone after leaving
     clearTimeout(waiting);
     loading.abort();
     loading = new AbortController();
@@ -91,7 +92,7 @@ export default function duplicates(first, { restored } = {}) {
     const focused = tabs.contains(document.activeElement);
     tabs.replaceChildren(
       ...KINDS.map((each) => tab(each, t(`duplicates.kind.${each}`), found.get(each)?.total ?? 0, found.has(each) ? freed(found.get(each)) : 0)),
-      h('a.tab', { href: href({ view: 'duplicates', kind: 'marked' }), 'aria-current': kind() === 'marked' && 'true' }, t('duplicates.marked'), ' ', h('small', {}, number(marks.images().length))),
+      h('a.tab', { href: href({ view: 'duplicates', kind: 'marked' }), 'aria-current': kind() === 'marked' && 'true' }, t('duplicates.marked'), ' ', found.size > 0 && h('small', {}, number(marks.images().length))),
       h('a.tab', { href: href({ view: 'duplicates', kind: 'dismissed' }), 'aria-current': kind() === 'dismissed' && 'true' }, t('duplicates.dismiss')));
     if (focused) tabs.querySelector('[aria-current]').focus();
   }

@@ -15,9 +15,16 @@ export async function openFilters(current, apply) {
     const { sort, part, ...filters } = pick(current(), LISTING);
     apply({ ...filters, ...changes });
   };
+  const setDays = () => {
+    later.cancel();
+    const days = [...dialog.querySelectorAll('input[type=date]')].map((input) => [input.name, input.value]);
+    if (days.some(([key, value]) => value !== dayOf(key))) set(Object.fromEntries(days));
+  };
+  const later = debounce(setDays, TYPING_MS);
+  const dayOf = (key) => current()[key]?.slice(0, 10) ?? '';
   const formats = h('div.options', {}, h('p.quiet', {}, t('app.loading')));
   const day = (key) => h('label.field', {}, h('span', {}, t(`filter.${key}`)),
-    h('input', { type: 'date', value: current()[key]?.slice(0, 10), oninput: debounce(() => set({ [key]: dialog.querySelector(`[data-day=${key}]`).value }), TYPING_MS), 'data-day': key }));
+    h('input', { type: 'date', name: key, value: dayOf(key), oninput: later, onblur: setDays }));
   const undated = h('div.options');
   const orientations = h('div.options', {}, ['any', 'landscape', 'portrait', 'square'].map((each) =>
     h('label.option', {}, h('input', {
@@ -41,7 +48,10 @@ export async function openFilters(current, apply) {
     const listing = recallListing(current());
     if (listing) done.textContent = t('filter.done', { n: listing.total });
   }, 200);
-  dialog.addEventListener('close', () => clearInterval(counting));
+  dialog.addEventListener('close', () => {
+    later.cancel();
+    clearInterval(counting);
+  });
 
   try {
     const facets = await get('api/facets');

@@ -42,7 +42,10 @@ export default function status() {
       rejectedNote.textContent = t(page.total ? 'status.rejected.text' : isBusy() ? 'status.rejected.sofar' : 'status.rejected.none');
       drawProblems();
     } catch (error) {
-      if (error.name !== 'AbortError') rejectedNote.textContent = error.message;
+      if (error.name === 'AbortError') return;
+      rejectedNote.textContent = error.message;
+      table.hidden = !list.childElementCount;
+      known = drawn = null; // the next status asks again
     }
   }
 
@@ -53,7 +56,7 @@ export default function status() {
     if (!now) return;
     problems.replaceChildren(...[
       ...sourcesOf(now).filter((source) => !source.online).map(({ name, message }) =>
-        problem(t('status.offline.title', { name }), message, t('status.offline.text'))),
+        problem(t('status.offline.title', { name }), told(message ?? ''), t('status.offline.text'))),
       now.model_error && problem(t('status.model.missing'), now.model_error),
       now.indexing.state === 'failed' && problem(t('status.state.failed'), now.indexing.message),
       ...groups.map(({ count, reason, advice, files }) =>
