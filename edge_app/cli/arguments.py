@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         galleries = vars(options).get("galleries") or ()
         named = [places.parse(text) for text in galleries]
-        if "needs_gallery" in options and not named and not DEFAULTS.gallery.exists():
+        if "needs_gallery" in options and not named and not os.path.exists(DEFAULTS.gallery):
             raise UsageError(f"name the photo folder with --gallery (no {DEFAULTS.gallery} here)")
         settings |= places.settings(named)
         if "index" in options and options.index is None:

@@ -36,8 +36,8 @@ def words_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> Sequence[
             f"{first} comes after a folder or a command: lookalike FOLDER {first}"
             + meant(first, own_options)
         )
-    if answers(first) and not Path(first).is_dir():
-        if Path(first).exists():
+    if answers(first) and not os.path.isdir(first):
+        if os.path.exists(first):
             parser.error(f"{first} is not a folder; to search with it: lookalike search {first}")
         alike = meant(first, [*commands, *own_options])
         parser.error(
@@ -58,16 +58,16 @@ def served(named: Sequence[Place], *, needed: bool) -> dict[str, Any]:
     """Settings that lead to what `lookalike FOLDER` has indexed, where the working folder has no
     index: that of the photo folder that is named, or if none is, the only one. StoreError says
     how to begin where there is none and it is needed."""
-    if Config().index.exists():
+    if os.path.exists(Config().index):
         return {}
     if named:
         (first, *others) = named
         if others or is_url(first.root):
             return {}
         index = index_of(Path(first.root))
-        if needed and not index.exists():
+        if needed and not os.path.exists(index):
             raise StoreError(_to_index(first.root))
-        return {"index": index} if index.exists() else {}
+        return {"index": index} if os.path.exists(index) else {}
     found = served_roots()
     if len(found) == 1:
         ((index, roots),) = found.items()
@@ -102,7 +102,7 @@ def to_begin() -> str | None:
             for root in list(roots.values())[:1] or [""]
         ]
         return f"there are {len(found)} libraries; name one of them: {', '.join(names)}"
-    if Config().gallery.exists():
+    if os.path.exists(Config().gallery):
         return None
     folder = shlex.quote(str(pictures_folder() or "FOLDER"))
     return f"no photos are indexed yet; begin with: lookalike {folder}"

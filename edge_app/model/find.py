@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterator
 from importlib import metadata, util
@@ -28,14 +29,14 @@ def find_model(sha256: str | None = None) -> Path:
     Where there is none, the path that it would have in models/.
     """
     default = Config().model
-    if default.is_file() and sha256 is None:
+    if os.path.isfile(default) and sha256 is None:
         return default
     runtime = _runtime()
     found: list[tuple[Path, ModelCard]] = []
     for models in (_cards(default.parent), _packaged(), _cards(models_folder())):
         found += sorted(models, key=lambda pair: _order(pair[0], pair[1], runtime))
     same = next((model for model, card in found if card.sha256 == sha256), None)
-    if same or default.is_file():
+    if same or os.path.isfile(default):
         return same or default
     return found[0][0] if found else default
 

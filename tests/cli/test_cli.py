@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import shutil
@@ -398,6 +399,32 @@ def test_wrong_usage_is_one_line_and_exits_2(
         main(arguments)
     assert stopped.value.code == 2
     assert said in error_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["LONG", "doctor --gallery LONG", "doctor --index LONG", "doctor --model LONG",
+     "info --index LONG", "search LONG", "search a --gallery LONG", "search --text-file LONG",
+     "duplicates --index LONG", "check --index LONG", "check --repair --index LONG",
+     "export LONG --format npy --index INDEX", "passcode LONG", "passcode LONG --token 1",
+     "index --gallery-config LONG", "index --delegate LONG",
+     "worker tcp://127.0.0.1:1 --index LONG",
+     "scheduler tls://127.0.0.1:0 --cluster-tls LONG", "cluster-keys LONG",
+     "serve --cluster tls://127.0.0.1:1 --cluster-tls LONG"],
+)  # fmt: skip
+def test_a_name_that_no_file_can_have_is_no_traceback(
+    words: str, index: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\n"))
+    given = words.replace("LONG", LONG).replace("INDEX", str(index)).split()
+    try:
+        code = main(given)
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    said = capsys.readouterr()
+    if given[0] != "info":
+        assert code in (1, 2)
+    assert said.out or error_line(said.err)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shlex
 from argparse import Namespace
@@ -97,7 +98,7 @@ def describe(config: Config) -> dict[str, Any]:
 def _is_new(config: Config) -> bool:
     """Whether nothing is named and nothing is there: the default photo folder is a checkout's."""
     is_default = config.places == Config().places
-    return is_default and not config.gallery.exists() and not config.index.exists()
+    return is_default and not any(map(os.path.exists, (config.gallery, config.index)))
 
 
 def _libraries() -> dict[str, str]:

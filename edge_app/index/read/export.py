@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ def export(
         raise StoreError(f"{folder} can't be written: {error.strerror or error}") from None
     finally:
         for part in parts:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that can't be written, as was said
+                part.unlink(missing_ok=True)
     return made
 
 
