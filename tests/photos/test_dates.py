@@ -35,19 +35,23 @@ TAKEN = seconds(2024, 1, 10, 15, 30, 5)
         "2024-01-10T15:30:05+02",
         "2024:01:10 15:30:05 UTC",
         "2024:01:10 03:30:05 PM",
+        "2024:01:10 15:30:05 CET",
+        "2024: 1:10 15:30: 5",
+        "2024:01:10 15:30:05\0\0left over",
     ],
 )
 def test_a_moment_is_the_wall_clock_whatever_the_form(text: str) -> None:
     assert moment_in(text) == TAKEN
 
 
-def test_a_moment_may_have_no_seconds() -> None:
+def test_a_moment_may_have_no_seconds_and_no_time() -> None:
     assert moment_in("2024:01:10 15:30") == seconds(2024, 1, 10, 15, 30)
+    assert moment_in("2024:01:10") == seconds(2024, 1, 10)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "None", "0000:00:00 00:00:00", "2024:13:10 15:30:05", "2024:01:10", "yesterday",
+    ["", "None", "0000:00:00 00:00:00", "2024:13:10 15:30:05", "2024:01", "yesterday",
      "2024:01:10 25:30:05", "    :  :     :  :  ", "2024:01:10 15:30:05 or so",
      "2024:01:10 15:30:05 PM"],
 )  # fmt: skip
@@ -59,6 +63,7 @@ def test_what_is_no_moment_is_none(text: str) -> None:
     ("packet", "moment"),
     [
         ('<r xmp:CreateDate="2024-01-10T15:30:05"/>', TAKEN),
+        ('<r xap:CreateDate="2024-01-10T15:30:05"/>', TAKEN),
         ("<xmp:CreateDate>2024-01-10T15:30:05.25+01:00</xmp:CreateDate>", TAKEN),
         ("<r photoshop:DateCreated='2024-01-10'/>", seconds(2024, 1, 10)),
         ('<r exif:DateTimeOriginal="2024-01-10T15:30:05"/>', TAKEN),

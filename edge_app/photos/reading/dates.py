@@ -9,14 +9,16 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-# Exif's own form and those that programs write: dashes, ISO's T, fractions, a zone, no seconds.
+# Exif's own form and those that programs write: dashes, ISO's T, fractions, a zone, no seconds, no
+# time, blanks for zeros.
 MOMENT = re.compile(
-    r"\s*(\d{4})[:/.-](\d\d?)[:/.-](\d\d?)(?: +|T|-)(\d\d?):(\d\d?)(?::(\d\d?)(?:[.,]\d+)?)?"
-    r"\s*([AP]M)?\s*(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?[\s\0]*",
+    r"\s*(\d{4})[:/.-] ?(\d\d?)[:/.-] ?(\d\d?)"
+    r"(?:(?: +|T|-)(\d\d?): ?(\d\d?)(?:: ?(\d\d?)(?:[.,]\d+)?)?"
+    r"\s*([AP]M)?\s*(?:[A-Z]{1,5}|[+-]\d\d(?::?\d\d)?)?)?\s*",
     re.ASCII | re.IGNORECASE,
 )
-DAY = re.compile(r"\s*(\d{4})-(\d\d)-(\d\d)[\s\0]*", re.ASCII)
-XMP_DATES = ("photoshop:DateCreated", "xmp:CreateDate", "exif:DateTimeOriginal")
+# xap is what Adobe's programs called xmp at first.
+XMP_DATES = ("photoshop:DateCreated", "(?:xmp|xap):CreateDate", "exif:DateTimeOriginal")
 # An attribute's, or that of an element which may have attributes of its own.
 XMP_VALUE = r"(?:\s*=\s*[\"']|(?:\s[^<>]{0,200})?>)\s*([^\"'<]{1,40})"
 XMP_BYTES = 1 << 20  # searched, at most
@@ -33,8 +35,9 @@ IN_NAME = re.compile(
 
 
 def moment_in(text: str) -> int | None:
-    """Of a date and time in any of the forms in use; None for anything else."""
-    found = MOMENT.fullmatch(text)
+    """Of a date, and a time, in any of the forms in use; None for anything else. A text ends with
+    its first zero."""
+    found = MOMENT.fullmatch(text.partition("\0")[0])
     if found is None:
         return None
     *parts, half = found.groups(default="0")
@@ -54,9 +57,7 @@ def moment_in_xmp(info: Mapping[str | tuple[int, int], object]) -> int | None:
         return None
     for name in XMP_DATES:
         for found in re.finditer(name + XMP_VALUE, packet[:XMP_BYTES]):
-            day = DAY.fullmatch(found[1])
-            moment = _seconds(*day.groups(), "0", "0", "0") if day else moment_in(found[1])
-            if moment is not None:
+            if (moment := moment_in(found[1])) is not None:
                 return moment
     return None
 

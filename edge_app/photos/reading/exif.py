@@ -12,7 +12,7 @@ from PIL.ExifTags import GPS, IFD, Base
 from edge_app.photos.reading.dates import moment_in
 
 CAMERA_CHARS = 100
-SHORT = 3  # the type of an orientation (Exif 2.32, 4.6.4)
+SHORT, LONG = 3, 4  # the type of an orientation, and of a place (Exif 2.32, 4.6)
 
 DATE = Base.DateTimeOriginal
 # TIFF files with a number of their own in place of TIFF's.
@@ -77,23 +77,32 @@ def has_orientation(exif: bytes) -> bool:
 
 
 def orientation_in(exif: bytes) -> int:
-    """The orientation in the first directory of an Exif block, 1 where there is none."""
+    """The orientation in an Exif block, 1 where there is none."""
     return _orientation_in(exif) or 1
 
 
 def _orientation_in(exif: bytes) -> int | None:
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
     if order is None:
         return None
     try:
-        (place,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, place)
-        for number in range(count):
-            tag, kind, _, value = struct.unpack_from(order + "HHIH", exif, place + 2 + 12 * number)
-            if (tag, kind) == (Base.Orientation, SHORT) and 1 <= value <= 8:
-                return int(value)
+        return _orientation_at(exif, order, *struct.unpack_from(order + "I", exif, 4))
     except struct.error:
-        pass  # damaged metadata says nothing
+        return None  # damaged metadata says nothing
+
+
+def _orientation_at(exif: bytes, order: str, place: int, below: bool = False) -> int | None:
+    """The first one in a directory, or in the Exif directory below it, as in Chromium."""
+    (entries,) = struct.unpack_from(order + "H", exif, place)
+    for at in range(place + 2, place + 2 + 12 * entries, 12):
+        tag, kind, count, value = struct.unpack_from(order + "HHIH", exif, at)
+        if (tag, kind, count) == (Base.Orientation, SHORT, 1) and 1 <= value <= 8:
+            return int(value)
+        if (tag, kind, count, below) == (IFD.Exif, LONG, 1, False):
+            (place,) = struct.unpack_from(order + "I", exif, at + 8)
+            found = _orientation_at(exif, order, place, below=True)
+            if found is not None:
+                return found
     return None
 
 
@@ -103,9 +112,14 @@ def taken_at(tags: Tags) -> int | None:
     Of several dates the first valid one, in the order of trust.
     """
     for tag in (Base.DateTimeOriginal, Base.DateTimeDigitized, Base.DateTime):
-        if (moment := moment_in(str(tags.get(tag)))) is not None:
+        if (moment := moment_in(_text(tags.get(tag)))) is not None:
             return moment
     return None
+
+
+def _text(value: object) -> str:
+    """Of a tag, whose type may be that of bytes."""
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def taken_ms(tags: Tags) -> int | None:
@@ -113,7 +127,7 @@ def taken_ms(tags: Tags) -> int | None:
     dates = Base.DateTimeOriginal, Base.DateTimeDigitized, Base.DateTime
     fractions = Base.SubsecTimeOriginal, Base.SubsecTimeDigitized, Base.SubsecTime
     for date, fraction in zip(dates, fractions, strict=True):
-        if moment_in(str(tags.get(date))) is not None:
+        if moment_in(_text(tags.get(date))) is not None:
             digits = _line(tags.get(fraction))
             is_number = digits.isascii() and digits.isdigit()
             return int(digits[:3].ljust(3, "0")) if is_number else None
