@@ -33,7 +33,7 @@ def closed_page(browser: Browser, tmp_path: Path, model: Path, console: Console)
         check=True,
     )
     options = ("--model", str(model), "--no-watch", "--passcode-file", str(file))
-    site = Site(tmp_path / "library", tmp_path / "index", *options, "--head-start", "30")
+    site = Site(tmp_path / "library", tmp_path / "index", *options, "--head-start", "600")
     context = open_page(browser, site.url, console, **PHONE)
     page = context.new_page()
     page.goto("")

@@ -24,7 +24,7 @@ from tests.conftest import ROOT
 from tools.testing.command import serving
 from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import picture, save
-from tools.testing.waiting import PATIENCE_S, until
+from tools.testing.waiting import PROGRAM_S, until
 
 pytestmark = pytest.mark.model
 
@@ -55,7 +55,7 @@ def run(*arguments: object, cwd: Path = ROOT) -> tuple[int, str, str]:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=PROGRAM_S,
         check=False,
     )
     return done.returncode, done.stdout, done.stderr

@@ -39,7 +39,7 @@ def test_a_folder_is_served_with_an_index_of_its_own(
         (models / file.name).symlink_to(file)
     assert main(["doctor"]) == 1
     assert "no photos are indexed yet; begin with: lookalike FOLDER\n" in capsys.readouterr().out
-    words = [*PROGRAM, "Summer", "--head-start", "60"]
+    words = [*PROGRAM, "Summer", "--head-start", "600"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with serving(words, home, environment) as site:
         assert "--lan" in site.line()

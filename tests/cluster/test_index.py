@@ -33,7 +33,7 @@ from tests.conftest import ROOT
 from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import save
 from tools.testing.site import Site
-from tools.testing.waiting import PATIENCE_S, until
+from tools.testing.waiting import PROGRAM_S, until
 
 pytest.importorskip("distributed")
 psutil = pytest.importorskip("psutil")  # which distributed needs
@@ -109,7 +109,7 @@ def test_machines_that_die_and_join_make_the_index_that_one_makes(
     until(lambda: bool(children(first)))
     os.kill(first.pid, signal.SIGKILL)  # in the middle of its work
     cluster.machine(library)
-    out, errors = run.communicate(timeout=PATIENCE_S)
+    out, errors = run.communicate(timeout=PROGRAM_S)
     assert run.returncode == 0, errors
     assert (report(out)["added"], report(out)["rejected"]) == (PHOTOS, 1)
     assert re.search(rf"machine \S+-{first.pid} has gone", errors)
@@ -132,7 +132,7 @@ def test_what_machines_have_no_memory_for_is_done_by_another_with_the_same_rows(
                 child.kill()
                 killed += 1
         time.sleep(0.02)
-    out, errors = run.communicate(timeout=PATIENCE_S)
+    out, errors = run.communicate(timeout=PROGRAM_S)
     assert run.returncode == 0, errors
     assert killed
     expected = {path: row for path, row in alone.items() if path.startswith("3/")}
@@ -158,12 +158,12 @@ def test_a_scheduler_that_restarts_costs_time_and_no_photo(
     cluster.restart_scheduler()
     assert machine.stdout
     assert machine.stdout.readline().startswith("Working for"), "it has come back by itself"
-    out, errors = run.communicate(timeout=PATIENCE_S)
+    out, errors = run.communicate(timeout=PROGRAM_S)
     assert run.returncode == 0, errors
     assert (report(out)["added"], report(out)["rejected"]) == (PHOTOS, 1)
     assert rows(cluster.folder / "restarted") == alone
     again = cluster.index(library, "after")
-    out, errors = again.communicate(timeout=PATIENCE_S)
+    out, errors = again.communicate(timeout=PROGRAM_S)
     assert report(out)["added"] == PHOTOS
     told = json.loads(out.splitlines()[-2])["progress"]["machines"]
     assert [name for name in told if name.endswith(f"-{machine.pid}")]
@@ -177,7 +177,7 @@ def test_a_machine_with_other_photos_is_refused_by_name_and_this_one_does_all(
     machine = cluster.machine(tmp_path / "other")
     assert [listening(one) for one in cluster.processes] == [1, 1], "no port nobody asked for"
     run = cluster.index(library, "alone")
-    out, errors = run.communicate(timeout=PATIENCE_S)
+    out, errors = run.communicate(timeout=PROGRAM_S)
     assert run.returncode == 0, errors
     assert re.search(rf"machine \S+-{machine.pid} is refused: it sees another library", errors)
     assert report(out)["added"] == PHOTOS
@@ -196,7 +196,7 @@ def test_a_machine_that_sees_a_part_does_that_part(
     subprocess.run(["cp", "-rL", part, seen], check=True)
     cluster.machine(seen)
     run = cluster.index(library, "part")
-    out, errors = run.communicate(timeout=PATIENCE_S)
+    out, errors = run.communicate(timeout=PROGRAM_S)
     assert run.returncode == 0, errors
     assert report(out)["added"] == PHOTOS
     told = json.loads(out.splitlines()[-2])["progress"]["machines"]
@@ -251,7 +251,7 @@ def test_whoever_has_no_certificate_is_refused(
     make_keys(tmp_path / "others")
     cluster.tls = ["--cluster-tls", str(tmp_path / "others")]
     run = cluster.index(library, "refused")
-    _, errors = run.communicate(timeout=PATIENCE_S)
+    _, errors = run.communicate(timeout=PROGRAM_S)
     assert run.returncode == 1
     assert "can't be reached" in errors.splitlines()[-1]
     assert not (cluster.folder / "refused/catalog.db").exists() or not rows(

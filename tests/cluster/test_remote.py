@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from tools.testing import rclone
 from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import save
-from tools.testing.waiting import PATIENCE_S
+from tools.testing.waiting import PROGRAM_S
 
 pytest.importorskip("distributed")
 pytest.importorskip("opendal")
@@ -40,7 +40,7 @@ def test_a_bucket_is_read_by_the_machines_and_gives_the_rows_of_a_folder(
         config = ("--gallery-config", str(served.config))
         machine = cluster.machine(served.url, *config)
         run = cluster.index(served.url, "bucket", *config)
-        out, errors = run.communicate(timeout=PATIENCE_S)
+        out, errors = run.communicate(timeout=PROGRAM_S)
         assert run.returncode == 0, errors
         *_, last, report = map(json.loads, out.splitlines())
         assert (report["added"], report["rejected"]) == (PHOTOS, 1)

@@ -183,7 +183,7 @@ def test_a_server_that_is_ended_at_its_start_leaves_no_index_run_behind(config: 
         save(config.gallery / f"{seed}.png", seed)
     words = ["serve", "--gallery", config.gallery, "--index", config.index, "--model", config.model]
     command = [*PROGRAM, *map(str, words), "--port", "0"]
-    with subprocess.Popen([*command, "--head-start", "60"], stdout=subprocess.DEVNULL) as server:
+    with subprocess.Popen([*command, "--head-start", "600"], stdout=subprocess.DEVNULL) as server:
         until(lambda: images(config) > 0)
         run = set(family(server.pid)) - {server.pid}
         assert run
@@ -197,7 +197,7 @@ def test_a_server_that_is_killed_takes_its_index_run_with_it(config: Config) -> 
         save(config.gallery / f"{seed}.png", seed)
     words = ["serve", "--gallery", config.gallery, "--index", config.index, "--model", config.model]
     command = [*PROGRAM, *map(str, words), "--port", "0"]
-    with subprocess.Popen([*command, "--head-start", "60"], stdout=subprocess.DEVNULL) as server:
+    with subprocess.Popen([*command, "--head-start", "600"], stdout=subprocess.DEVNULL) as server:
         until(lambda: images(config) > 0)
         run = set(family(server.pid)) - {server.pid}
         assert run

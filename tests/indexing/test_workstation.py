@@ -21,7 +21,7 @@ from edge_app.index.read.reader import Reader
 from tests.conftest import ROOT
 from tests.repo.test_docs import command_lines
 from tools.testing.pictures import save
-from tools.testing.waiting import PATIENCE_S
+from tools.testing.waiting import PATIENCE_S, PROGRAM_S
 
 pytestmark = pytest.mark.model
 
@@ -54,15 +54,13 @@ def run(words: list[str], folder: Path) -> str:
     if words[0] == "python":
         words = [sys.executable, *words[1:]]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.check_output(
-        words, cwd=folder, env=environment, text=True, timeout=PATIENCE_S
-    )
+    return subprocess.check_output(words, cwd=folder, env=environment, text=True, timeout=PROGRAM_S)
 
 
 @contextmanager
 def served(words: list[str], folder: Path) -> Iterator[dict[str, Any]]:
     """The status of a server started by `words`, once its first index run is over."""
-    command = [sys.executable, *words[1:], "--head-start", "60"]
+    command = [sys.executable, *words[1:], "--head-start", "600"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
@@ -122,7 +120,7 @@ def test_the_index_of_another_library_is_refused_and_left_as_it_is(home: Path) -
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=PROGRAM_S,
         check=False,
     )
     assert done.returncode == 1

@@ -16,7 +16,7 @@ from tools.testing import rclone
 from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import save
 from tools.testing.rclone import serving
-from tools.testing.waiting import PATIENCE_S
+from tools.testing.waiting import PROGRAM_S
 
 pytest.importorskip("opendal")
 pytestmark = pytest.mark.model
@@ -46,7 +46,7 @@ def test_what_is_committed_stays_and_the_next_run_goes_on(model: Path, tmp_path:
         assert 0 < done <= PHOTOS
         assert check(tmp_path / "index").problems == []
         ended = subprocess.run(
-            command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE_S,
+            command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=PROGRAM_S,
             check=True,
         )  # fmt: skip
     report = json.loads(ended.stdout.splitlines()[-1])

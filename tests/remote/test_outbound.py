@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from tests.repo.test_no_outbound import COUNTED
 from tools.testing import rclone
 from tools.testing.pictures import save
-from tools.testing.waiting import PATIENCE_S
+from tools.testing.waiting import PROGRAM_S
 
 pytest.importorskip("opendal")
 pytestmark = [pytest.mark.model, pytest.mark.privileged]
@@ -46,7 +46,7 @@ def test_only_the_source_is_called(kind: str, model: Path, tmp_path: Path) -> No
         save(tmp_path / f"photos/{number}.png", number)
     done = subprocess.run(
         [*alone, sys.executable, "-c", COUNTED, kind, tmp_path / "photos", tmp_path, model],
-        input=INDEXED, capture_output=True, text=True, timeout=PATIENCE_S, cwd=ROOT,
+        input=INDEXED, capture_output=True, text=True, timeout=PROGRAM_S, cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -26,7 +26,7 @@ from tools.testing import rclone
 from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import picture, save
 from tools.testing.rclone import Served, free_port, write_config
-from tools.testing.waiting import PATIENCE_S, until
+from tools.testing.waiting import PATIENCE_S, PROGRAM_S, until
 
 pytest.importorskip("opendal")
 pytestmark = pytest.mark.model
@@ -84,7 +84,7 @@ def index(config: Config, served: Served, *options: str) -> subprocess.Completed
     return subprocess.run(
         [*PROGRAM, "index", *words, *options],
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        timeout=PATIENCE_S, check=False,
+        timeout=PROGRAM_S, check=False,
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
 from tests.conftest import ROOT
 from tests.serving import Site, serving
-from tools.testing.waiting import PATIENCE_S
+from tools.testing.waiting import PROGRAM_S
 
 DEPLOY = ROOT / "deploy"
 UNIT = DEPLOY / "lookalike.service"
@@ -42,7 +42,7 @@ def tool(name: str) -> str:
 
 def said_by(*command: str | Path) -> str:
     """What a program that must succeed prints."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

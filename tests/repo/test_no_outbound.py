@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tools.testing.pictures import save
-from tools.testing.waiting import PATIENCE_S
+from tools.testing.waiting import PROGRAM_S
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.model
@@ -114,7 +114,7 @@ def run(command: list[str], arguments: list[str]) -> subprocess.CompletedProcess
         input=WHOLE_LIFE,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=PROGRAM_S,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )

@@ -21,7 +21,7 @@ from tests.pins import edge_pins
 from tools.release import build_package
 from tools.testing.command import serving
 from tools.testing.pictures import save
-from tools.testing.waiting import PATIENCE_S
+from tools.testing.waiting import PROGRAM_S
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -58,7 +58,7 @@ def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin/python")]
     subprocess.run(
-        [*pip, "install", "--quiet", "--no-deps", str(wheel)], check=True, timeout=PATIENCE_S
+        [*pip, "install", "--quiet", "--no-deps", str(wheel)], check=True, timeout=PROGRAM_S
     )
     (packages,) = environment.glob("lib/python*/site-packages")
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
@@ -109,7 +109,7 @@ def test_a_script_that_uses_the_installed_package_passes_strict_type_checks(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=PROGRAM_S,
     )
     assert checked.returncode == 0, checked.stdout
     (tmp_path / "script.py").write_text(SCRIPT + "hits[0].image.no_such_field\n")
@@ -118,7 +118,7 @@ def test_a_script_that_uses_the_installed_package_passes_strict_type_checks(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=PROGRAM_S,
     )
     assert "no_such_field" in wrong.stdout, "types are seen at all"
 
@@ -143,7 +143,7 @@ def test_installed_it_indexes_and_serves_away_from_the_checkout(
     save(tmp_path / "photos/a.jpg", 1)
     options = ["--gallery", "photos", "--index", "index", "--model", str(model)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    words: list[str | Path] = [command, "serve", *options, "--head-start", "60"]
+    words: list[str | Path] = [command, "serve", *options, "--head-start", "600"]
     with serving(words, tmp_path, environment) as site:
         assert site.fetched("") == (ROOT / "static/index.html").read_bytes()
         assert site.fetched("js/main.js") == (ROOT / "static/js/main.js").read_bytes()

@@ -18,7 +18,7 @@ from edge_app import VERSION
 from tools.release import models_in, release
 from tools.testing.command import Command, serving
 from tools.testing.pictures import save
-from tools.testing.waiting import PATIENCE_S, until
+from tools.testing.waiting import PROGRAM_S, until
 
 pytestmark = pytest.mark.model
 
@@ -47,7 +47,7 @@ class Device:
     def pip(self, *words: object) -> None:
         pip = [sys.executable, "-m", "pip", "--python", str(self.venv / "bin/python")]
         command = [*pip, *map(str, words)]
-        subprocess.run(command, check=True, timeout=PATIENCE_S, stdout=subprocess.DEVNULL)
+        subprocess.run(command, check=True, timeout=PROGRAM_S, stdout=subprocess.DEVNULL)
 
     def serving(self, folder: str) -> AbstractContextManager[Command]:
         return serving([self.command, folder], self.home, self.environment)
@@ -99,7 +99,7 @@ def test_the_sdist_builds_the_same_wheel(dist: Path, tmp_path: Path) -> None:
     (source,) = [path for path in tmp_path.iterdir() if path.is_dir()]
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     built = tmp_path / "built"
-    subprocess.run([*pip, "--wheel-dir", built, source], check=True, timeout=PATIENCE_S)
+    subprocess.run([*pip, "--wheel-dir", built, source], check=True, timeout=PROGRAM_S)
 
     def content(wheel: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(wheel) as files:
@@ -132,7 +132,7 @@ def test_two_wheels_and_a_folder_are_a_gallery_and_an_upgrade_keeps_it(
 ) -> None:
     device.pip("install", "--no-deps", *dist.glob("*.whl"))
     with device.serving("Pictures") as site:
-        until(lambda: site.get("api/status")["indexing"]["state"] == "idle")
+        until(lambda: site.get("api/status")["indexing"]["state"] == "idle", PROGRAM_S)
         status = site.get("api/status")
         assert status["images"] == 3
         assert status["model"]["name"] == "mobilenet_v2"
@@ -142,7 +142,7 @@ def test_two_wheels_and_a_folder_are_a_gallery_and_an_upgrade_keeps_it(
 
     device.pip("install", "--no-deps", "--force-reinstall", *dist.glob("lookalike-*.whl"))
     with device.serving("Pictures") as site:
-        until(lambda: site.get("api/status")["indexing"]["state"] == "idle")
+        until(lambda: site.get("api/status")["indexing"]["state"] == "idle", PROGRAM_S)
         assert site.get("api/status")["images"] == 3
     assert before == {path: path.stat().st_mtime_ns for path in device.home.rglob("vectors-*")}
 
