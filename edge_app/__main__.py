@@ -8,6 +8,13 @@ from edge_app import host
 
 def run() -> int:
     """The command line of this process, to its exit code."""
+    try:
+        return _run()
+    except KeyboardInterrupt:  # while modules are loaded; later a command ends by itself
+        return 130  # as a shell reports SIGINT
+
+
+def _run() -> int:
     _open_streams()
     if problem := host.fault():
         sys.stderr.write(f"error: {problem}\n")

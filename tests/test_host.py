@@ -83,6 +83,14 @@ def test_the_command_says_it_and_nothing_else(
     assert capsys.readouterr().err.startswith("error: this is a 32-bit Python")
 
 
+def test_ctrl_c_while_modules_are_loaded_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(host, "fault", interrupted)
+    assert run() == 130
+
+
 def test_it_is_asked_before_anything_is_loaded(tmp_path: Path) -> None:
     """In a bare interpreter, which has no package at all."""
     venv = tmp_path / "venv"

@@ -25,10 +25,14 @@ def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Nam
 
 
 def _refuse(parser: argparse.ArgumentParser, words: Sequence[str], unknown: list[str]) -> NoReturn:
-    command = commands_of(parser)[words[0]]
+    commands = commands_of(parser)
+    command = commands[words[0]]
     said = f"unrecognized arguments: {' '.join(unknown)}"
     known = [name for action in command._actions for name in action.option_strings]
     wrong = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
+    takers = [name for name, other in commands.items() if wrong in other._option_string_actions]
+    if takers:
+        command.error(f"{said}; {wrong} is an option of {', '.join(takers)}")
     command.error(said + meant(wrong, known))
 
 

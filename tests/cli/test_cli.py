@@ -200,6 +200,7 @@ def test_a_filter_that_nothing_fits_says_what_there_is(
             "--frobnicate (see python -m edge_app index --help)",
         ),
         (["check", "one", "two"], "unrecognized arguments: one two (see "),
+        (["index", "--port", "1"], "--port 1; --port is an option of serve (see "),
     ],
 )
 def test_an_unknown_option_suggests_the_one_that_is_like_it(

@@ -186,6 +186,16 @@ def test_indexing_children_are_nice_and_those_someone_waits_for_are_not() -> Non
         assert (pool.decode(b"ok").camera or "").endswith(f" {os.nice(0)}")
 
 
+def test_ctrl_c_never_reaches_a_decoding_process() -> None:
+    """Not before it can ignore it either: held from the start, which its parent does not stay."""
+    with misbehaving() as pool:
+        decoded = pool.decode(b"ok")
+        status = Path(f"/proc/{child_of(decoded)}/status").read_text()
+    (held,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")]
+    assert int(held, 16) >> (signal.SIGINT - 1) & 1
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
 # --- what goes wrong with a file ------------------------------------------------------------------
 
 

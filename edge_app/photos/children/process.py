@@ -11,7 +11,8 @@ import signal
 import sys
 import time
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired
@@ -74,9 +75,14 @@ class DecodeProcess:
         self._answered = False
         command = [sys.executable, "-m", decodechild.__name__, json.dumps(settings)]
         try:
-            self._process = Popen(
-                command, cwd=PACKAGE.parent, stdin=PIPE, stdout=PIPE, env=without_keys(os.environ)
-            )
+            with _interrupts_held():
+                self._process = Popen(
+                    command,
+                    cwd=PACKAGE.parent,
+                    stdin=PIPE,
+                    stdout=PIPE,
+                    env=without_keys(os.environ),
+                )
         except OSError as error:  # no memory, or too many processes or open files
             raise EdgeAppError(f"a decoding process can't start: {error.strerror}") from None
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -236,3 +242,14 @@ def _outcome(head: dict[str, Any], body: bytes) -> Outcome:
     if isinstance(error, NotFoundError):
         return error
     raise error
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A process that is started here never gets SIGINT: Ctrl-C is for its parent, and would end it
+    with a traceback before it can say that it ignores it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
