@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import zlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -184,8 +185,11 @@ def with_segments(*segments: tuple[int, bytes]) -> bytes:
         (0xF3, SECRET),
         (0xC8, SECRET),
         (0x02, SECRET),
+        (0xDC, b"\0\1" + SECRET),
+        (0xDD, b"\0\0" + SECRET),
+        (0xD3, SECRET),
     ],
-    ids=["JFXX", "JFIF", "APP0", "Adobe", "APP14", "JPG3", "JPG", "reserved"],
+    ids="JFXX JFIF APP0 Adobe APP14 JPG3 JPG reserved DNL DRI RST".split(),
 )
 def test_a_segment_keeps_only_what_it_is_for(marker: int, body: bytes) -> None:
     data = with_segments((marker, body))
@@ -193,6 +197,16 @@ def test_a_segment_keeps_only_what_it_is_for(marker: int, body: bytes) -> None:
     assert SECRET not in cleaned
     with Image.open(io.BytesIO(photo("JPEG"))) as before, Image.open(io.BytesIO(cleaned)) as after:
         assert after.tobytes() == before.tobytes()
+
+
+def test_a_chunk_of_numbers_holds_nothing_else() -> None:
+    data = photo("PNG")
+    made = b"pHYs" + bytes(9) + SECRET
+    chunk = struct.pack(">I", len(made) - 4) + made + struct.pack(">I", zlib.crc32(made))
+    assert SECRET not in without_location(data[:33] + chunk + data[33:])
+    end = b"IEND" + SECRET
+    with pytest.raises(NotStrippableError):
+        without_location(data[:-12] + struct.pack(">I", len(end) - 4) + end + bytes(4))
 
 
 def test_a_jpeg_of_four_inks_keeps_what_says_how_they_are_stored() -> None:

@@ -23,15 +23,18 @@ ORIENTATION = 0x0112
 # In JPEG's coded data 0xFF is followed by 0x00 or a restart marker; anything else ends it.
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 SOI, EOI, SOS, APP0, APP1, APP2, APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
-# Frames, tables, scans: all but SOI, and JPG, which is reserved.
-JPEG_KEPT = frozenset(range(0xC0, 0xE0)) - {SOI, 0xC8}
+# Frames (not JPG, which is reserved), the end, scans and tables.
+JPEG_KEPT = frozenset([*range(0xC0, 0xD0), EOI, SOS, 0xDB, 0xDC, 0xDD]) - {0xC8}
+JPEG_NUMBERS = (0xDC, 0xDD)  # of lines, of a restart: two bytes and their length
 JFIF_BYTES = 12  # behind its name, up to the size of a small picture (ITU T.871, 10.1)
 ADOBE_BYTES = 12  # Adobe Technical Note 5116
-PNG_KEPT = frozenset(
-    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP cICP bKGD pHYs sBIT acTL fcTL fdAT".split()
-)
+# What they hold at most: more would be read by nobody who shows the image.
+PNG_KEPT = {b"IHDR": 13, b"PLTE": 768, b"IEND": 0, b"tRNS": 256, b"gAMA": 4, b"cHRM": 32}
+PNG_KEPT |= {b"sRGB": 1, b"cICP": 4, b"bKGD": 6, b"pHYs": 9, b"sBIT": 4, b"acTL": 8, b"fcTL": 26}
+PNG_KEPT |= dict.fromkeys((b"IDAT", b"fdAT", b"iCCP"), 2**31)
 WEBP_KEPT = frozenset([b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ICCP"])
 WEBP_FRAME_KEPT = frozenset([b"VP8 ", b"VP8L", b"ALPH"])
+WEBP_EXTENDED_BYTES = 18  # VP8X with its name and length
 WEBP_FRAME_BYTES = 16  # place, size, duration, flags
 WEBP_HAS_EXIF, WEBP_HAS_XMP = 0x08, 0x04
 
@@ -76,7 +79,7 @@ def _jpeg(pieces: Pieces) -> None:
     pieces.add(pieces.data[:2])
     for marker, place, end in _jpeg_segments(pieces):
         body = pieces.data[place + 4 : end]
-        if marker in JPEG_KEPT:
+        if marker in JPEG_KEPT and (marker not in JPEG_NUMBERS or len(body) == 2):
             pieces.keep(place, end)
         elif marker == APP0 and body.startswith(b"JFIF\0") and len(body) >= JFIF_BYTES:
             pieces.add(_segment(APP0, body[:JFIF_BYTES] + b"\0\0"))  # 0 × 0: no small picture
@@ -137,10 +140,10 @@ def _png(pieces: Pieces) -> None:
             pieces.add(struct.pack(">I", len(body) - 4) + body)
             pieces.add(struct.pack(">I", zlib.crc32(body)))
             orientation = 1
-        if kind in PNG_KEPT:
+        if length <= PNG_KEPT.get(kind, -1):
             pieces.keep(place, end)
-        elif end > len(data):
-            raise ValueError("truncated")
+        elif end > len(data) or (kind in PNG_KEPT and kind[:1].isupper()):
+            raise ValueError("truncated, or longer than it can be")
         if kind == b"IEND":
             return
         pieces.step()
@@ -156,6 +159,8 @@ def _webp(pieces: Pieces) -> None:
         if kind == b"EXIF":
             orientation = orientation_in(data[place + 8 : end].removeprefix(b"Exif\0\0"))
         if kind == b"VP8X" and flags_at is None:
+            if end - place != WEBP_EXTENDED_BYTES:
+                raise ValueError("another header")
             flags_at = len(body.parts)
             body.add(data[place:end])
         elif kind == b"ANMF":
