@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from edge_app.errors import LibraryError
-from edge_app.library.rules import Rules, folders_of, is_image_name
+from edge_app.library.rules import MARKERS, Rules, folders_of, is_image_name, is_others_folder
 from edge_app.library.scan import FoundFile, Scan
 
 OBJECTS = 2_000_000  # listed at most: a hundred times a large library, and 400 MB of names
@@ -29,6 +29,8 @@ def listed(entries: Iterable[Any], rules: Rules, label: str) -> Scan:
                 f"{label} has more than {OBJECTS:,} objects; name a folder of it with --gallery"
             )
         path, about = entry.path, entry.metadata
+        if path.rpartition("/")[2] in MARKERS and is_plain(path):
+            found.marked.add(path.rpartition("/")[0])
         if not about.is_file or not is_image_name(path.rpartition("/")[2]):
             continue
         is_size = 0 <= about.content_length <= SIZE_BYTES
@@ -45,8 +47,22 @@ def listed(entries: Iterable[Any], rules: Rules, label: str) -> Scan:
         found.files.append(
             FoundFile(path, int(about.content_length), time_ns(about), version_of(about))
         )
+    found.marked.discard("")  # the root is read all the same
+    if found.marked:
+        found.files = [f for f in found.files if found.marked.isdisjoint(folders_of(f.path))]
     found.files.sort(key=lambda file: file.path)
     return found
+
+
+def is_folder_below(entry: Any, folder: str) -> bool:
+    """Whether an entry of a folder's listing is a folder in it that may have photos."""
+    path: str = entry.path
+    return (
+        bool(entry.metadata.is_dir)
+        and path.startswith(folder)
+        and is_plain(path.rstrip("/"))
+        and not is_others_folder(path.rstrip("/"))
+    )
 
 
 def is_plain(path: str) -> bool:

@@ -8,16 +8,26 @@ may have keys. Listing holds the interpreter, so only an index run lists.
 from __future__ import annotations
 
 import io
-import re
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 from edge_app.errors import EdgeAppError, LibraryError, NotFoundError, UnreadableError, UsageError
 from edge_app.host import install_with
 from edge_app.library.access import options_of
-from edge_app.library.listing import listed, time_ns, version_of
+from edge_app.library.failures import (
+    NOTHING,
+    is_failure,
+    is_refusal,
+    is_temporary,
+    kind_of,
+    reason_of,
+    status_of,
+)
+from edge_app.library.listing import is_folder_below, listed, time_ns, version_of
 from edge_app.library.places import shown, unescaped
 from edge_app.library.rules import Rules
 from edge_app.library.scan import FoundFile, Scan
@@ -30,16 +40,6 @@ SLOW_S, SLOW_BYTES = 60.0, 1024  # an object that comes slower than so many a se
 CHECK_S = 5.0  # what `check` found is true for so long
 _SLOW = "it comes too slowly; the next run tries again"
 _CHANGED = "it has changed while it was read"
-_NOTHING = "there is no such bucket or folder"
-# What S3 says beside the status, and what that means to its user.
-_CODES = {
-    "RequestTimeTooSkewed": "the clock of this device is wrong; set it",
-    "ExpiredToken": "its keys have expired",
-    "InvalidToken": "it refuses these keys; look at --gallery-config or the environment",
-    "PermanentRedirect": "its bucket is in another region; set region or endpoint",
-    "AuthorizationHeaderMalformed": "its bucket is in another region; set region or endpoint",
-}
-_STATUS = re.compile(r"status: (\d{3})")
 
 T = TypeVar("T")
 
@@ -53,6 +53,7 @@ class Remote:
         self._service, self._options = options_of(self._root, config_file)
         self._made: tuple[Any, Any] | None = None
         self._started: tuple[float, Iterator[Any]] | None = None
+        self._refused: set[str] = set()  # folders, of the last listing
 
     @property
     def root(self) -> str:
@@ -79,7 +80,9 @@ class Remote:
         started, self._started = self._started, None
         fresh = started and time.monotonic() - started[0] < CHECK_S
         entries = started[1] if started and fresh else self._entries()
-        return listed(entries, self._rules, self.label)
+        found = listed(entries, self._rules, self.label)
+        found.unreadable |= self._refused
+        return found
 
     def open(self, path: str) -> Original:
         about = self._ask(lambda operator: operator.stat(f"/{path}"))
@@ -135,28 +138,35 @@ class Remote:
 
     def _entries(self) -> Iterator[Any]:
         """The listing, its first entry fetched already."""
-        operator = self._operator(retries=False)
-        try:
-            entries = iter(operator.list("", recursive=True))
-            first = next(entries, None)
-        except Exception as error:
-            raise self._away(error) from None
+        self._refused = set()
+        entries = self._walk() if self._service == "webdav" else self._list("", recursive=True)
+        first = next(entries, None)
         if first is None and self._service == "webdav":  # a folder that is there lists itself
-            raise LibraryError(f"{self.label} can't be reached: {_NOTHING}")
-        return self._rest(first, entries)
+            raise LibraryError(f"{self.label} can't be reached: {NOTHING}")
+        return entries if first is None else chain([first], entries)
 
-    def _rest(self, first: Any, entries: Iterator[Any]) -> Iterator[Any]:
-        if first is None:
-            return
-        yield first
-        while True:
+    def _walk(self) -> Iterator[Any]:
+        """Folder by folder, as opendal lists a share too; but other programs' folders are not
+        asked for, and one that is refused takes nothing from the others."""
+        folders, asked = deque([""]), {"", "/"}
+        while folders:
+            folder = folders.popleft()
             try:
-                entry = next(entries, None)
-            except Exception as error:
-                raise self._away(error) from None
-            if entry is None:
-                return
-            yield entry
+                for entry in self._list(folder, recursive=False):
+                    yield entry
+                    if is_folder_below(entry, folder) and entry.path not in asked:
+                        asked.add(entry.path)
+                        folders.append(entry.path)
+            except _RefusedError:
+                if not folder:
+                    raise
+                self._refused.add(folder.rstrip("/"))
+
+    def _list(self, folder: str, *, recursive: bool) -> Iterator[Any]:
+        try:
+            yield from self._operator(retries=False).list(folder, recursive=recursive)
+        except BaseException as error:
+            raise self._away(error) from None
 
     def _ask(self, call: Callable[[Any], T]) -> T:
         """The answer about one object. Where there is none, the source tells by another question
@@ -164,10 +174,10 @@ class Remote:
         operator = self._operator()
         try:
             return call(operator)
-        except EdgeAppError:
-            raise
-        except Exception as error:
-            kind = _kind(error)
+        except BaseException as error:
+            if isinstance(error, EdgeAppError) or not is_failure(error):
+                raise
+            kind = kind_of(error)
             if kind == "NotFound":
                 raise NotFoundError("the photo is no longer in its source") from None
             if kind in ("ConditionNotMatch", "RangeNotSatisfied") or "too little" in str(error):
@@ -175,57 +185,24 @@ class Remote:
             self._look(error)
             raise UnreadableError("its source did not hand it out") from None
 
-    def _look(self, error: Exception) -> None:
+    def _look(self, error: BaseException) -> None:
         """LibraryError if the source as a whole does not answer."""
-        if not _is_temporary(error) and not _is_refusal(error):
+        if not is_temporary(error) and not is_refusal(error):
             return
         try:
             self._operator(retries=False).check()
-        except Exception as second:
+        except BaseException as second:
             raise self._away(second) from None
 
-    def _away(self, error: Exception) -> EdgeAppError:
-        if isinstance(error, EdgeAppError):
+    def _away(self, error: BaseException) -> BaseException:
+        if isinstance(error, EdgeAppError) or not is_failure(error):
             return error
-        kind, status, text = _kind(error), _status(error), str(error)
-        if code := next((code for code in _CODES if code in text), None):
-            why = _CODES[code]
-        elif _is_refusal(error):
-            why = "it refuses these keys; look at --gallery-config or the environment"
-        elif kind == "NotFound" or status == 404 or "NoSuchBucket" in text:
-            why = _NOTHING
-        elif kind == "ConfigInvalid":
-            why = "its settings are not complete; see docs/remote.md"
-        elif "dns error" in text:
-            why = "its host name is not known; check the address and the network"
-        elif "timeout" in text:
-            why = f"it did not answer within {TIMEOUT_S:g} s"
-        elif "Connect" in text:
-            why = "no connection; check the address and the network"
-        elif status in (429, 503):
-            why = "it is too busy; the next run tries again"
-        else:
-            why = "it does not answer as it should"
-        return LibraryError(f"{self.label} can't be reached: {why}")
+        kind = _RefusedError if status_of(error) == 403 else LibraryError
+        return kind(f"{self.label} can't be reached: {reason_of(error, TIMEOUT_S)}")
 
 
-def _status(error: Exception) -> int | None:
-    found = _STATUS.search(str(error))
-    return int(found[1]) if found else None
-
-
-def _kind(error: Exception) -> str:
-    """What went wrong, in opendal's words; an open object tells it in an OSError's text only."""
-    name = type(error).__name__
-    return str(error).partition(" ")[0] if name == "OSError" else name
-
-
-def _is_refusal(error: Exception) -> bool:
-    return _kind(error) == "PermissionDenied" or _status(error) in (401, 403)
-
-
-def _is_temporary(error: Exception) -> bool:
-    return "(temporary)" in str(error) or "(persistent)" in str(error)
+class _RefusedError(LibraryError):
+    """These keys may not see it, though they may see other things."""
 
 
 def read_up_to(read: Callable[[int], bytes], size_bytes: int) -> bytes:

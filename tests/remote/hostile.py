@@ -1,8 +1,9 @@
-"""An S3 server that lies, as a process of its own: opendal holds the interpreter while it lists.
+"""An S3 and WebDAV server that lies, as a process of its own: opendal holds the interpreter while
+it lists.
 
     python -m tests.remote.hostile KIND
 
-prints its port, then a line for each request.
+prints its port, then a line for each GET request.
 """
 
 from __future__ import annotations
@@ -36,6 +37,19 @@ def page(names: list[str], size: int = 5, more: str = "") -> bytes:
     ).encode()
 
 
+def folder_page(path: str, *names: str) -> bytes:
+    """What a share lists of a folder; names of folders end with a slash."""
+    entries = "".join(
+        f"<D:response><D:href>{path}{name}</D:href><D:propstat><D:prop>"
+        f"<D:resourcetype>{'<D:collection/>' * (path + name).endswith('/')}</D:resourcetype>"
+        "<D:getcontentlength>5</D:getcontentlength>"
+        "<D:getlastmodified>Wed, 01 Jan 2020 00:00:00 GMT</D:getlastmodified></D:prop>"
+        "<D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
+        for name in ("", *names)
+    )
+    return f'<D:multistatus xmlns:D="DAV:">{entries}</D:multistatus>'.encode()
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     kind = ""
@@ -46,6 +60,17 @@ class Handler(BaseHTTPRequestHandler):
             self._list("continuation-token" in parse_qs(urlsplit(self.path).query))
         else:
             self._object()
+
+    def do_PROPFIND(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.kind == "elsewhere":
+            self._send(207, folder_page("/other/", "a.jpg"))
+        elif self.kind == "circle":
+            self._send(207, folder_page(self.path, "again/", "a.jpg"))
+        elif self.path == "/":
+            self._send(207, folder_page("/", "private/", "@eaDir/", "open/", "a.jpg"))
+        else:
+            self._send(207 if self.path == "/open/" else 403, folder_page(self.path, "b.jpg"))
 
     do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
 

@@ -29,14 +29,14 @@ def lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lie]:
     monkeypatch.setattr(remote, "TIMEOUT_S", 5.0)
     started: list[subprocess.Popen[str]] = []
 
-    def start(kind: str, *arguments: str) -> Remote:
+    def start(kind: str, *arguments: str, service: str = "s3", folder: str = "") -> Remote:
         command = [sys.executable, "-m", "tests.remote.hostile", kind, *arguments]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         started.append(process)
         assert process.stdout
         port = int(process.stdout.readline())
-        served = write_config("s3", port, tmp_path, tmp_path / "log")
-        return Remote(served.url, served.config, Rules())
+        served = write_config(service, port, tmp_path, tmp_path / "log")
+        return Remote(served.url + folder, served.config, Rules())
 
     yield start
     for process in started:
@@ -109,3 +109,25 @@ def test_a_body_that_comes_drop_by_drop_is_not_waited_for(
     monkeypatch.setattr(remote, "SLOW_S", 0.1)
     with pytest.raises(UnreadableError, match="too slowly"):
         lie("slow").to_decode("good.jpg", 5 << 20)
+
+
+def test_a_folder_of_a_share_that_is_refused_takes_nothing_from_the_others(lie: Lie) -> None:
+    found = lie("refused", service="webdav").scan()
+    assert [file.path for file in found.files] == ["a.jpg", "open/b.jpg"]
+    assert found.unreadable == {"private"}  # and nobody asked for @eaDir
+    assert found.hides("private/c.jpg")
+
+
+def test_a_share_without_end_ends_where_no_name_is_as_long(
+    lie: Lie, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "NAME_BYTES", 30)
+    found = lie("circle", service="webdav").scan()
+    assert sorted(file.path for file in found.files) == [
+        "a.jpg", *("again/" * depth + "a.jpg" for depth in range(1, 5)),
+    ]  # fmt: skip
+
+
+def test_a_share_that_lists_other_paths_than_were_asked_for_is_out_of_reach(lie: Lie) -> None:
+    with pytest.raises(LibraryError, match="does not answer as it should"):
+        lie("elsewhere", service="webdav", folder="/photos").scan()

@@ -242,7 +242,10 @@ def test_why_it_can_not_be_reached_is_one_line_without_its_secrets(
 def test_rules_hold_there_too(served: Served, folder: Path) -> None:
     for path in (".hidden/a.png", "@eaDir/a.png", "scans/a.png"):
         save(folder / path, 1)
+    save(folder / "phone/cache/a.png", 1)
+    (folder / "phone/.nomedia").touch()
     found = Remote(served.url, served.config, Rules(exclude=("scans",))).scan()
+    assert found.marked == {"phone"} and found.leaves_out("phone/cache/a.png")
     assert not [file for file in found.files if "/a.png" in file.path]
     assert found.excluded.count == 1
 
