@@ -7,14 +7,24 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from edge_app.errors import printable
+
 FORMATS = ("text", "json")
 
 
 def set_up(format: str) -> None:
     """Log to standard error, in one of FORMATS."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines() if format == "json" else logging.Formatter("%(message)s"))
+    handler.setFormatter(JsonLines() if format == "json" else TextLines())
     logging.basicConfig(handlers=[handler], level=logging.INFO)
+
+
+class TextLines(logging.Formatter):
+    """A message a line, with nothing in it that a terminal obeys or that looks like another line,
+    such as the name of a file; the exception below it where there is one."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return printable(record.message)
 
 
 class JsonLines(logging.Formatter):

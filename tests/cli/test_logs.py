@@ -8,7 +8,7 @@ import subprocess
 import sys
 from datetime import datetime
 
-from edge_app.cli.logs import JsonLines
+from edge_app.cli.logs import JsonLines, TextLines
 from tests.conftest import ROOT
 
 
@@ -27,6 +27,11 @@ def test_a_line_says_when_how_grave_who_and_what() -> None:
     assert "\n" not in line
     assert datetime.fromisoformat(values.pop("time")).utcoffset() is not None
     assert values == {"level": "error", "logger": "edge_app.api.routes", "message": "a is\nmissing"}
+
+
+def test_a_text_line_is_one_line_that_no_terminal_obeys() -> None:
+    line = TextLines().format(record("%s can't be compared", "a\n\x1b[2J\u202eü\udcff.jpg"))
+    assert line == r"a\n\x1b[2J\u202eü\udcff.jpg can't be compared"
 
 
 def test_an_exception_and_fields_are_part_of_it() -> None:

@@ -31,7 +31,12 @@ def turn(address: str, *, slow: bool = False) -> Turn:
         ("2001:db8:0:1:ffff::1", "2001:db8:0:1::/64"),
         ("fe80::1%eth0", "fe80::/64"),
         ("::1", "::1"),
+        ("::ffff:192.168.1.7", "192.168.1.7"),
+        ("192.168.1.7:5000", "192.168.1.7"),
+        ("[2001:db8:0:1::7]:5000", "2001:db8:0:1::/64"),
+        ("[2001:db8:0:1::7]", "2001:db8:0:1::/64"),
         ("a proxy's word", "a proxy's word"),
+        ("[unknown]:1", "[unknown]:1"),
     ],
 )
 def test_an_ipv6_client_is_its_network(address: str, network: str) -> None:

@@ -218,7 +218,7 @@ class Review:
         try:
             save_links(self._reader.index, kept)
         except (OSError, StoreError) as error:  # found again after a restart
-            log.info("%s can't be saved: %s", error)
+            log.info("near-duplicates can't be saved: %s", error)
         return links
 
 
