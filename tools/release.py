@@ -56,8 +56,8 @@ packages = ["{module}"]
 
 MODEL_README = """# {name}
 
-A model for [Lookalike](https://pypi.org/project/lookalike/): install it beside the program, and the
-program finds it.
+A model for Lookalike, the image-similarity gallery: install it beside the program, and the program
+finds it.
 
 - File: `{file}`, SHA-256 `{sha256}`
 - Weights: {weights}

@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "needs_gallery" in options and not named and not os.path.exists(DEFAULTS.gallery):
             raise UsageError(f"name the photo folder with --gallery (no {DEFAULTS.gallery} here)")
         settings |= places.settings(named)
-        if "index" in options and options.index is None:
-            settings |= served(named, needed="needs_index" in options)
+        if "finds_index" in options:
+            settings |= served(named, options.index, needed="needs_index" in options)
         config = Config(**settings, limits=limits_of(options))
         if "model" in options and options.model is None:
             config = replace(config, model=model_for(config.index))

@@ -54,10 +54,13 @@ def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentP
     return dict(commands.choices)
 
 
-def served(named: Sequence[Place], *, needed: bool) -> dict[str, Any]:
+def served(named: Sequence[Place], index: Path | None, *, needed: bool) -> dict[str, Any]:
     """Settings that lead to what `lookalike FOLDER` has indexed, where the working folder has no
     index: that of the photo folder that is named, or if none is, the only one. StoreError says
-    how to begin where there is none and it is needed."""
+    how to begin where there is none and it is needed. An index that is named tells its photos."""
+    if index is not None:
+        is_told = not named and not os.path.exists(Config().gallery)
+        return _settings_of(_roots_of(index)) if is_told else {}
     if os.path.exists(Config().index):
         return {}
     if named:
@@ -71,7 +74,7 @@ def served(named: Sequence[Place], *, needed: bool) -> dict[str, Any]:
     found = served_roots()
     if len(found) == 1:
         ((index, roots),) = found.items()
-        return {"index": index} | settings([Place(*item) for item in roots.items()])
+        return {"index": index} | _settings_of(roots)
     if needed and (begin := to_begin()):
         raise StoreError(begin)
     return {}
@@ -97,9 +100,8 @@ def to_begin() -> str | None:
     found = served_roots()
     if len(found) > 1:
         names = [
-            f"--gallery {shlex.quote(root)}" if len(roots) == 1 else f"--index {folder}"
+            f"--index {shlex.quote(str(folder))} ({', '.join(roots.values()) or 'empty'})"
             for folder, roots in found.items()
-            for root in list(roots.values())[:1] or [""]
         ]
         return f"there are {len(found)} libraries; name one of them: {', '.join(names)}"
     if os.path.exists(Config().gallery):
@@ -111,12 +113,17 @@ def to_begin() -> str | None:
 def served_roots() -> dict[Path, dict[str, str]]:
     """The index folders that `lookalike FOLDER` made, each with the sources it is of; without any
     where it can't be read."""
-    found: dict[Path, dict[str, str]] = {}
-    for folder in sorted(indexes_folder().glob("*")):
-        found[folder] = {}
-        with suppress(StoreError), Reader(folder) as reader:
-            found[folder] = reader.roots()
-    return found
+    return {folder: _roots_of(folder) for folder in sorted(indexes_folder().glob("*"))}
+
+
+def _roots_of(index: Path) -> dict[str, str]:
+    with suppress(StoreError), Reader(index) as reader:
+        return reader.roots()
+    return {}
+
+
+def _settings_of(roots: dict[str, str]) -> dict[str, Any]:
+    return settings([Place(*item) for item in roots.items()])
 
 
 def model_for(index: Path) -> Path:

@@ -32,6 +32,7 @@ def known_index(parser: Parser) -> None:
 
 def told_index(parser: Parser) -> None:
     """`index_folder` for commands that make none; None where it is left to `folder.served`."""
+    parser.set_defaults(finds_index=True)
     parser.add_argument("--index", type=path, metavar="DIR",
         help=f"the index folder (default: {DEFAULTS.index}; where that is not there, the one that"
         " `lookalike FOLDER` made: of --gallery, or the only one)")  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,24 @@ def test_bash_completes_commands_options_and_folders(place: Path) -> None:
     assert "--passcode-file" in completed(place, "lookalike", "serve", "--pass")
     assert completed(place, "lookalike", "index", "--gallery", "ph") == ["photos"]
     assert completed(place, "lookalike", "bench", "se") == ["search", "serve"]
+    told = ["bash", "-c", "source ./script; complete -p lookalike"]
+    assert "-o dirnames " in subprocess.check_output(told, cwd=place, text=True)
+
+
+def test_fish_completes_a_folder_in_the_place_of_a_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("shtab")
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    assert main(["completion", "fish"]) == 0
+    (tmp_path / "script").write_text(capsys.readouterr().out)
+    (tmp_path / "serious").mkdir()
+    code = "source ./script; complete -C 'lookalike ser'"
+    said = subprocess.check_output(
+        ["fish", "-c", code], cwd=tmp_path, text=True, env=os.environ | {"HOME": str(tmp_path)}
+    )
+    assert [line.split()[0] for line in said.splitlines()] == ["serious/", "serve"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -63,8 +63,13 @@ def test_a_folder_is_served_with_an_index_of_its_own(
     assert main(["search", "Summer/a.jpg"]) == main(["doctor"]) == 1
     said = capsys.readouterr()
     for told in (said.err, said.out):
-        assert f"there are 2 libraries; name one of them: --gallery {home}/Summer, --index " in told
+        assert (
+            f"there are 2 libraries; name one of them: --index {index_of(home / 'Summer')} ({home}/Summer), "
+            in told
+        )
     assert main(["doctor", "--gallery", "Summer"]) == 0
+    for command in ("doctor", "duplicates", "check"):
+        assert main([command, "--index", str(index_of(home / "Summer"))]) == 0, command
 
 
 def test_where_there_is_no_model_it_says_how_to_get_one_without_a_checkout(

@@ -72,6 +72,16 @@ def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path) -> None:
     assert said_by(systemd, "verify", copy) == ""
 
 
+def test_systemd_finds_no_fault_with_the_unit_of_a_user(tmp_path: Path) -> None:
+    systemd = tool("systemd-analyze")
+    (unit,) = re.findall(r"```ini\n(\[Unit\].*?)```", README, re.DOTALL)
+    program, *words = shlex.split(re.findall(r"ExecStart=(.*)", unit)[0])
+    assert program == "%h/.local/bin/lookalike"
+    assert make_parser().parse_args(["serve", "--gallery", *words]).lan
+    (tmp_path / UNIT.name).write_text(unit.replace(program, sys.executable))
+    assert said_by(systemd, "verify", tmp_path / UNIT.name) == ""
+
+
 def test_the_unit_is_as_confined_as_the_readme_says() -> None:
     said = said_by(tool("systemd-analyze"), "security", "--offline=true", "--no-pager", UNIT)
     score = re.search(r"exposure level for lookalike.service: ([\d.]+)", said)

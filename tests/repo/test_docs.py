@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.cli.arguments import make_parser
+from edge_app.cli.folder import commands_of
 from tests.conftest import ROOT
 from tools import options
 
@@ -71,7 +72,13 @@ def test_commands_shown_exist(document: Path) -> None:
         if words[0] == "make":
             assert {word for word in words[1:] if "=" not in word} <= targets, words
         if words[1:3] == ["-m", "edge_app"]:
-            make_parser().parse_args(words[3:])  # exits with 2 where it can't
+            words = ["lookalike", *words[3:]]
+        if words[0] == "lookalike":
+            parser = make_parser()
+            if words[1] not in commands_of(parser):  # a folder
+                words.insert(1, "serve")
+                words[2:3] = ["--gallery", words[2]]
+            parser.parse_args(words[1:])  # exits with 2 where it can't
 
 
 def test_every_package_is_in_the_architecture() -> None:

@@ -9,6 +9,12 @@ from edge_app.config import Config
 from edge_app.errors import UsageError
 from edge_app.host import install_with
 
+# In the place of a command a folder is served, which shtab has no way to say; zsh has none to add.
+FOLDERS = {
+    "bash": """eval "$(complete -p lookalike | sed 's/^complete /complete -o dirnames /')\"""",
+    "fish": "complete -c lookalike -n __fish_use_subcommand -a '(__fish_complete_directories)'",
+}
+
 
 def completion(config: Config, options: argparse.Namespace) -> int:
     """Print the script for a shell."""
@@ -26,4 +32,5 @@ def completion(config: Config, options: argparse.Namespace) -> int:
                 action.complete = kind  # type: ignore[attr-defined] # how shtab is told
     parser.prog = "lookalike"
     print(shtab.complete(parser, options.shell))
+    print(FOLDERS.get(options.shell, ""))
     return 0
