@@ -17,7 +17,7 @@ from edge_app.photos.reading.cicp import PRIMARIES, code_points, profile_of_code
 
 LIMITS = Limits()
 RED, GREY = (220, 30, 30), (128, 128, 128)
-P3, SRGB, GAMMA_2_2, PQ, REC2020 = 12, 13, 4, 16, 9
+P3, SRGB, GAMMA_2_2, PQ, HLG, REC2020 = 12, 13, 4, 16, 18, 9
 ADOBE = (31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)  # cHRM
 
 
@@ -155,9 +155,22 @@ def test_curves() -> None:
     assert shown(adobe, RED) == (255, 24, 24)
     assert shown(profile_of_codes(1, 8), (55, 55, 55)) == (128, 128, 128)
     assert shown(profile_of_codes(1, GAMMA_2_2), (128, 128, 128)) == (129, 129, 129)
-    white = round(255 * 0.5806)  # PQ of 203 nits
-    assert min(shown(profile_of_codes(REC2020, PQ), (white,) * 3)) >= 252
-    assert shown(profile_of_codes(REC2020, PQ), (255,) * 3) == (255,) * 3
+
+
+@pytest.mark.parametrize(
+    ("curve", "level", "chromium"),
+    [
+        (PQ, 0.3570, 63), (PQ, 0.4403, 98), (PQ, 0.5807, 187), (PQ, 0.6762, 232), (PQ, 1.0, 255),
+        (HLG, 0.2857, 51), (HLG, 0.5, 99), (HLG, 0.7857, 202), (HLG, 0.9286, 240), (HLG, 1.0, 255),
+    ],
+)  # fmt: skip
+def test_pictures_with_more_than_white_are_as_bright_as_in_chromium(
+    curve: int, level: float, chromium: int
+) -> None:
+    """PQ of 20, 50, 203 (white paper), 500 and 10,000 candela."""
+    grey = Image.new("RGB", (64, 64), (round(255 * level),) * 3)
+    data = with_chunks(encoded(grey, "PNG"), (b"cICP", bytes([REC2020, curve, 0, 1])))
+    assert_close(colours_of(data), [(chromium,) * 3] * 2)
 
 
 @pytest.mark.parametrize("size", range(0, 60, 3))

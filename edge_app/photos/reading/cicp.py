@@ -9,6 +9,7 @@ import re
 import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from math import exp, log
 
 Vector = tuple[float, float, float]
 Points = tuple[float, ...]  # x and y of white, red, green, blue
@@ -26,11 +27,13 @@ PRIMARIES: dict[int, Points] = {  # H.273, table 2
     12: (*D65, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06),
     22: (*D65, 0.63, 0.34, 0.295, 0.605, 0.155, 0.077),
 }
-SRGB, PQ = 13, 16  # of H.273's table 3
+SRGB, PQ, HLG = 13, 16, 18  # of H.273's table 3
 GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
-# What television calls its curve browsers show by sRGB's; hybrid log-gamma is made to be shown so.
-AS_SRGB = {1, 6, 14, 15, 18, SRGB}
-PQ_WHITE = 203 / 10000  # of the brightest PQ knows: what is white on paper (ITU-R BT.2408)
+# What television calls its curve browsers show by sRGB's.
+AS_SRGB = {1, 6, 14, 15, SRGB}
+# In candela per square metre: the brightest PQ knows, what is white on paper (ITU-R BT.2408), and
+# what is shown as white; more is cut off.
+PQ_NITS, PAPER_NITS, BRIGHTEST_NITS = 10000, 203, 1000
 
 NCLX = re.compile(rb"colrnclx(....)", re.DOTALL)
 BOXES_BYTES = 1 << 20  # from the start of a file, searched for that
@@ -63,8 +66,8 @@ def profile_of_codes(primaries: int, curve: int) -> bytes | None:
         return None
     if primaries == 1 and curve in AS_SRGB:
         return b""
-    if curve == PQ:
-        return profile(PRIMARIES[primaries], _pq)
+    if curve in HDR:
+        return profile(PRIMARIES[primaries], HDR[curve])
     if curve in GAMMAS:
         return profile_of_gamma(PRIMARIES[primaries], GAMMAS[curve])
     return profile(PRIMARIES[primaries], srgb_light)
@@ -115,10 +118,28 @@ def srgb_light(level: float) -> float:
 
 
 def _pq(level: float) -> float:
-    """SMPTE ST 2084, what is brighter than paper cut off."""
+    """SMPTE ST 2084."""
     power: float = level ** (1 / 78.84375)
     light = max(0.0, power - 0.8359375) / (18.8515625 - 18.6875 * power)
-    return float(light ** (1 / 0.1593017578125) / PQ_WHITE)
+    return _on_a_screen(light ** (1 / 0.1593017578125) * PQ_NITS)
+
+
+def _hlg(level: float) -> float:
+    """Hybrid log-gamma (ITU-R BT.2100), on a screen of 1,000 candela."""
+    light = (
+        level**2 / 3 if level <= 0.5 else (exp((level - 0.55991073) / 0.17883277) + 0.28466892) / 12
+    )
+    return _on_a_screen(light**1.2 * BRIGHTEST_NITS)
+
+
+def _on_a_screen(nits: float) -> float:
+    """Light of a screen whose white is as bright as HDR's brightest: paper is half of it, and what
+    shines lies above, by its logarithm. Chromium 156 differs by 5 of 255 levels at most."""
+    light = nits / PAPER_NITS
+    return light / 2 if light <= 1 else (1 + log(light) / log(BRIGHTEST_NITS / PAPER_NITS)) / 2
+
+
+HDR = {PQ: _pq, HLG: _hlg}
 
 
 def _columns(points: Points) -> list[Vector]:
