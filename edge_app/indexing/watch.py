@@ -128,6 +128,10 @@ class Watcher:
             if not self._watch and code != LOCKED_EXIT:
                 return
             poll_s = min(self.poll_s(name) for name, _ in self.config.places)
+            if (
+                self.status.offline.keys() - self._folders.keys()
+            ):  # nothing else tells of its return
+                poll_s = min(poll_s, self.config.limits.poll_eventless_s)
             self._changed.wait(min(RETRY_S, poll_s) if code else poll_s)
             while not self._is_reachable() and not self._stop.is_set():
                 self._changed.clear()

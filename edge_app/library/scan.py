@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -253,8 +254,9 @@ class Walk:
                     yield FoundFile(path, stat.st_size, stat.st_mtime_ns, version, mount)
             except FileNotFoundError:
                 continue
-            except OSError:
-                self.found.unreadable.add(path)
+            except OSError as error:
+                if error.errno != errno.ELOOP:  # a link to itself
+                    self.found.unreadable.add(path)
 
     def _subfolder(
         self, entry: os.DirEntry[str], path: str, mount: str, drive: Mount | None

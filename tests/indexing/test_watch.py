@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from edge_app.bench.indexing import family
 from edge_app.config import Config, Limits, Place
 from edge_app.index.read.reader import Reader
 from edge_app.indexing import watch
+from edge_app.indexing.plan import Progress
 from edge_app.indexing.process import IndexingStatus, start_index
 from edge_app.indexing.watch import Watcher
 from edge_app.library import watching as watching_folder
@@ -247,6 +249,23 @@ def test_a_run_that_waits_for_a_share_whose_server_is_gone_is_ended(
         until(lambda: watcher.status.message == "the photo folder library does not answer")
         assert runs[0].wait(PATIENCE_S) == -signal.SIGKILL
     until(lambda: len(runs) == 2)  # as soon as anything can be found
+
+
+def test_a_bucket_that_is_away_is_asked_again_soon(
+    config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = json.dumps({"progress": Progress("indexing", offline={"cloud": "no network"}).as_json()})
+    runs: list[subprocess.Popen[str]] = []
+
+    def run(config: Config, **options: Any) -> subprocess.Popen[str]:
+        runs.append(subprocess.Popen(["echo", told], stdout=-1, text=True, **options))
+        return runs[-1]
+
+    monkeypatch.setattr(watch, "start_index", run)
+    places = Place("here", str(config.gallery)), Place("cloud", "s3://bucket")
+    limits = Limits(poll_s=3600, poll_remote_s=3600, poll_eventless_s=0.1)
+    watching(Config(sources=places, index=config.index, limits=limits))
+    until(lambda: len(runs) == 3)
 
 
 def test_a_library_that_is_away_costs_no_runs(
