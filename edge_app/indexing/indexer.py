@@ -177,7 +177,7 @@ class _Run:
         """Drop or mark the files that are gone, now that the moved ones are known."""
         self.batch.removed += [old.id for old in self.todo.absorbed.values()]
         self.lost.settle()
-        self.report.away = self.lost.away()
+        self.report.away = [] if prune else self.lost.away()
         for path, old in self.todo.missing.items():
             if self.lost.is_gone(path, old, prune):
                 self.batch.removed.append(old.id)
