@@ -139,7 +139,8 @@ def test_what_machines_have_no_memory_for_is_done_by_another_with_the_same_rows(
     assert (report(out)["added"], report(out)["rejected"]) == (len(expected), 0)
     assert rows(cluster.folder / "few") == expected
     told = json.loads(out.splitlines()[-2])["progress"]["machines"]
-    assert told == {"this machine": len(expected)}
+    assert told["this machine"] > 0  # nearly all: on a busy one some child outruns its end
+    assert sum(told.values()) == len(expected)
     for line in errors.splitlines():
         assert re.search(
             rf"machine \S+-{starved.pid} failed, others do its part: a decoding process did not "
