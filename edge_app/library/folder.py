@@ -81,12 +81,13 @@ class Folder:
         root = os.fspath(self._absolute)
         # A path that leads upward is for `open_original` to refuse.
         if self.rules.follow_links and {"", ".", ".."}.isdisjoint(path.split("/")):
-            for folder in folders_of(path):
-                place = os.path.join(self._absolute, folder)
-                if os.path.islink(place):
-                    root, rest = os.path.realpath(place), path[len(folder) + 1 :]
-                    return Folder(Path(root), self.rules)._place(rest)
+            while link := _first_link(root, path):
+                root, path = os.path.realpath(f"{root}/{link}"), path[len(link) + 1 :]
         return InFolder(root, path)
+
+
+def _first_link(root: str, path: str) -> str | None:
+    return next((f for f in folders_of(path) if os.path.islink(f"{root}/{f}")), None)
 
 
 def source_of(place: Source | Path) -> Source:
