@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import threading
 import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +24,13 @@ from PIL import Image
 from edge_app.api.routes import make_app
 from edge_app.cli.arguments import main
 from edge_app.config import Config
+from edge_app.index.read.snapshot import Snapshot
 from edge_app.indexing.process import IndexingStatus
 from edge_app.indexing.watch import Watcher
 from edge_app.search.alike import groups, keeper
 from edge_app.search.alike.groups import Review
 from edge_app.search.gallery import Gallery
+from edge_app.search.vectors.ranking import Asked, Ranked, rank_here
 from tests.serving import Answer, Site, serving
 from tools.testing.pictures import picture, save
 from tools.testing.waiting import PATIENCE_S, until
@@ -259,6 +264,26 @@ def test_similar_with_filters_paging_and_collapse(site: Site, ids: dict[str, int
     assert {leader["id"], *leader["folded"]} == twins
     best = get(site, path, k=1)["items"][0]["score"]
     assert len(get(site, path, min_score=best - 1e-6)["items"]) == 1
+
+
+def test_long_answers_that_fold_near_duplicates_are_made_one_at_a_time(config: Config) -> None:
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    def rank(snapshot: Snapshot, asked: Asked, depth: int) -> Iterator[Ranked]:
+        begun.set()
+        assert may_go_on.wait(PATIENCE_S)
+        return rank_here(snapshot, asked, depth)
+
+    with closing(Gallery(config, rank)) as gallery, closing(Review(gallery.reader)) as review:
+        app = make_app(gallery, Watcher(config, watch=False), review)
+        with serving(app, config) as site, ThreadPoolExecutor(1) as thread:
+            path = "/api/images/1/similar?collapse=1&k=1000&offset=5000"
+            first = thread.submit(site.ask, path)
+            assert begun.wait(PATIENCE_S)
+            second = site.ask(path)
+            may_go_on.set()
+            assert (second.status, second.error, first.result().status) == (503, "busy", 200)
+            assert site.ask(path).status == 200
 
 
 def test_every_score_is_in_a_band_of_this_index(site: Site, ids: dict[str, int]) -> None:
