@@ -193,6 +193,17 @@ def test_closing_returns_to_the_view_the_photo_was_opened_from(page: Page) -> No
     wait_until(page, f"scrollY === {y}")
 
 
+def test_where_the_tab_has_lost_its_history_escape_still_leads_to_the_gallery(
+    page: Page, site: Site
+) -> None:
+    page.goto(f"?view=similar&id={site.id_of('photo-05.jpg')}")
+    expect_thumbnails(page)
+    page.evaluate("history.replaceState({ ...history.state, depth: 30, gallery: 10 }, '')")
+    page.keyboard.press("Escape")
+    expect_view(page, "gallery")
+    expect_thumbnails(page)
+
+
 def test_the_details_tell_how_similar_the_match_is(page: Page, site: Site) -> None:
     page.goto(f"?view=similar&id={site.id_of('photo-05.jpg')}")
     expect_thumbnails(page)

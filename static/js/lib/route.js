@@ -4,13 +4,11 @@
 /** What narrows and orders the gallery; carried along from view to view. */
 export const FILTERS = ['folder', 'from', 'to', 'undated', 'format', 'orientation'];
 export const LISTING = ['sort', 'part', ...FILTERS];
-const POSITIONS = 'positions';
-const FAR = 30; // steps back at most: browsers keep 50 entries
 
 let onRoute = () => {};
-let step = null; // through the history, until it arrives; {depth, params, then}: where it leads, what to show, and what is next
+let step = null; // through the history, until it arrives: {depth, params, then} to show there and then
 let present; // the history entry whose state is on show; the URL may be that of another one, under way
-const positions = new Map(JSON.parse(sessionStorage.getItem(POSITIONS) ?? '[]'));
+const positions = new Map(JSON.parse(sessionStorage.positions ?? '[]'));
 
 /** The state in the address bar, as an object of strings. */
 export const route = () => Object.fromEntries(new URLSearchParams(location.search));
@@ -44,7 +42,7 @@ export function toOrigin(params) {
   if (step?.params) return (step.then = () => toOrigin(params));
   const { depth, origin, gallery } = history.state;
   const by = (origin ?? gallery) - depth;
-  if (by >= -FAR) travel(by);
+  if (by) travel(by);
   else go(params);
 }
 
@@ -53,8 +51,14 @@ export const back = (params) => travel(-1, params);
 
 function travel(by, params) {
   if (step) return; // a second one would go beyond it
-  step = { depth: history.state.depth + by, params };
+  const mine = (step = { depth: history.state.depth + by, params });
   history.go(by);
+  setTimeout(() => {
+    if (step !== mine) return;
+    step = null;
+    if (mine.then) mine.then();
+    else go(params ?? {}, { replace: true });
+  }, 2000); // browsers forget entries
 }
 
 /** Whether a state is the gallery, with its folders beside it or without. */
@@ -91,7 +95,7 @@ export function start(listener, leaving) {
   addEventListener('click', follow);
   addEventListener('pagehide', () => {
     leaving();
-    sessionStorage.setItem(POSITIONS, JSON.stringify([...positions]));
+    sessionStorage.positions = JSON.stringify([...positions]);
   });
   onRoute({ restored: positions.get(history.state.key), moved: true });
 }
