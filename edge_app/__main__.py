@@ -3,8 +3,6 @@
 import os
 import sys
 
-from edge_app import host
-
 
 def run() -> int:
     """The command line of this process, to its exit code."""
@@ -15,6 +13,8 @@ def run() -> int:
 
 
 def _run() -> int:
+    from edge_app import host  # not above, where Ctrl-C would be a traceback
+
     _open_streams()
     if problem := host.fault():
         sys.stderr.write(f"error: {problem}\n")

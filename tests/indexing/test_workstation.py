@@ -47,12 +47,11 @@ def commands(home: Path) -> Iterator[list[str]]:
         text = shlex.join(words)
         text = text.replace("/mnt/nas", f"{home}/mnt/nas").replace("/srv", f"{home}/srv")
         text = text.replace("photos.local:lookalike", f"{home}/device")
+        text = re.sub(r"^lookalike ", f"{sys.executable} -m edge_app ", text)
         yield shlex.split(re.sub(r"^scp", "cp", text).replace("--lan", "--port 0"))
 
 
 def run(words: list[str], folder: Path) -> str:
-    if words[0] == "python":
-        words = [sys.executable, *words[1:]]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.check_output(words, cwd=folder, env=environment, text=True, timeout=PROGRAM_S)
 
@@ -60,7 +59,7 @@ def run(words: list[str], folder: Path) -> str:
 @contextmanager
 def served(words: list[str], folder: Path) -> Iterator[dict[str, Any]]:
     """The status of a server started by `words`, once its first index run is over."""
-    command = [sys.executable, *words[1:], "--head-start", "600"]
+    command = [*words, "--head-start", "600"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True

@@ -63,6 +63,8 @@ def export(
             yield Block(found, np.asarray(snapshot.vectors[kept]))
             on_progress(min(start + _BLOCK_ROWS, len(rows)), len(rows))
 
+    if format == "parquet":
+        _check_arrow()
     write = _write_parquet if format == "parquet" else _write_npy
     parts = [folder / f"{name}.part" for name in names]
     try:
@@ -82,14 +84,20 @@ def export(
     return made
 
 
-def _write_parquet(parts: list[Path], blocks: Iterator[Block], rows: int, dim: int) -> None:
+def _check_arrow() -> None:
+    """UsageError where Parquet's package is missing, before anything is made."""
     try:
-        import pyarrow as pa
-        from pyarrow import parquet
+        import pyarrow.parquet  # noqa: F401
     except ImportError:
         raise UsageError(
             f"Parquet needs a package: {install_with('lookalike[export]')}; or use --format npy"
         ) from None
+
+
+def _write_parquet(parts: list[Path], blocks: Iterator[Block], rows: int, dim: int) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
     schema = pa.schema(
         [
             ("id", pa.int64()), ("path", pa.string()), ("taken_at", pa.timestamp("s")),

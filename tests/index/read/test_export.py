@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,15 @@ def test_numpy_reads_what_was_exported(reader: Reader, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
         path.name for path in made
     )
+
+
+def test_without_pyarrow_nothing_is_made(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(UsageError, match="or use --format npy"):
+        export(reader, tmp_path / "out", "parquet", lambda done, total: None)
+    assert not (tmp_path / "out").exists()
 
 
 def test_pyarrow_and_duckdb_read_what_was_exported(reader: Reader, tmp_path: Path) -> None:
