@@ -639,7 +639,7 @@ def test_a_bad_upload_says_why(site: Site, image: Callable[[], bytes | None], st
 
 
 def test_an_upload_that_takes_too_much_memory_is_refused_from_its_header(site: Site) -> None:
-    huge = bytearray(encoded(Image.new("1", (1, 1))))
+    huge = bytearray(encoded(Image.new("RGB", (1, 1))))
     huge[16:24] = (20_000).to_bytes(4, "big") * 2
     huge[29:33] = zlib.crc32(huge[12:29]).to_bytes(4, "big")
     body, headers = form(bytes(huge))
