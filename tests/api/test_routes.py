@@ -551,6 +551,7 @@ def test_the_page_and_its_files_are_served(site: Site) -> None:
         ("/api/images?from=yesterday", 400),
         ("/api/images?from=2020-01-01&to=2019-01-01", 400),
         ("/api/images?orientation=flat", 400),
+        ("/api/images?format=" + "a," * 50, 400),
         ("/api/images?ids=1,x", 400),
         ("/api/images?ids=" + "9" * 5000, 400),
         ("/api/zip?ids=" + "9" * 5000, 400),

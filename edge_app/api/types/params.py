@@ -10,6 +10,8 @@ from edge_app.index.read.filters import Filter
 from edge_app.photos import regions
 from edge_app.photos.regions import Box
 
+FORMATS_MAX = 50  # of a filter: more than there are, and the counts of filters are kept
+
 
 def ids_of(text: str | None, most: int) -> list[int]:
     """Numbers with commas between, each once."""
@@ -32,11 +34,17 @@ def filter_of(request: Filters) -> Filter:
         folder=request.folder,
         taken_from=_time("from", request.from_, end=False),
         taken_to=_time("to", request.to, end=True),
-        formats=frozenset(request.format.upper().split(",")) if request.format else None,
+        formats=_formats(request.format) if request.format else None,
         orientation=request.orientation,
         undated=request.undated,
         min_score=request.min_score if isinstance(request, Ranking) else None,
     )
+
+
+def _formats(names: str) -> frozenset[str]:
+    if names.count(",") >= FORMATS_MAX:
+        raise UsageError(f"format has over {FORMATS_MAX} names")
+    return frozenset(names.upper().split(","))
 
 
 def _time(name: str, value: str | None, *, end: bool) -> int | None:
