@@ -2,6 +2,8 @@
 
     python -m benchmarks.load.many_machines [faults|efficiency …] --write docs/many-machines.md
 
+`efficiency` also writes what is worked out from it, up to a billion photos.
+
 Scheduler, machines and whoever asks are network namespaces with an address each. As root.
 """
 
@@ -9,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -23,59 +24,18 @@ from typing import Any
 import numpy as np
 
 from benchmarks.load import millions
-from benchmarks.load.network import Machine, Network, network, possible
+from benchmarks.load.clustertables import of_efficiency, of_faults, on_paper
+from benchmarks.load.clusterwork import CORES, DIM, K, by_itself, efficiency, measured
+from benchmarks.load.network import END_S, Cluster, network, possible
 from benchmarks.load.servers import ROOT
-from edge_app.bench.photos import make_photos
-from edge_app.cluster.keys import make_keys
 from edge_app.cluster.over import joined
 from edge_app.config import Config, Limits
 from edge_app.index.read.reader import Reader
 from edge_app.search.vectors.exact import similar_many
-from tools.report import machine as this_machine
-from tools.report import markdown, publish
+from tools.report import publish
 from tools.testing.pictures import save
 
-END_S = 30.0  # for a process that was told to end
-CORES = 0.3  # of each machine, so that three fit beside what asks
 SEARCHERS = 3
-K = 50
-
-
-class Cluster:
-    """A scheduler, who asks, and machines."""
-
-    def __init__(self, net: Network, home: Path) -> None:
-        self.net, self.home = net, home
-        make_keys(home / "keys")
-        self.tls = ("--cluster-tls", home / "keys")
-        self.scheduler = net.machine()
-        self.address = f"tls://{self.scheduler.address}:8786"
-        self.asker = net.machine()
-        self._begin(self.scheduler, "scheduler", self.address)
-
-    def worker(self, *options: object, cores: float | None = None) -> Machine:
-        """One more machine that works."""
-        made = self.net.machine(cores)
-        self._begin(made, "worker", self.address, *options)
-        return made
-
-    def _begin(self, machine: Machine, *words: object) -> None:
-        process = machine.start("edge_app", *words, *self.tls, stderr=subprocess.DEVNULL)
-        assert process.stdout
-        said = process.stdout.readline()
-        assert said, f"{words[0]} ended at once"
-
-    def end(self) -> float:
-        """Tell everybody to end; how long the slowest took, who may no longer be reached."""
-        began = time.monotonic()
-        machines = [one for one in self.net.machines if one.processes]
-        for one in reversed(machines):
-            for process in one.processes:
-                process.terminate()
-        for one in machines:
-            for process in one.processes:
-                process.wait(END_S)
-        return time.monotonic() - began
 
 
 def index_with_faults(cluster: Cluster, library: Path, model: Path, photos: int) -> dict[str, Any]:
@@ -189,7 +149,7 @@ def faults(home: Path, model: Path, photos: int, images: int, queries: int) -> d
     for seed in range(photos):
         save(library / f"{seed % 17}/{seed}.jpg", seed, width_px=320, height_px=240)
     searched = home / "searched"
-    millions.make(searched, images, 256)
+    millions.make(searched, images, DIM)
     with network() as net:
         cluster = Cluster(net, home)
         indexed = index_with_faults(cluster, library, model, photos)
@@ -200,79 +160,6 @@ def faults(home: Path, model: Path, photos: int, images: int, queries: int) -> d
         answered = search_with_faults(cluster, searched / "index", queries)
         ended_s = max(ended_s, cluster.end())
     return {"indexed": indexed, "answered": answered, "ended_s": round(ended_s, 1)}
-
-
-def efficiency(home: Path, model: Path, photos: int) -> dict[str, Any]:
-    """Photos a second with one machine, two and three, each with a part of a processor."""
-    library = home / "library"
-    library.mkdir()
-    make_photos(library, 8)
-    originals = sorted(library.iterdir())
-    for number in range(photos - len(originals)):  # others to the index: a few bytes at the end
-        data = originals[number % len(originals)].read_bytes() + b"%d" % number
-        (library / f"{number}.jpg").write_bytes(data)
-    rates, client_cpu_s = {}, 0.0
-    for count in (1, 2, 3):
-        with network() as net:
-            cluster = Cluster(net, home)
-            for _ in range(count):
-                cluster.worker("--gallery", library, "--model", model, "--workers", 1, cores=CORES)
-            before = os.times()
-            run = cluster.asker.start(
-                "edge_app", "index", "--gallery", library, "--model", model, "--json", "--index",
-                home / f"index{count}", "--cluster", cluster.address, *cluster.tls,
-                stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            out, _ = run.communicate()
-            assert run.returncode == 0
-            after = os.times()
-            lines = [json.loads(line) for line in out.splitlines()]
-            report, by = lines[-1], lines[-2]["progress"]["machines"]
-            assert report["added"] == photos
-            assert len(by) == count and "this machine" not in by, by
-            rates[count] = photos / report["seconds"]
-            client_cpu_s = (
-                after.children_user + after.children_system
-                - before.children_user - before.children_system
-            )  # fmt: skip
-            cluster.end()
-        shutil.rmtree(home / "keys")
-    return {"photos": photos, "rates": rates, "client_ms": 1000 * client_cpu_s / photos}
-
-
-def told(found: dict[str, Any]) -> str:
-    """What the document says of the faults."""
-    indexed, answered = found["indexed"], found["answered"]
-    assert indexed["faults"] == 2, "the photos were done before every fault had happened"
-    states = ", ".join(answered["states"])
-    lines = [
-        f"- {indexed['added']:,} photos were indexed by three machines in "
-        f"{indexed['seconds']:.0f} s while one was killed, one was cut off (its packets dropped) "
-        "and one joined: the vectors are "
-        f"{'bit for bit those' if indexed['same'] else '**not** those'} of one machine.",
-        f"- {answered['queries']:,} searches of {answered['rows']:,} x 256 with the same faults: "
-        f"{answered['wrong']} answers differ from one machine's. The slowest took "
-        f"{answered['slowest_s']:.1f} s, the median {answered['median_ms']:.0f} ms (alone, with "
-        f"both processors, {answered['alone_ms']:.0f} ms). Machines at the end: {states}.",
-        f"- Told to end, the slowest member took {found['ended_s']:.0f} s.",
-    ]
-    return "\n".join([*lines, "", f"{this_machine()}."])
-
-
-def table(found: dict[str, Any]) -> str:
-    """Machines, and what more of them bring."""
-    one = found["rates"][1]
-    body = [
-        [str(count), f"{rate:.1f}", f"{count * one / rate:.2f}"]
-        for count, rate in found["rates"].items()
-    ]
-    head = ("machines", "photos a second", "time × machines, one machine's is 1")
-    about = (
-        f"{found['photos']} photos of 12 megapixels, each machine with {CORES} of a processor. The "
-        f"machine that writes the index spent {found['client_ms']:.1f} ms of processor time a "
-        f"photo. {this_machine()}."
-    )
-    return "\n".join([*markdown(head, body), "", about])
 
 
 def main() -> None:
@@ -302,14 +189,19 @@ def main() -> None:
         home = Path(folder)
         if options.what == "faults":
             found = faults(home, model, options.photos, options.rows, options.queries)
-            text = told(found)
+            texts = {"cluster faults": of_faults(found)}
         else:
             found = efficiency(home, model, options.photos)
-            text = table(found)
+            paper = measured(found, by_itself(home / "alone", options.rows))
+            texts = {
+                "cluster efficiency": of_efficiency(found, CORES),
+                "cluster on paper": on_paper(paper),
+            }
     if options.json:
         print(json.dumps(found))
-    else:
-        publish(f"cluster {options.what}", text, options.write)
+        return
+    for name, text in texts.items():
+        publish(name, text, options.write)
 
 
 if __name__ == "__main__":

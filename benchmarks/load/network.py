@@ -1,22 +1,25 @@
 """Machines on one network that are not there: each a network namespace with an address of its own,
-and, if asked for, with a part of one processor. For root alone."""
+and, if asked for, with a part of one processor; and a cluster of them. For root alone."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.load.servers import ROOT
+from edge_app.cluster.keys import make_keys
 
 BRIDGE = "lookalike0"
 ADDRESS = "10.77.{}.{}"  # a network that nobody else here should have
 CGROUPS = Path("/sys/fs/cgroup/cpu")
 PERIOD_US = 100_000
+END_S = 30.0  # for a process that was told to end
 
 
 def possible() -> str | None:
@@ -69,6 +72,11 @@ class Machine:
         self.processes.append(process)
         return process
 
+    def traffic_bytes(self) -> int:
+        """What it has sent and got so far, as the network counts it."""
+        counters = Path("/sys/class/net") / self._port / "statistics"
+        return sum(int((counters / f"{way}_bytes").read_text()) for way in ("rx", "tx"))
+
     def cut_off(self) -> None:
         """Whatever is sent to it is lost from now on, and so is what it sends."""
         self.run("ip", "link", "set", "eth0", "down")
@@ -119,6 +127,43 @@ def network() -> Iterator[Network]:
             made.close()
     finally:
         _ip("link", "del", bridge)
+
+
+class Cluster:
+    """A scheduler, who asks, and machines."""
+
+    def __init__(self, net: Network, home: Path) -> None:
+        self.net, self.home = net, home
+        make_keys(home / "keys")
+        self.tls = ("--cluster-tls", home / "keys")
+        self.scheduler = net.machine()
+        self.address = f"tls://{self.scheduler.address}:8786"
+        self.asker = net.machine()
+        self._begin(self.scheduler, "scheduler", self.address)
+
+    def worker(self, *options: object, cores: float | None = None) -> Machine:
+        """One more machine that works."""
+        made = self.net.machine(cores)
+        self._begin(made, "worker", self.address, *options)
+        return made
+
+    def _begin(self, machine: Machine, *words: object) -> None:
+        process = machine.start("edge_app", *words, *self.tls, stderr=subprocess.DEVNULL)
+        assert process.stdout
+        said = process.stdout.readline()
+        assert said, f"{words[0]} ended at once"
+
+    def end(self) -> float:
+        """Tell everybody to end; how long the slowest took, who may no longer be reached."""
+        began = time.monotonic()
+        machines = [one for one in self.net.machines if one.processes]
+        for one in reversed(machines):
+            for process in one.processes:
+                process.terminate()
+        for one in machines:
+            for process in one.processes:
+                process.wait(END_S)
+        return time.monotonic() - began
 
 
 def _ip(*words: str) -> None:

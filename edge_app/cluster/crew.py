@@ -1,11 +1,13 @@
-"""The machines at a scheduler that decode and embed for one run: who may, and who has gone."""
+"""The machines at a scheduler that decode and embed for one run: who may, who has gone, and what
+they have done."""
 
 from __future__ import annotations
 
 import logging
+import queue
 import time
 from collections import Counter
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -22,6 +24,8 @@ LOOK_S = 1.0  # between two looks at which machines there are
 WAIT_S = 0.1  # between two looks at who has joined, while nobody has
 CONNECT_S = 30.0
 AGAIN_S, BRIEF_S = 30.0, 2.0  # between two tries to find the scheduler again, and for one of them
+RESULTS = 32  # that come here at a time
+RESULT_S = 30.0  # for one of them
 FAILURES = 3  # of one machine, before it is not asked any more
 
 
@@ -129,3 +133,36 @@ class Crew:
         from distributed import Client
 
         return Client(self._address, security=self._security, timeout=limit_s, set_as_default=False)
+
+
+class Results:
+    """What tasks give, as it comes here. A machine that stops may hold some: nobody waits for those
+    but a thread, and not for ever."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(RESULTS, "results")
+        self._come: queue.SimpleQueue[tuple[Future, object]] = queue.SimpleQueue()
+
+    def expect(self, future: Future) -> None:
+        future.add_done_callback(self._fetch)
+
+    def next(self, limit_s: float) -> tuple[Future, object] | None:
+        """A task and its result or error; None if there was none in this time."""
+        try:
+            return self._come.get(timeout=limit_s)
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _fetch(self, future: Future) -> None:
+        def fetch() -> None:
+            try:
+                result = future.result(RESULT_S)
+            except Exception as error:
+                result = error
+            self._come.put((future, result))
+
+        with suppress(RuntimeError):  # it is closed
+            self._threads.submit(fetch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -15,7 +14,7 @@ from typing import Any, TypeAlias
 from edge_app import VERSION
 from edge_app.cluster import crew, node
 from edge_app.cluster.answers import WrongError, outcomes_of
-from edge_app.cluster.crew import Crew
+from edge_app.cluster.crew import Crew, Results
 from edge_app.cluster.failures import Failed, line_of, unreachable
 from edge_app.cluster.keys import MISSING, security_of
 from edge_app.config import Config
@@ -34,7 +33,6 @@ CHUNK_BYTES = 64 * 1024**2  # of original files
 AHEAD = 2 * node.TASKS  # chunks at one machine, those it works on included
 SAMPLES = 4  # photos by which a machine's library is known
 JOIN_S = 10.0  # for the first machine
-RESULT_S = 30.0  # for what is done to come here
 LOST = 2  # times that all machines with a chunk may go before this one does it
 KILLED = "decoding it ended the process of two machines"
 
@@ -139,15 +137,15 @@ class ClusterPool:
         return dict(self.done)
 
     def _work(self, machines: Crew, waiting: Waiting) -> Iterator[tuple[Job, Answer]]:
-        done: queue.SimpleQueue[Future] = queue.SimpleQueue()
         flying: dict[Future, Chunk] = {}
+        results = Results()
         try:
             while True:
                 machines.look()
                 for future in [one for one in flying if not flying[one].asked & machines.working]:
                     waiting.put_back(flying.pop(future))
                     future.cancel()
-                self._hand_out(machines, waiting, flying, done)
+                self._hand_out(machines, waiting, flying, results)
                 if not flying and not waiting.here:
                     chunk = waiting.take(busy=False)  # no machine is left
                     if chunk is None:
@@ -157,13 +155,11 @@ class ClusterPool:
                     here, waiting.here = waiting.here, []
                     yield from self._own_work(here)
                     continue
-                try:
-                    future = done.get(timeout=crew.LOOK_S)
-                except queue.Empty:
-                    continue
+                future, result = results.next(crew.LOOK_S) or (None, None)
                 if chunk := flying.pop(future, None):
-                    yield from self._take(future, chunk, machines, waiting)
+                    yield from self._take(result, chunk, machines, waiting)
         finally:
+            results.close()
             for future in flying:
                 with suppress(Exception):
                     future.cancel()
@@ -173,7 +169,7 @@ class ClusterPool:
         machines: Crew,
         waiting: Waiting,
         flying: dict[Future, Chunk],
-        done: queue.SimpleQueue[Future],
+        results: Results,
     ) -> None:
         """Give the machines what they can work on, and this one what they can't."""
         while len(flying) < AHEAD * len(machines.working) and len(waiting.here) < CHUNK_PHOTOS:
@@ -182,17 +178,21 @@ class ClusterPool:
                 return
             if chunk.lost < LOST and (asked := machines.working - chunk.tried):
                 chunk.asked = frozenset(asked)
-                flying[self._submit(machines, chunk, done)] = chunk
+                future = self._submit(machines, chunk)
+                flying[future] = chunk
+                results.expect(future)
             else:
                 waiting.here += chunk.jobs
 
     def _take(
-        self, future: Future, chunk: Chunk, machines: Crew, waiting: Waiting
+        self, result: Any, chunk: Chunk, machines: Crew, waiting: Waiting
     ) -> Iterator[tuple[Job, Answer]]:
         from distributed.scheduler import KilledWorker
 
         try:
-            address, answer = future.result(RESULT_S)  # its machine may have gone with it
+            if isinstance(result, Exception):
+                raise result
+            address, answer = result
             if isinstance(answer, Failed):
                 raise WrongError(answer.reason)
             outcomes = outcomes_of(answer, chunk.jobs, self._model.dim)
@@ -239,13 +239,11 @@ class ClusterPool:
         self.done["this machine"] += len(elsewhere)
         yield from elsewhere
 
-    def _submit(self, machines: Crew, chunk: Chunk, done: queue.SimpleQueue[Future]) -> Future:
+    def _submit(self, machines: Crew, chunk: Chunk) -> Future:
         wanted = [node.Wanted(job.key.path, job.key.size_bytes, job.known) for job in chunk.jobs]
-        future = machines.client.submit(
+        return machines.client.submit(
             node.embed, wanted, chunk.jobs[0].boxes, workers=sorted(chunk.asked), pure=False
         )
-        future.add_done_callback(done.put)
-        return future
 
     def _samples(self, jobs: Sequence[Job]) -> dict[str, bytes]:
         found = {}

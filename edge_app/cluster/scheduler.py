@@ -13,6 +13,9 @@ from edge_app.errors import UsageError
 
 PORT = 8786  # Dask's
 DEATHS = 1  # of workers that a task survives; at the second it is given up
+# Without a sign of life: a machine that is stopped or swaps keeps its connections. They come every
+# second, from a thread that does nothing else.
+SILENT_S = 60
 
 
 def schedule(address: str, tls: Path | None, on_ready: Callable[[str], object]) -> None:
@@ -35,6 +38,7 @@ async def _schedule(address: str, security: object, on_ready: Callable[[str], ob
     quietly()
     settings = {
         "distributed.scheduler.allowed-failures": DEATHS,
+        "distributed.scheduler.worker-ttl": f"{SILENT_S}s",
         "distributed.scheduler.reuse-broadcast-comm": True,  # or each search begins with TLS
     }
     with dask.config.set(settings):

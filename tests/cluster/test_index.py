@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import shutil
 import signal
+import socket
+import ssl
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import numpy as np
 import pytest
 
 from edge_app.cluster import crew, pool
-from edge_app.cluster.keys import make_keys
+from edge_app.cluster.keys import CERTIFICATE, KEY, make_keys
 from edge_app.config import Config
 from edge_app.errors import EdgeAppError
 from edge_app.index.read.reader import Reader
@@ -33,7 +38,7 @@ from tests.conftest import ROOT
 from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import save
 from tools.testing.site import Site
-from tools.testing.waiting import PROGRAM_S, until
+from tools.testing.waiting import PATIENCE_S, PROGRAM_S, until
 
 pytest.importorskip("distributed")
 psutil = pytest.importorskip("psutil")  # which distributed needs
@@ -117,31 +122,36 @@ def test_machines_that_die_and_join_make_the_index_that_one_makes(
     assert rows(cluster.folder / "together") == alone
 
 
-def test_what_machines_have_no_memory_for_is_done_by_another_with_the_same_rows(
+def test_what_a_machine_has_no_memory_or_a_lower_limit_for_is_done_elsewhere_with_the_same_rows(
     cluster: Cluster, library: Path, alone: dict[str, bytes]
 ) -> None:
-    few = cluster.folder / "seen"
-    shutil.copytree(library / "3", few / "3")
-    cluster.machine(few, "--decode-memory", "1M")
-    starved = cluster.machine(few)
-    run = cluster.index(few, "few")
-    killed = 0
-    while run.poll() is None:  # as the kernel does when memory runs out
-        for child in children(starved):
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
-                killed += 1
-        time.sleep(0.02)
-    out, errors = run.communicate(timeout=PROGRAM_S)
-    assert run.returncode == 0, errors
-    assert killed
+    seen = cluster.folder / "seen"
+    shutil.copytree(library / "3", seen / "3")
     expected = {path: row for path, row in alone.items() if path.startswith("3/")}
-    assert (report(out)["added"], report(out)["rejected"]) == (len(expected), 0)
-    assert rows(cluster.folder / "few") == expected
-    told = json.loads(out.splitlines()[-2])["progress"]["machines"]
-    assert told["this machine"] > 0  # nearly all: on a busy one some child outruns its end
-    assert sum(told.values()) == len(expected)
-    for line in errors.splitlines():
+
+    def errors_beside(machine: subprocess.Popen[str], name: str, kills: bool) -> list[str]:
+        """What is said of a machine that can do nothing of a run, or next to it."""
+        run, killed = cluster.index(seen, name), 0
+        while kills and run.poll() is None:  # as the kernel does when memory runs out
+            for child in children(machine):
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+                    killed += 1
+            time.sleep(0.02)
+        out, errors = run.communicate(timeout=PROGRAM_S)
+        assert run.returncode == 0, errors
+        assert bool(killed) == kills
+        assert (report(out)["added"], report(out)["rejected"]) == (len(expected), 0)
+        assert rows(cluster.folder / name) == expected
+        told = json.loads(out.splitlines()[-2])["progress"]["machines"]
+        assert kills or told == {"this machine": len(expected)}
+        machine.terminate()
+        machine.wait(PROGRAM_S)
+        return errors.splitlines()
+
+    assert errors_beside(cluster.machine(seen, "--file-size", "1K"), "short", False) == []
+    starved = cluster.machine(seen)
+    for line in errors_beside(starved, "starved", True):
         assert re.search(
             rf"machine \S+-{starved.pid} failed, others do its part: a decoding process did not "
             r"start \(killed, probably because memory ran out\)", line,
@@ -246,10 +256,34 @@ def test_without_its_cluster_a_server_does_all_itself(
         list(needed(source_of(library), model, cast(DecodePool, Own())).run(iter(jobs)))
 
 
-def test_whoever_has_no_certificate_is_refused(
+class Pickled:
+    """Leaves a file wherever it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return Path.touch, (self.file,)
+
+
+def test_whoever_has_no_certificate_is_refused_before_anything_is_unpickled(
     cluster: Cluster, library: Path, tmp_path: Path
 ) -> None:
     make_keys(tmp_path / "others")
+    port = urlsplit(cluster.address).port or 0
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(50)]
+    told = pickle.dumps(Pickled(tmp_path / "unpickled"))
+    framed = struct.pack("<QQQ", 16 + len(told), 1, len(told)) + told  # as Dask frames it
+    for keys in (None, "none", "others"):
+        with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as plain:
+            context = ssl.create_default_context(cafile=str(cluster.folder / "keys/ca.pem"))
+            context.check_hostname = False
+            if keys == "others":
+                context.load_cert_chain(tmp_path / keys / CERTIFICATE, tmp_path / keys / KEY)
+            with suppress(OSError):
+                connection = plain if keys is None else context.wrap_socket(plain)
+                connection.sendall(framed)
+                assert connection.recv(1) == b""
     cluster.tls = ["--cluster-tls", str(tmp_path / "others")]
     run = cluster.index(library, "refused")
     _, errors = run.communicate(timeout=PROGRAM_S)
@@ -258,3 +292,8 @@ def test_whoever_has_no_certificate_is_refused(
     assert not (cluster.folder / "refused/catalog.db").exists() or not rows(
         cluster.folder / "refused"
     )
+    assert not (tmp_path / "unpickled").exists()
+    cluster.tls = ["--cluster-tls", str(cluster.folder / "keys")]
+    cluster.machine(library)  # those that say nothing keep nobody out
+    for one in silent:
+        one.close()

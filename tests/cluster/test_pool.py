@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from edge_app import VERSION
 from edge_app.cluster import crew, pool
 from edge_app.cluster.crew import Crew
-from edge_app.cluster.failures import Failed
-from edge_app.cluster.node import Wanted
+from edge_app.cluster.failures import Failed, name_of
+from edge_app.cluster.node import Expected, Node, Wanted
 from edge_app.cluster.pool import ClusterPool, Waiting, chunks
 from edge_app.errors import DecodeError
 from edge_app.indexing.stages import Embedded
@@ -22,7 +26,7 @@ from edge_app.library.source import InFolder
 from edge_app.photos.children.decode import Decoded
 from edge_app.photos.children.pool import DecodePool, Job, Same
 from edge_app.photos.regions import WHOLE
-from tests.indexes import DIM, MODEL, vector_of
+from tests.indexes import DIM, MODEL, OTHER_MODEL, vector_of
 
 pytest.importorskip("distributed")
 
@@ -190,3 +194,55 @@ def test_what_no_machine_sees_and_what_is_lost_twice_is_done_here(lacking: Answe
     found = outcomes(Machines(lacking, lacking), here, NAMES)
     assert all(isinstance(one, Embedded) for one in found.values())
     assert sorted(here.done) == sorted(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("expected", "said"),
+    [
+        ({}, None),
+        ({"samples": {"seen.jpg": "seen", "nowhere.jpg": "x"}}, None),
+        ({"version": "9.9"}, f"it runs version {VERSION}, and 9.9 is wanted"),
+        ({"model": OTHER_MODEL}, "it has the model fake (aaaaaaaaaaaa…, any), and other (bbb"),
+        ({"model": replace(MODEL, sha256="c" * 64)}, "and fake (cccccccccccc…, any) is wanted"),
+        ({"model": replace(MODEL, runtime="tflite-runtime 2.14")}, "tflite-runtime 2.14) is want"),
+        ({"samples": {"seen.jpg": "other"}}, "it sees another library: its seen.jpg has other"),
+        ({"samples": {"nowhere.jpg": "x"}}, "it sees none of the photos, such as nowhere.jpg"),
+    ],
+)
+def test_who_may_not_work_is_told_why(
+    tmp_path: Path, expected: dict[str, Any], said: str | None
+) -> None:
+    (tmp_path / "seen.jpg").write_bytes(b"seen")
+    here = SimpleNamespace(
+        library=source_of(tmp_path), embedder=SimpleNamespace(identity=MODEL)
+    )  # fmt: skip
+    samples = {
+        path: blake2b(content.encode(), digest_size=16).digest()
+        for path, content in expected.pop("samples", {}).items()
+    }
+    agreed = Expected(**{"version": VERSION, "model": MODEL, **expected, "samples": samples})
+    refusal = Node.refusal(cast(Node, here), agreed)
+    assert said in (refusal or "") if said else refusal is None
+
+
+def test_a_file_of_another_length_is_not_the_one_that_is_meant(tmp_path: Path) -> None:
+    (tmp_path / "old.jpg").write_bytes(b"before")
+    here = cast(Node, SimpleNamespace(library=source_of(tmp_path)))
+    found = [Node._is_meant(here, Wanted("old.jpg", length, None)) for length in (6, 7)]
+    assert found == [True, False]
+    assert not Node._is_meant(here, Wanted("nowhere.jpg", 6, None))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("vm-12", "vm-12"),
+        ("a\n\x1b[31mb", "a\\n\\x1b[31mb"),
+        ("\u202egpj", "\\u202egpj"),
+        ("x" * 10**6, "x" * 100),
+        (7, "7"),
+    ],
+)
+def test_a_machine_may_call_itself_anything(name: object, shown: str) -> None:
+    assert name_of({"name": name}, "tls://a:1") == shown
+    assert name_of({}, "tls://a:1") == "tls://a:1"

@@ -20,6 +20,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from edge_app import VERSION
 from edge_app.cluster import machines
 from edge_app.cluster.machines import Machines, MachineState
 from edge_app.cluster.over import Over, joined
@@ -350,6 +351,19 @@ def test_a_search_that_nobody_does_in_time_is_an_error_that_names_what_is_missin
     query = library.snapshot.vectors[9:10]
     with pytest.raises(ClusterError, match=rf"^{IMAGES} images could not be searched within"):
         similar_many(library.snapshot, query, 20, rank=in_no_time.rank)
+    library.wait_for(ready=2)
+
+
+def test_machines_of_another_version_are_not_asked(
+    library: Library, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(machines, "VERSION", "9.9")
+        library.wait_for(silent=2)
+        assert library.is_as_one(k=20) == 0
+    told = [line for line in caplog.messages if "is not asked" in line]
+    assert len(told) == 2, "each once"
+    assert all(f"it runs version {VERSION}, and 9.9 is wanted" in line for line in told)
     library.wait_for(ready=2)
 
 
