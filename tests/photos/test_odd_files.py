@@ -361,6 +361,17 @@ def test_what_is_missing_of_a_png_is_white(mode: str) -> None:
     assert min(view[-SIZE_PX * SIZE_PX * 3 // 4 :]) >= (250 if mode == "P" else 255)
 
 
+def test_a_png_that_claims_more_than_it_has_is_shown() -> None:
+    """Its last chunk goes on behind the picture, and a text is broken."""
+    text = with_chunks(encoded(PHOTO, "PNG"), (b"tEXt", b"Comment\0hello"))
+    data = bytearray(broken(text, b"tEXt"))
+    place = data.index(b"IDAT")
+    data[place - 4 : place] = (2**24).to_bytes(4)
+    decoded = decode(bytes(data) + bytes(200_000), SIZE_PX, LIMITS)
+    assert decoded.note == INCOMPLETE
+    assert difference(decoded, RIGHT) < 2
+
+
 @pytest.mark.parametrize(("bits", "rest"), [(2, 170), (4, 34)])
 def test_the_grey_of_few_bits_that_means_transparent_is_white(bits: int, rest: int) -> None:
     """The left half has the value 1, the right half the value 2."""

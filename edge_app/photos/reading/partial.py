@@ -15,7 +15,7 @@ Colour = int | tuple[int, ...]
 # Modes whose missing rows would be black; in others they are transparent.
 WHITE: dict[str, Colour] = {"1": 1, "L": 255, "I;16": 65535, "RGB": (255,) * 3, "CMYK": (0,) * 4}
 FILLED: dict[str, Colour] = {"L": 128, "RGB": (128,) * 3, "CMYK": (127,) * 4}  # by libjpeg
-STEP_BYTES = 1 << 16
+STEP_BYTES = 1 << 14  # unpacked at a time: that is 16 MB at most
 # Of each pass: the first column and row, and the steps to the next; then the steps of the grid that
 # is known once it is there.
 PASSES = (
@@ -75,10 +75,13 @@ def _unpacked_bytes(data: bytes, most: int) -> int:
     for kind, content, _ in png_chunks(data):
         if not kind and content[4:8] == b"IDAT":  # the last one, which is not whole
             kind, content = b"IDAT", content[8:]
+        if kind != b"IDAT":
+            continue
         try:
-            while kind == b"IDAT" and content and total < most:
-                total += len(unpacker.decompress(content, STEP_BYTES))
-                content = unpacker.unconsumed_tail
+            for place in range(0, len(content), STEP_BYTES):
+                if unpacker.eof or total >= most:
+                    return total
+                total += len(unpacker.decompress(content[place : place + STEP_BYTES]))
         except zlib.error:
             break
     return total
