@@ -85,8 +85,14 @@ class Watcher:
         hangs, whoever opens the file would wait for ever, and hold a thread of the server."""
         name = "" if "" in self._folders else path.partition("/")[0]
         folder = self._folders.get(name)
-        if folder and not (state := folder.state).reachable:
+        if folder is None:
+            return
+        state, inner = folder.state, path.removeprefix(f"{name}/") if name else path
+        if not state.reachable:
             raise LibraryError(f"the photo folder {folder.name} {state.offline_because}")
+        for share in state.silent:
+            if inner.startswith(f"{share}/"):
+                raise LibraryError(f"{share} in the photo folder {folder.name} {SILENT}")
 
     def mode(self, name: str) -> Mode:
         """How changes of a source are noticed."""

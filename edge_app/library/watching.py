@@ -43,6 +43,7 @@ class Watched:
     mode: Mode  # how changes are noticed: by events, or only by looking from time to time
     offline_because: str | None = None  # follows the name of the folder
     polled_because: str | None = None
+    silent: tuple[str, ...] = ()  # where shares are mounted below it that do not answer
 
 
 class _Place(NamedTuple):
@@ -80,6 +81,7 @@ class FolderWatch:
         self._thread = threading.Thread(target=self._work, name="folder watch", daemon=True)
         self._place: _Place | None = None
         self._links: set[str] = set()
+        self._silent: tuple[str, ...] = ()
         self._folders: Folders | None = None
         self._devices: set[str] = set()  # that were there at some time
         self._set_up_s = self._seen_s = 0.0
@@ -161,6 +163,7 @@ class FolderWatch:
             mode if self._events else "off",
             why,
             self._polled_because,
+            self._silent,
         )
         changed |= state.online != self.state.online
         self._state, self._seen_s = state, time.monotonic()
@@ -184,7 +187,8 @@ class FolderWatch:
             return None, "can't be reached: its drive was removed"
         real = os.path.realpath(self._root)
         below = mounts_below(real, known)
-        for path in silent_below(real, below):
+        self._silent = tuple(sorted(silent_below(real, below)))
+        for path in self._silent:
             del below[path]
         return _Place(
             stat.st_dev,

@@ -74,7 +74,12 @@ def come(root: Path) -> None:
     late.wait()
     library = Several({"nas": Folder(root), "here": Folder(root.parent)})
     scan = library.scan()
-    told = {"late": late.state.offline_because, "online": library.online()}
+    told: dict[str, object] = {"late": late.state.offline_because, "online": library.online()}
+    above = FolderWatch(root.parent, Rules(), lambda: None)
+    above.start()
+    above.wait()
+    told["silent"] = [above.state.online, *above.state.silent]
+    above.stop()
     said = {"offline": scan.offline, "unreadable": sorted(scan.unreadable)}
     print(json.dumps(told | said), flush=True)
 

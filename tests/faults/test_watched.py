@@ -35,6 +35,7 @@ def test_drives_that_come_and_go_are_noticed(tmp_path: Path) -> None:
 def test_a_share_that_does_not_answer_is_offline_until_it_is_gone(tmp_path: Path) -> None:
     come, hanging, cut_off, without = run_in_mount_namespace("tests.faults.hanging", tmp_path)
     assert (come["late"], come["online"]) == ("does not answer", False)
+    assert come["silent"] == [True, "library"]
     assert come["unreadable"] == ["here/library", "nas"]
     assert come["offline"].keys() == {"nas"} and "does not answer" in come["offline"]["nas"]
     assert (hanging["online"], hanging["offline_because"]) == (False, "does not answer")

@@ -18,6 +18,7 @@ import pytest
 
 from edge_app.bench.indexing import family
 from edge_app.config import Config, Limits, Place
+from edge_app.errors import LibraryError
 from edge_app.index.read.reader import Reader
 from edge_app.indexing import watch
 from edge_app.indexing.plan import Progress
@@ -249,6 +250,21 @@ def test_a_run_that_waits_for_a_share_whose_server_is_gone_is_ended(
         until(lambda: watcher.status.message == "the photo folder library does not answer")
         assert runs[0].wait(PATIENCE_S) == -signal.SIGKILL
     until(lambda: len(runs) == 2)  # as soon as anything can be found
+
+
+def test_a_photo_on_a_share_that_hangs_below_a_folder_is_not_opened(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = Watched(True, True, "events", silent=("nas",))
+    monkeypatch.setattr(FolderWatch, "state", property(lambda self: state))
+    places = Place("here", str(config.gallery)), Place("there", str(config.gallery))
+    for watcher, start in (Watcher(config, watch=False), ""), (
+        Watcher(Config(sources=places, index=config.index), watch=False), "here/",
+    ):  # fmt: skip
+        watcher.check(f"{start}a.png")
+        watcher.check(f"{start}nas.png")
+        with pytest.raises(LibraryError, match="nas in the photo folder library does not answer"):
+            watcher.check(f"{start}nas/a.png")
 
 
 def test_a_bucket_that_is_away_is_asked_again_soon(
