@@ -224,8 +224,8 @@ def model_state(config: Config, indexed: ModelIdentity | None) -> ModelState:
 
 def _size_bytes(folder: Path) -> int:
     size = 0
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+    with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            with suppress(FileNotFoundError):  # a writer has just removed it
+            with suppress(OSError):  # a writer has just removed it
                 size += entry.stat().st_size
     return size

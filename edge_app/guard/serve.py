@@ -141,7 +141,12 @@ def start_notes(config: Config, urls: list[str]) -> list[str]:
         notes.append(
             "No passcode: everyone on this network can see every photo (see --passcode-file)."
         )
-    if config.lan:
+    if config.lan and not urls:
+        notes.append(
+            "This device has no address in a network yet. Here the gallery is at "
+            f"{addresses.url('localhost', config.port, config.base_path)}"
+        )
+    elif config.lan:
         code = announce.qr_code(urls[0]) if urls else None
         notes.append(code or f"For a QR code of the address: {install_with('segno')}")
         if not announce.HAS_MDNS:

@@ -103,6 +103,12 @@ def test_the_start_says_who_can_see_the_photos(
     assert not [note for note in guard.start_notes(closed, urls) if "everyone" in note]
 
 
+def test_without_a_network_it_says_where_the_gallery_is() -> None:
+    notes = guard.start_notes(Config(lan=True, port=5000), [])
+    assert "no address in a network yet. Here the gallery is at http://localhost:5000/" in notes[-1]
+    assert not [note for note in notes if "install" in note]
+
+
 def test_missing_extras_are_one_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "segno", None)
     monkeypatch.setattr(announce, "HAS_MDNS", False)
