@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser import fingers
+from tests.browser import fingers, photos
 from tools.testing.looks import expect_thumbnails, expect_view, names, tile, wait_until
 from tools.testing.site import Site
 
@@ -224,6 +224,26 @@ def test_closing_returns_to_the_place_among_the_matches(phone: Page, site: Site)
     wait_until(phone, "scrollY === 0")
     phone.get_by_role("link", name="Back to the gallery").tap()
     wait_until(phone, "scrollY === 600")
+
+
+def test_coming_back_to_a_photo_and_to_an_upload_finds_the_place_again(
+    phone: Page, site: Site
+) -> None:
+    phone.goto("?view=upload")
+    with phone.expect_file_chooser() as chooser:
+        phone.get_by_role("button", name="Choose a photo").tap()
+    chooser.value.set_files(site.library / photos.folder_of(5) / photos.name_of(5))
+    for _ in range(2):
+        expect_thumbnails(phone)
+        phone.evaluate("scrollTo(0, 400)")
+        wait_until(phone, "scrollY === 400")
+        phone.keyboard.press("d")
+        expect_view(phone, "duplicates")
+        phone.go_back()
+        expect_thumbnails(phone)
+        wait_until(phone, "scrollY === 400")
+        phone.locator(".tile a").first.dispatch_event("click")  # and then on a photo
+        expect_view(phone, "similar")
 
 
 def test_a_swipe_goes_to_the_next_match(phone: Page, site: Site) -> None:

@@ -8,6 +8,8 @@ import { t } from '../lib/text.js';
 /** The name of an image, or a stand-in while the page has not learnt it. */
 export const nameOf = (id) => recall(id)?.name ?? t('grid.noname', { id });
 
+const AGAIN_MS = 3000; // until the one more try, as after a change of networks
+
 export class Tile {
   /** @param {(id: number) => string} hrefOf  @param {(tile: Tile) => void} decorate adds what a grid shows on top */
   constructor(id, hrefOf, decorate) {
@@ -55,6 +57,7 @@ export class Tile {
 
   fail() {
     this.state('failed');
+    this.again ??= setTimeout(() => this.retry(), AGAIN_MS);
     if (!this.note) {
       this.note = h('span.failed', { title: t('grid.failed') }, icon('broken'), h('bdi', {}, nameOf(this.id)));
       this.link.append(this.note);

@@ -73,6 +73,6 @@ export default function photo(first, { restored } = {}) {
     }
     return true;
   };
-  show(restored);
+  view.shown = () => show(restored);
   return view;
 }

@@ -22,7 +22,7 @@ export default function upload(first, { restored } = {}) {
     element.classList.toggle('photo', Boolean(file));
     shown.start?.();
   };
-  show(first, restored);
+  view.shown = () => show(first, restored);
   view.update = (next, { restored: back }) => {
     show(next, back);
     return true;
@@ -89,8 +89,12 @@ function results(file, params, restored) {
     regionButton.hidden = false;
     regionButton.draw();
     stagePlace.replaceChildren(stage.element);
+    if (restored) run(restored);
   };
-  probe.onerror = () => stagePlace.replaceChildren(h('p.quiet.nopreview', {}, t('upload.nopreview')));
+  probe.onerror = () => {
+    stagePlace.replaceChildren(h('p.quiet.nopreview', {}, t('upload.nopreview')));
+    if (restored) run(restored);
+  };
   probe.src = url;
 
   return {
@@ -100,10 +104,11 @@ function results(file, params, restored) {
         h('div.dock', {}, h('div.actions', {}, regionButton, intakeButtons('.action', '.action')))),
       matchPlace,
     ],
-    start: () => run(restored),
+    start: () => restored || run(), // what lies above the matches must be there before a place among them
     region: () => regionButton.click(),
     unbox: () => Boolean(stage?.region.box) && (stage.region.clear(), true),
     destroy() {
+      probe.onload = probe.onerror = null;
       stage?.destroy();
       runSoon.cancel();
       matches?.destroy();
