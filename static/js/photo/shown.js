@@ -1,6 +1,6 @@
 /** The view of one image that is known to exist: itself, its tools and details, and its matches. */
 import { createDetails, pullOpen } from '../views/details.js';
-import { debounce, h } from '../lib/dom.js';
+import { addStyle, debounce, h } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { originalOf, recall, viewable } from '../lib/library.js';
 import { createMatches } from '../views/matches.js';
@@ -93,7 +93,7 @@ export function showImage(image, params, restored) {
     zoomed = on;
     overlay = null; // so that its close event, which comes later, isn't taken for the reader's
     if (!on) return open?.close();
-    const code = await import('./zoom.js').catch(unzoom);
+    const [code] = (await Promise.all([import('./zoom.js'), addStyle('css/more.css')]).catch(unzoom)) ?? [];
     if (!zoomed || overlay || !code) return;
     const opened = (overlay = code.openZoom(image, { onClose: () => opened === overlay && unzoom(), onTurn: turn, at: zoomAt }));
     zoomAt = undefined;
