@@ -363,13 +363,14 @@ def test_what_is_missing_of_a_png_is_white(mode: str) -> None:
 
 def test_a_png_that_claims_more_than_it_has_is_shown() -> None:
     """Its last chunk goes on behind the picture, and a text is broken."""
-    text = with_chunks(encoded(PHOTO, "PNG"), (b"tEXt", b"Comment\0hello"))
+    large = Image.linear_gradient("L").convert("RGB")
+    text = with_chunks(encoded(large, "PNG"), (b"tEXt", b"Comment\0hello"))
     data = bytearray(broken(text, b"tEXt"))
     place = data.index(b"IDAT")
     data[place - 4 : place] = (2**24).to_bytes(4)
     decoded = decode(bytes(data) + bytes(200_000), SIZE_PX, LIMITS)
     assert decoded.note == INCOMPLETE
-    assert difference(decoded, RIGHT) < 2
+    assert decoded.views == decode(encoded(large, "PNG"), SIZE_PX, LIMITS).views
 
 
 @pytest.mark.parametrize(("bits", "rest"), [(2, 170), (4, 34)])
