@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -31,11 +32,12 @@ class Cluster:
         self.scheduler, _ = self._start("scheduler", self.address)
 
     def machine(
-        self, library: Path | str, *more: str, model: Path | None = None
+        self, library: Path | str, *more: str, model: Path | None = None, **environment: str
     ) -> subprocess.Popen[str]:
         """One more that works, with these photos."""
         options = ["--gallery", str(library), "--model", str(model or self.model), *more]
-        process, said = self._start("worker", self.address, *options, "--workers", "2")
+        words = ["worker", self.address, *options, "--workers", "2"]
+        process, said = self._start(*words, **environment)
         assert said.startswith("Working for")
         return process
 
@@ -54,10 +56,11 @@ class Cluster:
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def _start(self, *words: str) -> tuple[subprocess.Popen[str], str]:
+    def _start(self, *words: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
         process = subprocess.Popen(
             [*PROGRAM, *words, *self.tls],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            env=os.environ | environment,
         )  # fmt: skip
         self.processes.append(process)
         assert process.stdout
