@@ -83,7 +83,9 @@ def describe(config: Config) -> dict[str, Any]:
             problems += _index_problems(config, state.index, reader, found.embedder)
         except StoreError as error:
             problems.append(str(error))
-    if not _is_new(config):
+    if not os.path.exists(config.gallery) and config.places == Config().places:
+        problems += [] if _is_new(config) else ["name the photo folder with --gallery"]
+    else:
         problems += [source.message for source in state.sources if source.message]
     libraries = _libraries()
     return ({"libraries": libraries} if libraries else {}) | {
