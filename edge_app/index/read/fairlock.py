@@ -1,14 +1,16 @@
-"""A lock that goes to whoever has waited longest."""
+"""A lock that goes to whoever has waited longest; who keeps it long lets the others go before."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class FairLock:
-    """`with lock:` for one thread at a time, in the order in which they asked; one that has it may
-    ask again.
+    """`with lock.held():` for one thread at a time, in the order in which they asked; one that has
+    it may ask again.
 
     With Python's own a thread that lets go and asks again often has it before one that waits has
     woken: one that wanted a record waited 130 ms for one that read a thousand, a hundred at a time.
@@ -18,9 +20,19 @@ class FairLock:
         self._guard = threading.Lock()
         self._owner: int | None = None
         self._depth = 0
-        self._waiting: deque[tuple[int, threading.Lock]] = deque()  # a thread, and its closed door
+        # Threads, each with its closed door; those that keep it for long are the second.
+        self._waiting: tuple[deque[tuple[int, threading.Lock]], ...] = (deque(), deque())
 
-    def __enter__(self) -> None:
+    @contextmanager
+    def held(self, *, long: bool = False) -> Iterator[None]:
+        """`long`: for more than a few milliseconds; all others that wait go first."""
+        self._acquire(long)
+        try:
+            yield
+        finally:
+            self._release()
+
+    def _acquire(self, long: bool) -> None:
         me = threading.get_ident()
         with self._guard:
             if self._owner in (None, me):
@@ -29,15 +41,15 @@ class FairLock:
                 return
             door = threading.Lock()
             door.acquire()
-            self._waiting.append((me, door))
+            self._waiting[long].append((me, door))
         door.acquire()
 
-    def __exit__(self, *error: object) -> None:
+    def _release(self) -> None:
         with self._guard:
             if self._depth > 1:
                 self._depth -= 1
-            elif self._waiting:
-                self._owner, door = self._waiting.popleft()
+            elif waiting := self._waiting[0] or self._waiting[1]:
+                self._owner, door = waiting.popleft()
                 door.release()
             else:
                 self._owner, self._depth = None, 0

@@ -68,7 +68,7 @@ class Reader:
 
     def close(self) -> None:
         """Let go of the index; snapshots already given out stay usable."""
-        with self._mutex:
+        with self._mutex.held():
             self._disconnect()
 
     def version(self) -> str:
@@ -144,7 +144,7 @@ class Reader:
         """Those images in that order, missing ones left out."""
         wanted, found = list(ids), []
         for start in range(0, len(wanted), _IMAGES_AT_ONCE):
-            with self._reading() as catalog:
+            with self._reading(long=len(wanted) > _IMAGES_AT_ONCE) as catalog:
                 found += catalog.images_of(wanted[start : start + _IMAGES_AT_ONCE])
         return found
 
@@ -171,7 +171,7 @@ class Reader:
     ) -> tuple[Layout, int]:
         """`limit` images of that listing after the first `offset`, in order, and how many there are
         in all."""
-        with self._reading() as catalog, catalog.transaction("DEFERRED"):
+        with self._reading(long=True) as catalog, catalog.transaction("DEFERRED"):
             found = listing.layout(catalog, sort, filter, offset, limit)
             return found, self._counted(filter, lambda: listing.count(catalog, filter))
 
@@ -227,10 +227,10 @@ class Reader:
         return data, place.crc
 
     @contextmanager
-    def _reading(self) -> Iterator[Catalog]:
+    def _reading(self, *, long: bool = False) -> Iterator[Catalog]:
         """The catalogue as it is now, for one thread at a time."""
         asked_ns = time.monotonic_ns()
-        with self._mutex:
+        with self._mutex.held(long=long):
             try:
                 # Threads queue here. A look that began after this one asked shows it all it may
                 # see, whoever looked; a look each took half of a thumbnail's time.
