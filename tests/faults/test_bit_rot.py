@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_app.errors import StoreError
 from edge_app.index.format.appendfile import HEADER_BYTES
 from edge_app.index.format.catalog import Catalog
 from edge_app.index.format.generation import columns
@@ -97,7 +98,7 @@ def test_every_flipped_bit_of_the_catalogue_is_found(folder: Path) -> None:
         path.write_bytes(sound)
         bit = 8 * rng.choice(used) + rng.randrange(8)
         flip(path, bit)
-        if check(index).problems:
+        if something_is_said(index):
             found += 1
         else:
             assert contents_of(path) == contents, f"bit {bit} bends the catalogue unseen"
@@ -105,6 +106,15 @@ def test_every_flipped_bit_of_the_catalogue_is_found(folder: Path) -> None:
     print(f"bit rot: {found} flips of the catalogue found, {harmless} others changed nothing")
     path.write_bytes(sound)
     assert check(index).problems == []
+
+
+def something_is_said(index: Path) -> bool:
+    """A bit of the version's number makes a newer version of it, which is said and left alone."""
+    try:
+        return bool(check(index).problems)
+    except StoreError as error:
+        assert "was made by a newer version of Lookalike" in str(error)
+        return True
 
 
 def contents_of(path: Path) -> list[str]:
