@@ -96,7 +96,7 @@ def _ranking_of(
     if len(np.unique(rows)) != len(rows) or ((rows < start) | (rows >= stop)).any():
         raise WrongError("it answered rows that it was not asked for")
     excluded = asked.exclude[number] if asked.exclude else ()
-    least = np.count_nonzero(snapshot.live[start:stop]) - len(excluded)
+    least = int(np.count_nonzero(snapshot.live[start:stop])) - len(excluded)
     is_short = asked.filter == Filter() and len(rows) < min(depth, least)
     if is_short or len(rows) > depth or not _are_live(rows, snapshot):
         raise WrongError("it answered too few rows, too many, or removed ones")
