@@ -1,11 +1,12 @@
 """The server in a memory limit that its vectors don't fit in: it answers, and nothing is killed.
 
-A scaled-down run of benchmarks/load/small_memory.py: 20,000 images under 136 MiB
-here, 100,000 under 256 MiB there. Page cache is counted, and there is no swap.
+A scaled-down run of benchmarks/load/small_memory.py: 20,000 images under 136 or
+144 MiB here, 100,000 under 256 MiB there. Page cache is counted, and there is no swap.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ from tools.testing.cgroup import forget, memory_limit
 pytestmark = [pytest.mark.model, pytest.mark.privileged, pytest.mark.alone]
 
 ROWS = 20_000  # of 1,280 numbers: 98 MiB of vectors
-LIMIT_MIB = 136  # for them, two Python processes with NumPy, one with TFLite, and what is read
+# For them, two Python processes with NumPy, one with TFLite, and what is read. Python 3.13 and the
+# NumPy that goes with it take 129 MiB for themselves at times, 5 more than 3.11.
+LIMIT_MIB = 136 if sys.version_info < (3, 12) else 144
 
 
 def test_it_serves_searches_and_indexes_in_less_memory_than_its_vectors_take(

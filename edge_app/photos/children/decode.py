@@ -5,6 +5,7 @@ Runs in child processes that hold little else, so no NumPy here: pixels travel a
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ def decode(
         if needs_more(error.lacks):
             raise  # nothing is wrong with the file
         refused = DecodeError(str(error), error.lacks)  # `error` itself holds all that was decoded
+    gc.collect()  # which on Python 3.13 is a circle of objects
     # What browsers show in spite of its faults is shown: its end is missing, or a chunk broken.
     with _lenient():
         for whole in mended(data, name):
