@@ -44,6 +44,11 @@ _PAIRS_ROWS = 100_000
 _CONTEXT = multiprocessing.get_context("spawn")
 
 
+def sizes_of(texts: list[str]) -> list[tuple[int, int]]:
+    """Rows and dimensions, of texts such as 1000x1280."""
+    return [(int(rows), int(dim)) for rows, dim in (text.split("x") for text in texts)]
+
+
 def median_ms(calls: list[Callable[[], object]], rounds: int) -> list[float]:
     """Milliseconds of each call, the median over rounds in which all take turns."""
     times: list[list[float]] = [[] for _ in calls]
@@ -185,8 +190,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--write", type=Path, metavar="FILE")
     options = parser.parse_args()
-    sizes = [(int(rows), int(dim)) for rows, dim in (size.split("x") for size in options.sizes)]
-    publish("scaling", table(sizes, options.rounds), options.write)
+    publish("scaling", table(sizes_of(options.sizes), options.rounds), options.write)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.speed.scaling import median_ms
+from benchmarks.speed.scaling import median_ms, sizes_of
 from edge_app.bench.vectors import clustered, make_index
 from edge_app.index.format import codes
 from edge_app.index.read.reader import Reader
@@ -21,7 +21,6 @@ from edge_app.index.read.snapshot import Snapshot
 from edge_app.search.vectors import products
 from edge_app.search.vectors.bounds import bounds_of
 from edge_app.search.vectors.exact import similar
-from edge_app.search.vectors.peaks import BLOCK_ROWS
 from tools.report import machine, markdown, publish
 
 _SIZES = ["100000x1280", "100000x256", "1000000x256"]
@@ -40,11 +39,10 @@ def stages(snapshot: Snapshot, rounds: int) -> list[float]:
     def multiply(start: int, end: int) -> None:
         unscaled(rows[start:end], scales[:1], found[:, start:end])
 
-    least = max(1, products._LEAST_BYTES // (rows.shape[1] * BLOCK_ROWS))
     product_ms, *parts_ms = median_ms(
         [
             lambda: vectors @ query,
-            lambda: products._share(multiply, len(rows), least),
+            lambda: products._share(multiply, *rows.shape),
             lambda: products.scaled_products(rows, scales, asked, None),
             lambda: bounds_of(snapshot, query[None], None, tiles=False),
             lambda: similar(snapshot, query, _K),
@@ -61,7 +59,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=41)
     parser.add_argument("--write", type=Path, metavar="FILE")
     options = parser.parse_args()
-    sizes = [(int(rows), int(dim)) for rows, dim in (size.split("x") for size in options.sizes)]
+    sizes = sizes_of(options.sizes)
     columns = []
     for rows, dim in sizes:
         with TemporaryDirectory() as folder:

@@ -154,14 +154,8 @@ def silent_below(root: str, below: Mapping[str, Mount]) -> set[str]:
 
 def mount_id(path: str) -> int | None:
     """The id of the mount on which a path is; an automount is not set off by the question."""
-    try:
-        file = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        return mount_id_of(file)
-    finally:
-        os.close(file)
+    place = place_of(path)
+    return place.mount if place else None
 
 
 def mount_id_of(file: int) -> int | None:

@@ -155,11 +155,12 @@ def _check_url(root: str) -> None:
 
 
 def _refuse_overlaps(places: Sequence[Place]) -> None:
+    whereabouts = [_places(place.root) for place in places]
     for number, one in enumerate(places):
-        for other in places[:number]:
+        for other, theirs in zip(places[:number], whereabouts, strict=False):
             if one.name == other.name:
                 raise UsageError(f"--gallery: two sources have the name {one.name}")
-            if any(map(_is_inside, _places(one.root), _places(other.root))):
+            if any(map(_is_inside, whereabouts[number], theirs)):
                 raise UsageError(
                     f"--gallery: {one.name} ({shown(one.root)}) and {other.name} "
                     f"({shown(other.root)}) overlap; one would have the photos of the other twice"

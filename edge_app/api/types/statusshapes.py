@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 from edge_app.api.types.shapes import Count, Doing, Score, Shape
+from edge_app.library.scan import LeftOut
 
 
 class Skipped(Shape):
     """What the last index run passed over though it may be photos."""
 
     # marked: with a .nomedia or .noindex; names: that are no plain paths
-    reason: Literal["links", "marked", "excluded", "names", "unreadable"]
+    reason: LeftOut
     count: Count
     example: str | None
 

@@ -7,9 +7,7 @@ import sys
 from argparse import Namespace
 
 from edge_app.api.types.views import as_json, rejections_of
-from edge_app.cli.printing import (
-    print_rejections,
-)
+from edge_app.cli.printing import print_rejections
 from edge_app.config import Config
 from edge_app.errors import StoreError
 from edge_app.index.read.reader import Reader

@@ -10,9 +10,7 @@ from tqdm import tqdm
 
 from edge_app.api.types.views import as_json, group_of
 from edge_app.cli.commands import decided
-from edge_app.cli.printing import (
-    print_group,
-)
+from edge_app.cli.printing import print_group
 from edge_app.cluster.over import joined
 from edge_app.config import Config
 from edge_app.errors import NoIndexError

@@ -12,12 +12,7 @@ from argparse import Namespace
 
 from edge_app.api.types.views import as_json, rejections_of
 from edge_app.cli.ending import end_clean
-from edge_app.cli.printing import (
-    ProgressLine,
-    notes,
-    print_rejections,
-    summary,
-)
+from edge_app.cli.printing import ProgressLine, notes, print_rejections, summary
 from edge_app.cluster.pool import opener
 from edge_app.config import DRAIN_S, Config
 from edge_app.errors import LibraryError

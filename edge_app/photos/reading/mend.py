@@ -35,14 +35,24 @@ def mended(data: bytes, name: str) -> Iterator[bytes]:
 
 def _bare_jpeg(data: bytes) -> bytes:
     """Without segments of applications but those that say how it looks, and with an end."""
-    parts, place = [data[:2]], 2
-    while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != START_OF_SCAN:
-        end = place + 2 + int.from_bytes(data[place + 2 : place + 4])
+    parts, rest = [data[:2]], 2
+    for marker, place, end in jpeg_segments(data):
+        if marker == START_OF_SCAN:
+            break
         kept = end - place >= LOOKS_BYTES and data.startswith(LOOKS, place + 4)
-        if kept or data[place + 1] not in APPLICATIONS:
+        if kept or marker not in APPLICATIONS:
             parts.append(data[place:end])
+        rest = end
+    return b"".join([*parts, data[rest:], END_OF_IMAGE])
+
+
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """The marker, start and end of each segment, as long as one follows another."""
+    place = 2
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        end = place + 2 + int.from_bytes(data[place + 2 : place + 4])
+        yield data[place + 1], place, end
         place = end
-    return b"".join([*parts, data[place:], END_OF_IMAGE])
 
 
 def _webp(data: bytes) -> bytes:

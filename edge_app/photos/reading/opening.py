@@ -22,6 +22,7 @@ from edge_app.photos.reading import tiff
 from edge_app.photos.reading.cicp import code_points, profile_of_codes
 from edge_app.photos.reading.colour import CODED
 from edge_app.photos.reading.lacks import lacks_package, lacks_version
+from edge_app.photos.reading.mend import jpeg_segments
 from edge_app.photos.reading.rawkinds import raw_kind
 
 # The formats Pillow may try, and how a file of each begins. It knows more of them, among those
@@ -178,10 +179,8 @@ def _is_unsupported(data: bytes, name: str, text: str) -> bool:
 def _frame(data: bytes) -> tuple[int | None, int | None, int | None]:
     """The marker of a JPEG's first frame, which says how it is coded, the bits of a sample, and its
     height, which may be 0: then it comes behind the picture (ITU T.81, B.2.5)."""
-    place = 2
-    while place + 7 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker == JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+    for marker, place, _ in jpeg_segments(data):
+        is_frame = 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)
+        if (is_frame or marker == JPEG_LS) and place + 7 <= len(data):
             return marker, data[place + 4], int.from_bytes(data[place + 5 : place + 7])
-        place += 2 + int.from_bytes(data[place + 2 : place + 4])
     return None, None, None

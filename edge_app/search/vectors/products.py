@@ -92,7 +92,7 @@ def scaled_products(codes: Codes, scales: Floats, queries: Codes, hidden: Hidden
         multiply(codes[rows], scales[rows], table.values[:, rows])
         table.finish(start, end, hidden)
 
-    _share(part, len(codes), max(1, _LEAST_BYTES // max(1, codes.shape[1] * BLOCK_ROWS)))
+    _share(part, *codes.shape)
     return table
 
 
@@ -136,10 +136,11 @@ def _multiply_by_numpy(queries: Floats, codes: Codes, scales: Floats, found: Flo
         found[:, rows] *= scales[rows]
 
 
-def _share(part: Callable[[int, int], None], rows: int, blocks: int) -> None:
+def _share(part: Callable[[int, int], None], rows: int, row_bytes: int) -> None:
     """`part(start, end)` for all rows, in pieces that the threads take as they come: whoever has to
     wait for a core keeps nobody waiting."""
     threads = memory.default_threads()
+    blocks = max(1, _LEAST_BYTES // max(1, row_bytes * BLOCK_ROWS))
     pieces = _pieces(rows, blocks * BLOCK_ROWS, threads)
     threads = min(threads, len(pieces))
     waiting = iter(pieces)
