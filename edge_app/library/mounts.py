@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,16 +87,11 @@ class Place(NamedTuple):
 def place_of(path: str) -> Place | None:
     """What is at a path now; None where nothing can be reached."""
     try:
-        file = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        with _pointed_at(path) as file:
+            stat = os.fstat(file)
+            return Place(stat.st_dev, stat.st_ino, mount_id_of(file))
     except OSError:
         return None
-    try:
-        stat = os.fstat(file)
-        return Place(stat.st_dev, stat.st_ino, mount_id_of(file))
-    except OSError:
-        return None
-    finally:
-        os.close(file)
 
 
 def mounts() -> list[Mount]:
@@ -153,9 +148,14 @@ def silent_below(root: str, below: Mapping[str, Mount]) -> set[str]:
 
 
 def mount_id(path: str) -> int | None:
-    """The id of the mount on which a path is; an automount is not set off by the question."""
-    place = place_of(path)
-    return place.mount if place else None
+    """The id of the mount on which a path is. Only the kernel is asked: no automount is set off by
+    it, and a share whose server is gone, which never tells what `place_of` asks, does not hold it
+    up."""
+    try:
+        with _pointed_at(path) as file:
+            return mount_id_of(file)
+    except OSError:
+        return None
 
 
 def mount_id_of(file: int) -> int | None:
@@ -165,6 +165,16 @@ def mount_id_of(file: int) -> int | None:
     except OSError:
         return None
     return int(found[1]) if found else None
+
+
+@contextmanager
+def _pointed_at(path: str) -> Iterator[int]:
+    """A descriptor that only names what is there, without opening it."""
+    file = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        yield file
+    finally:
+        os.close(file)
 
 
 def _unescaped(field: bytes) -> bytes:

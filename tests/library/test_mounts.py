@@ -43,6 +43,18 @@ def test_escaped_characters_of_a_name_are_read_right(escaped: bytes, name: bytes
     assert mount.point == os.fsdecode(b"/mnt/" + name)
 
 
+def test_on_which_mount_a_path_is_asks_its_file_system_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose server is gone would never answer."""
+    known, asked = mounts(), []
+    with monkeypatch.context() as watched:
+        for name in ("stat", "lstat", "fstat", "listdir", "scandir"):
+            watched.setattr(os, name, lambda *_, name=name, **__: asked.append(name))
+        found = mount_of(str(tmp_path), known)
+    assert found is not None and asked == []
+
+
 @pytest.mark.parametrize(
     "kind",
     [
