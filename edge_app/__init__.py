@@ -5,10 +5,10 @@ Names are loaded when they are first used: importing the package loads neither N
 
 from __future__ import annotations  # an old Python gets as far as being told so
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing's own would take longer to load than all else of this package
 if TYPE_CHECKING:
+    from typing import Any
+
     from edge_app.config import Limits as Limits
     from edge_app.errors import BusyError as BusyError
     from edge_app.errors import DecodeError as DecodeError
@@ -68,6 +68,8 @@ __all__ = ["VERSION", *_HOME]
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'edge_app' has no attribute {name!r}")
+    from importlib import import_module
+
     value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value

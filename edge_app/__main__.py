@@ -7,13 +7,19 @@ import sys
 def run() -> int:
     """The command line of this process, to its exit code."""
     try:
-        return _run()
-    except KeyboardInterrupt:  # while modules are loaded; later a command ends by itself
+        from edge_app.cli import ending  # not above, where Ctrl-C would be a traceback
+
+        ending.end_at_once()
+        try:
+            return _run()
+        finally:
+            ending.take_ctrl_c()
+    except KeyboardInterrupt:
         return 130  # as a shell reports SIGINT
 
 
 def _run() -> int:
-    from edge_app import host  # not above, where Ctrl-C would be a traceback
+    from edge_app import host
 
     _open_streams()
     if problem := host.fault():

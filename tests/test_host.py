@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import signal
 import struct
 import subprocess
 import sys
@@ -83,12 +84,33 @@ def test_the_command_says_it_and_nothing_else(
     assert capsys.readouterr().err.startswith("error: this is a 32-bit Python")
 
 
-def test_ctrl_c_while_modules_are_loaded_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted() -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("at", "code"),
+    [
+        ("edge_app.host.fault", -signal.SIGINT),  # before anything is loaded
+        ("edge_app.cli.hints.parse", -signal.SIGINT),  # before the command is
+        ("edge_app.cli.commands.check.check", 130),  # while it runs, and may have to close things
+    ],
+)
+def test_ctrl_c_is_no_traceback_at_any_time(at: str, code: int, tmp_path: Path) -> None:
+    module, name = at.rsplit(".", 1)
+    program = (
+        "import os, signal, sys\n"
+        "from edge_app.__main__ import run\n"
+        f"import {module} as at\n"
+        f"at.{name} = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.exit(run())\n"
+    )
+    command = [sys.executable, "-c", program, "check", "--index", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (code, "")
 
-    monkeypatch.setattr(host, "fault", interrupted)
-    assert run() == 130
+
+def test_what_is_loaded_before_ctrl_c_is_caught_is_next_to_nothing() -> None:
+    """While Python itself starts, Ctrl-C is a traceback; our part in that time is two files."""
+    code = "import sys; a = {*sys.modules}; import edge_app.__main__; print(*{*sys.modules} - a)"
+    loaded = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
+    assert set(loaded) == {"__future__", "edge_app", "edge_app.__main__"}
 
 
 def test_it_is_asked_before_anything_is_loaded(tmp_path: Path) -> None:

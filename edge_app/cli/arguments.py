@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from edge_app import VERSION
-from edge_app.cli import hints
+from edge_app.cli import ending, hints
 from edge_app.cli import options as takes
 from edge_app.cli.folder import model_for, served, words_of
 from edge_app.cli.limits import limit_options, limits_of
@@ -220,5 +220,6 @@ def _run(name: str, config: Config, options: argparse.Namespace) -> int:
     """A command, whose module is loaded now: an index run on a small device has no use for the
     server, which takes 8 MB."""
     module = import_module(f"edge_app.cli.commands.{'machines' if name in MACHINES else name}")
+    ending.take_ctrl_c()
     code: int = getattr(module, name.replace("-", "_"))(config, options)
     return code

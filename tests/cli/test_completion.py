@@ -42,6 +42,8 @@ def test_bash_completes_commands_options_and_folders(place: Path) -> None:
     assert "--passcode-file" in completed(place, "lookalike", "serve", "--pass")
     assert completed(place, "lookalike", "index", "--gallery", "ph") == ["photos"]
     assert completed(place, "lookalike", "bench", "se") == ["search", "serve"]
+    assert completed(place, "lookalike", "photos", "--pass") == ["--passcode-file"]  # of serve
+    assert completed(place, "lookalike", "search", "--te") == ["--text", "--text-file"]
     told = ["bash", "-c", "source ./script; complete -p lookalike"]
     assert "-o dirnames " in subprocess.check_output(told, cwd=place, text=True)
 
@@ -55,11 +57,45 @@ def test_fish_completes_a_folder_in_the_place_of_a_command(
     assert main(["completion", "fish"]) == 0
     (tmp_path / "script").write_text(capsys.readouterr().out)
     (tmp_path / "serious").mkdir()
-    code = "source ./script; complete -C 'lookalike ser'"
-    said = subprocess.check_output(
-        ["fish", "-c", code], cwd=tmp_path, text=True, env=os.environ | {"HOME": str(tmp_path)}
-    )
-    assert [line.split()[0] for line in said.splitlines()] == ["serious/", "serve"]
+
+    def offered(line: str) -> list[str]:
+        said = subprocess.check_output(
+            ["fish", "-c", f"source ./script; complete -C '{line}'"],
+            cwd=tmp_path, text=True, env=os.environ | {"HOME": str(tmp_path)},
+        )  # fmt: skip
+        return [line.split()[0] for line in said.splitlines()]
+
+    assert offered("lookalike ser") == ["serious/", "serve"]
+    assert offered("lookalike serious --pass") == ["--passcode-file"]
+    assert offered("lookalike search --pass") == []
+    assert offered("lookalike serious --runtime ai") == ["ai-edge-litert"]
+
+
+def test_zsh_completes_a_folder_in_the_place_of_a_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("shtab")
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed")
+    assert main(["completion", "zsh"]) == 0
+    (tmp_path / "_lookalike").write_text(capsys.readouterr().out)
+    (tmp_path / "serious").mkdir()
+
+    def offered(*words: str) -> list[str]:
+        """What `_arguments` and its like are called with, in the place of a terminal."""
+        code = """
+        fpath=(. $fpath); words=("$@"); CURRENT=$#
+        _arguments() { print -r -- options $@; line=($words[2]); state=lookalike }
+        _describe() { print commands }; _files() { print -r -- files $@ }; compdef() { : }
+        autoload -Uz _lookalike; _lookalike
+        (( $# > 2 )) || _shtab_lookalike_commands
+        """
+        command = ["zsh", "-fc", code, "zsh", *words]
+        return subprocess.check_output(command, cwd=tmp_path, text=True).splitlines()
+
+    assert offered("lookalike", "ser")[-2:] == ["commands", "files -/"]
+    assert "--passcode-file" in offered("lookalike", "serious", "--pass")[-1]
+    assert "--passcode-file" not in offered("lookalike", "search", "--pass")[-1]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
