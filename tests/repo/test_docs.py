@@ -15,7 +15,8 @@ from tests.conftest import ROOT
 from tools import options
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")])
-LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\(([^)#]*)(?:#([^)]*))?\)")
+HEADING = re.compile(r"^#+ (.*)", re.MULTILINE)
 CODE = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -25,6 +26,12 @@ def command_lines(document: Path) -> Iterator[list[str]]:
             words = shlex.split(line, comments=True)
             if words:
                 yield words
+
+
+def places_in(document: Path) -> set[str]:
+    """What a link can name after #: its headings, as GitHub writes them there."""
+    headings = HEADING.findall(document.read_text())
+    return {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
 
 
 def test_the_list_of_commands_is_of_today() -> None:
@@ -60,9 +67,12 @@ def test_the_list_of_limits_is_of_today() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
-    targets = [link for link in LINK.findall(document.read_text()) if "://" not in link]
-    missing = [link for link in targets if not (document.parent / link).exists()]
-    assert not missing
+    for name, part in LINK.findall(document.read_text()):
+        if "://" in name:
+            continue
+        target = document.parent / name if name else document
+        assert target.exists(), name
+        assert not part or part in places_in(target), f"{name}#{part}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
