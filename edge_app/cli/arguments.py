@@ -17,7 +17,7 @@ from edge_app.cli import ending, hints
 from edge_app.cli import options as takes
 from edge_app.cli.folder import model_for, served, words_of
 from edge_app.cli.limits import limit_options, limits_of
-from edge_app.cli.parser import Parser
+from edge_app.cli.parser import Parser, short_usage
 from edge_app.config import DECODING_LIMITS, INDEXING_LIMITS, LIMITS, Config
 from edge_app.errors import EdgeAppError, UsageError, printable
 from edge_app.library import places
@@ -93,13 +93,16 @@ def make_parser() -> Parser:
         " command is served, with an index of its own: lookalike ~/Pictures --lan",
     )
     parser.add_argument("--version", action="version", version=f"lookalike {VERSION}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, prog=parser.prog)
+    parser.usage = "%(prog)s FOLDER [OPTION ...]\n       %(prog)s COMMAND [OPTION ...]"
+    parser.epilog = "COMMAND --help shows the options of a command. Those of serve go after a FOLDER."
 
     def command(name: str, description: str, *options: Callable[[Parser], None]) -> None:
         sub = subparsers.add_parser(name, help=description, description=description)
         sub.set_defaults(run=partial(_run, name))
         for add in options:
             add(sub)
+        sub.usage = short_usage(sub)
 
     command(
         "index",

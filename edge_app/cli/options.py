@@ -35,7 +35,7 @@ def told_index(parser: Parser) -> None:
     parser.set_defaults(finds_index=True)
     parser.add_argument("--index", type=path, metavar="DIR",
         help=f"the index folder (default: {DEFAULTS.index}; where that is not there, the one that"
-        " `lookalike FOLDER` made: of --gallery, or the only one)")  # fmt: skip
+        " `lookalike FOLDER` made, if it made only one)")  # fmt: skip
 
 
 def library(parser: Parser) -> None:

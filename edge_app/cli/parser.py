@@ -23,6 +23,15 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {printable(message)} (see {self.prog} --help)\n")
 
 
+def short_usage(parser: argparse.ArgumentParser) -> str:
+    """The first line of a command's help. All options would be 25 lines, and stand below anyway."""
+    words = ["%(prog)s [OPTION ...]"]
+    for action in parser._get_positional_actions():
+        shown = {"?": "[{}]", "*": "[{} ...]"}.get(str(action.nargs), "{}")
+        words.append(shown.format(action.metavar))
+    return " ".join(words)
+
+
 def meant(name: str, names: Iterable[str]) -> str:
     """The end of a message about a name that is none of these: the one that is like it, or ""."""
     found = get_close_matches(name, list(names), n=1)

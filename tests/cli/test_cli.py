@@ -203,6 +203,23 @@ def test_a_filter_that_nothing_fits_says_what_there_is(
         (["index", "--port", "1"], "--port 1; --port is an option of serve (see "),
     ],
 )
+def test_the_first_lines_of_a_help_are_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
+    def first(*words: str) -> list[str]:
+        with pytest.raises(SystemExit):
+            main([*words, "--help"])
+        return capsys.readouterr().out.partition("\n\n")[0].splitlines()
+
+    program = make_parser().prog
+    both = [f"usage: {program} {word} [OPTION ...]" for word in ("FOLDER", "COMMAND")]
+    assert [" ".join(line.split()) for line in first()] == [
+        both[0],
+        both[1].removeprefix("usage: "),
+    ]
+    assert first("search") == [f"usage: {program} search [OPTION ...] [IMAGE ...]"]
+    assert first("bench") == [f"usage: {program} bench [OPTION ...] [SUBJECT]"]
+    assert first("export") == [f"usage: {program} export [OPTION ...] DIR"]
+
+
 def test_an_unknown_option_suggests_the_one_that_is_like_it(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
