@@ -95,7 +95,7 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"lookalike {VERSION}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, prog=parser.prog)
     parser.usage = "%(prog)s FOLDER [OPTION ...]\n       %(prog)s COMMAND [OPTION ...]"
-    parser.epilog = "COMMAND --help shows the options of a command. Those of serve go after a FOLDER."
+    parser.epilog = "COMMAND --help shows the options of one; those of serve go after a FOLDER."
 
     def command(name: str, description: str, *options: Callable[[Parser], None]) -> None:
         sub = subparsers.add_parser(name, help=description, description=description)

@@ -203,6 +203,14 @@ def test_a_filter_that_nothing_fits_says_what_there_is(
         (["index", "--port", "1"], "--port 1; --port is an option of serve (see "),
     ],
 )
+def test_an_unknown_option_suggests_the_one_that_is_like_it(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert said in capsys.readouterr().err
+
+
 def test_the_first_lines_of_a_help_are_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
     def first(*words: str) -> list[str]:
         with pytest.raises(SystemExit):
@@ -218,14 +226,6 @@ def test_the_first_lines_of_a_help_are_what_to_type(capsys: pytest.CaptureFixtur
     assert first("search") == [f"usage: {program} search [OPTION ...] [IMAGE ...]"]
     assert first("bench") == [f"usage: {program} bench [OPTION ...] [SUBJECT]"]
     assert first("export") == [f"usage: {program} export [OPTION ...] DIR"]
-
-
-def test_an_unknown_option_suggests_the_one_that_is_like_it(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(words)
-    assert said in capsys.readouterr().err
 
 
 def test_duplicates_of_an_older_index_say_what_is_not_found_yet(tmp_path: Path) -> None:
