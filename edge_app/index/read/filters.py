@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from edge_app.index.format.records import ORIENTATIONS, UNDATED
 
 if TYPE_CHECKING:
     from edge_app.index.read.snapshot import Snapshot
+
+_EARLIEST = UNDATED + 1  # any date; what is undated is before
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +43,39 @@ class Filter:
 
     def mask(self, snapshot: Snapshot) -> NDArray[np.bool_] | None:
         """(rows,) bool, true where a row may be returned; None where every row may."""
-        conditions = []
+        mask: NDArray[np.bool_] | None = None
+        for condition in self._conditions(snapshot):
+            mask = condition if mask is None else np.logical_and(mask, condition, out=mask)
+        return mask
+
+    def _conditions(self, snapshot: Snapshot) -> Iterator[NDArray[np.bool_]]:
+        """(rows,) bool each, new ones."""
         if self.folder:
             below = self.folder.rstrip("/") + "/"
             wanted = [f"{folder}/".startswith(below) for folder in snapshot.folders]
             # Every place is valid; clipping spares numpy the check, half of the time.
             # Without any folder all rows are dead, but numpy takes nothing from an empty array.
             wanted = wanted or [False]
-            conditions.append(np.array(wanted, bool).take(snapshot.folder, mode="clip"))
+            yield np.array(wanted, bool).take(snapshot.folder, mode="clip")
         if self.formats is not None:
             places = [i for i, name in enumerate(snapshot.formats) if name in self.formats]
-            conditions.append(_is_one_of(snapshot.format, places))
+            yield _is_one_of(snapshot.format, places)
         if self.orientation is not None:
-            conditions.append(snapshot.orientation == ORIENTATIONS.index(self.orientation))
-        if self.taken_from is not None:
-            conditions.append(snapshot.taken_at >= self.taken_from)
+            yield snapshot.orientation == ORIENTATIONS.index(self.orientation)
+        if self.taken_from is not None or self.taken_to is not None:
+            yield snapshot.taken_at >= (_EARLIEST if self.taken_from is None else self.taken_from)
         if self.taken_to is not None:
-            conditions.append(snapshot.taken_at <= self.taken_to)
-            conditions.append(snapshot.taken_at != UNDATED)
+            yield snapshot.taken_at <= self.taken_to
         if self.undated:
-            conditions.append(snapshot.taken_at == UNDATED)
-        return np.logical_and.reduce(conditions) if conditions else None
+            yield snapshot.taken_at == UNDATED
 
 
 def _is_one_of(column: NDArray[np.uint8], values: list[int]) -> NDArray[np.bool_]:
     """(rows,) bool; for few values, which are compared one after the other."""
-    found = np.zeros(len(column), bool)
-    for value in values:
+    if not values:
+        return np.zeros(len(column), bool)
+    first, *others = values
+    found: NDArray[np.bool_] = column == first
+    for value in others:
         found |= column == value
     return found

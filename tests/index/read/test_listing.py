@@ -145,6 +145,15 @@ def test_parts_of_a_layout_put_together_are_the_whole(
         assert part.taken_at.tolist() == whole.taken_at[offset : offset + limit].tolist()
 
 
+@pytest.mark.parametrize("filter", FILTERS)
+def test_a_search_may_return_what_a_listing_shows(reader: Reader, filter: Filter) -> None:
+    snapshot = reader.snapshot()
+    mask = filter.mask(snapshot)
+    wanted = snapshot.live if mask is None else snapshot.live & mask
+    shown = {image.id for image in expected(reader, "date", filter)}
+    assert set(snapshot.ids[wanted].tolist()) == shown
+
+
 @pytest.mark.parametrize("sort", ORDERS)
 def test_a_page_is_found_without_sorting(reader: Reader, sort: str) -> None:
     """Or it would cost more with every image there is."""
