@@ -18,6 +18,7 @@ from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 
+from edge_app.config import MiB
 from edge_app.server.bounds import Bounds
 from edge_app.server.refusal import refusal, status_line
 
@@ -167,10 +168,13 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
     def _fault_of_body(self) -> Refusal | None:
         coming = self.body_rcv.chunk_remainder if self.chunked else 0
         if max(self.content_length, self.body_bytes_received + coming) > self.body_limit_bytes:
-            return Refusal(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"The body is over the limit of {self.body_limit_bytes} bytes.",
-            )
+            what = f"The body is over the limit of {self.body_limit_bytes} bytes."
+            if self.is_upload and not self.chunked:  # as a browser sends a photo
+                what = (
+                    f"The photo has {self.content_length / MiB:.1f} MiB, over the limit of "
+                    f"{self.body_limit_bytes / MiB:g} (--upload-size)."
+                )
+            return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, what)
         if self.chunked and (
             len(self.body_rcv.control_line) > CHUNK_LINE_BYTES
             or len(self.body_rcv.trailer) > self.bounds.header_bytes

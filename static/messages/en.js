@@ -180,7 +180,7 @@ export default {
   'upload.drop': 'Drop the photo to search with it',
   'upload.wordless': 'This model compares photos. Searching by words needs a model that knows words.',
   'upload.gone': 'The photo of this search was not stored. Choose it again.',
-  'upload.nopreview': 'This browser can’t show this kind of image, but you can search with it.',
+  'upload.nopreview': 'This browser can’t show this kind of image.',
   'upload.notimage': '“{name}” is not an image.',
   'upload.your': 'Your photo',
   'upload.results': 'Most similar to your photo',

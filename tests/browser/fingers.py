@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Page
@@ -43,11 +43,15 @@ def held(page: Page, at: Point) -> Iterator[None]:
     client.detach()
 
 
-def double_tap(page: Page, at: Point) -> None:
-    """Two taps in a tenth of a second, by their own clock, however late they arrive."""
+def double_tap(page: Page, at: Point, between: Callable[[], object] = lambda: None) -> None:
+    """Two taps in a tenth of a second, by their own clock, however late they arrive; and a second
+    after any tap before, which they have nothing to do with. `between` is called when the first has
+    ended."""
     client = page.context.new_cdp_session(page)
-    began_s = time.time()
+    began_s = time.time() + 1
     for after_s, points in ((0.0, 1), (0.02, 0), (0.08, 1), (0.1, 0)):
+        if after_s == 0.08:
+            between()
         client.send(
             "Input.dispatchTouchEvent",
             {

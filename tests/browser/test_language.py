@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from edge_app.errors import DecodeError
+from edge_app.photos.reading.opening import format_of
 from tests.browser.conftest import Console, open_page
 from tests.conftest import ROOT
 from tools.testing.browsers import DESK
@@ -74,6 +76,38 @@ def test_the_browser_chooses(
     expect_thumbnails(page)
     expected = "de" if locale.startswith("de") else "en"
     assert page.evaluate("document.documentElement.lang") == expected
+    context.close()
+
+
+def said_of(data: bytes) -> str:
+    with pytest.raises(DecodeError) as error:
+        format_of(data)
+    return str(error.value)
+
+
+def test_what_the_server_says_is_told_in_german(
+    browser: Browser, site: Site, console: Console
+) -> None:
+    context = open_page(browser, site.url, console, locale="de-DE", **DESK)
+    page = context.new_page()
+    page.goto("")
+    expect_thumbnails(page)
+    said = [said_of(data) for data in (b"", b"text", b"%PDF-1.4", b"....ftypmp42")]
+    said += ["TIFF of a kind that the installed Pillow can't read", "damaged JPEG"]
+    said += ["Too busy; try again.", "too many images are being decoded at once; try again"]
+    told = page.evaluate(
+        """async (said) => {
+            const { told } = await import(new URL('js/lib/text.js', location));
+            return said.map(told);
+        }""",
+        said,
+    )
+    assert told[2:4] == [
+        "PDF-Dateien werden nicht unterstützt",
+        "Video-Dateien werden nicht unterstützt",
+    ]
+    english = re.compile(r"\b(not|an?|files?|the|of|damaged|try|images?|busy)\b", re.I)
+    assert [text for text in told if english.search(text)] == []
     context.close()
 
 

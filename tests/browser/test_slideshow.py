@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import Console
 from tools.testing.looks import expect_thumbnails, names, wait_until
 from tools.testing.site import Site
 
@@ -84,6 +85,30 @@ def test_the_screen_is_kept_on(page: Page) -> None:
 def test_without_photos_it_says_so(page: Page) -> None:
     page.goto("?view=frame&from=1990-01-01&to=1990-12-31")
     expect(page.get_by_text("There are no photos to show here.")).to_be_visible()
+
+
+def test_a_frame_begins_with_the_first_photo_that_comes(page: Page) -> None:
+    page.clock.install()
+    empty = {"total": 0, "ids": [], "ratios": [], "days": [], "folders": []}
+    page.route("**/api/layout?*", lambda route: route.fulfill(json=empty), times=1)
+    page.goto("?view=frame&sort=name&format=JPEG&s=3600")
+    expect(page.get_by_text("There are no photos to show here.")).to_be_visible()
+    page.clock.fast_forward("01:00:00")
+    expect(page.locator(".slides img.on").last).to_have_attribute("alt", "photo-00.jpg")
+
+
+def test_a_drift_goes_on_when_the_photo_on_show_is_deleted(page: Page, console: Console) -> None:
+    console.expect("404.*/similar")
+    page.goto("?view=frame&sort=name&format=JPEG&drift=1")
+    slides = page.locator(".slides img.on")
+    expect(slides.last).to_have_attribute("alt", "photo-00.jpg")
+    page.keyboard.press(" ")
+    gone = {"error": {"code": "not_found", "message": "it is gone"}}
+    page.route(
+        re.compile(r"/similar\?"), lambda route: route.fulfill(status=404, json=gone), times=1
+    )
+    page.keyboard.press("ArrowRight")
+    expect(slides.last).not_to_have_attribute("alt", "photo-00.jpg")
 
 
 def test_only_a_folder_is_shown(page: Page) -> None:

@@ -61,8 +61,10 @@ def test_the_status_page_names_library_model_and_rejected_files(page: Page) -> N
 def test_an_empty_library_says_what_to_do(serve: Serve, page: Page, tmp_path: Path) -> None:
     library = tmp_path / "Empty"
     library.mkdir()
+    page.add_init_script("localStorage.removeItem('hint')")  # a first visit
     page.goto(serve(library).url)
     expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
+    expect(page.get_by_text("Click a photo")).to_be_hidden()  # there is none
     expect(page.get_by_text("Put photos into the library folder “Empty”")).to_be_visible()
     expect(page.get_by_role("main")).not_to_contain_text(str(tmp_path))  # no path of the server
     expect(page.get_by_role("main")).not_to_contain_text("--")  # and none of its options

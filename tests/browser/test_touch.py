@@ -100,6 +100,21 @@ def test_a_double_tap_zooms_in_and_out(phone: Page) -> None:
     wait_until(phone, "document.querySelector('.zoom img').getBoundingClientRect().width === 390")
 
 
+def test_a_double_tap_on_a_tile_only_opens_its_photo(phone: Page) -> None:
+    phone.goto("?sort=name&format=JPEG")
+    expect_thumbnails(phone)
+    box = tile(phone, "photo-01.jpg").bounding_box()
+    assert box
+    at = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    frame = phone.locator(".frame.loaded")
+    fingers.double_tap(phone, at, between=lambda: expect(frame).to_be_visible())
+    under = phone.evaluate("at => Boolean(document.elementFromPoint(...at).closest('.frame'))", at)
+    assert under  # it was on the photo that the second one came down
+    assert "zoom" not in phone.url
+    fingers.double_tap(phone, at)
+    expect(phone.get_by_role("dialog")).to_be_visible()
+
+
 def test_zoom_goes_on_to_the_next_photo_by_a_swipe(phone: Page) -> None:
     open_second(phone)
     phone.get_by_role("button", name="Zoom").tap()

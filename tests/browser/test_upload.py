@@ -107,4 +107,5 @@ def test_a_broken_image_shows_the_devices_reason(
     broken.write_bytes(b"\x89PNG\r\n\x1a\n but no more")
     carry(page, "drop", broken)
     expect(page.get_by_role("alert")).to_contain_text("That did not work")
-    expect(page.get_by_text("This browser can’t show this kind of image")).to_be_visible()
+    expect(page.get_by_text("This browser can’t show this kind of image.")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)  # it would not help

@@ -84,11 +84,15 @@ class Gate:
 def test_a_body_over_its_limit_is_refused_by_its_announced_length(parked: Park) -> None:
     limits = Bounds()
     with serving(echoing) as site:
-        for head, limit in ((UPLOAD, limits.body_bytes), (FORM, limits.upload_bytes)):
+        photo = f"over the limit of {limits.upload_bytes // MiB} (--upload-size)"
+        for head, limit, said in (
+            (UPLOAD, limits.body_bytes, f"{limits.body_bytes} bytes"),
+            (FORM, limits.upload_bytes, photo),
+        ):
             connection = parked(site, head + b"Content-Length: %d\r\n\r\n" % (limit + 1))
             answer = parse_answer(connection)  # with not a byte of the body sent
             assert (answer.status, answer.error) == (413, "too_large")
-            assert str(limit) in answer.json["error"]["message"]
+            assert said in answer.json["error"]["message"]
             assert is_closed(connection)
 
 

@@ -150,7 +150,7 @@ export const ratioOf = ({ width, height }) => Math.round((width * 100) / height)
  * run, and folders stay as they are. */
 function groupsOf(total, { days, folders }) {
   if (folders?.length) return runs(folders, (folder) => folder, (folder) => folder || t('filter.folder.top'));
-  if (!days?.length) return total ? [{ start: 0, count: total, label: '' }] : [];
+  if (!days?.some?.(([day]) => day)) return total ? [{ start: 0, count: total, label: '' }] : [];
   const named = (nameOf) => (day) => (day ? nameOf(day) : t('gallery.undated'));
   const months = runs(days, (day) => day?.slice(0, 7) ?? '', named(monthOf));
   return total < SMALL && total / months.length < FEW ? runs(days, yearOf, named(yearOf)) : months;

@@ -1,6 +1,6 @@
 /** The device: its JSON API, whether it answers at all, and how its index is doing. */
 import { queryOf } from './route.js';
-import { t } from './text.js';
+import { t, told } from './text.js';
 
 const BUSY_MS = 1500;
 const IDLE_MS = 5000;
@@ -51,7 +51,7 @@ async function request(url, options) {
   }
   contact(true);
   if (response.ok && (body || response.status === 204)) return body;
-  throw new ApiError(body?.error?.message ?? t('error.unexpected', { status: response.status }), response.status);
+  throw new ApiError(told(body?.error?.message ?? t('error.unexpected', { status: response.status })), response.status);
 }
 
 export const lastStatus = () => status;

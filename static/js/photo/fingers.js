@@ -8,6 +8,11 @@ const TURN_PX = 60;
 const CLOSE_PX = 90;
 const PINCHED = 1.08;
 const GLIDE_MS = 180;
+const TWICE_MS = 320; // longest time between two taps that belong together
+
+// The touches that ended last, anywhere: of a double tap on a tile, the second comes down on the photo that it opened.
+let [before, last] = [{}, {}];
+addEventListener('touchend', ({ target, timeStamp }) => ([before, last] = [last, { target, timeStamp }]), { capture: true, passive: true });
 
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -103,6 +108,7 @@ export function attachFingers(stage, frame, { free, thumbOf, onTurn, onClose, on
       glide(0, 0);
     } else if (frame.contains(event.target)) {
       event.preventDefault(); // the click that would follow is for mice
+      if (event.timeStamp - before.timeStamp < TWICE_MS && !stage.contains(before.target)) return;
       onZoom({ x, y, factor: 1, time: event.timeStamp });
     }
   });

@@ -11,7 +11,7 @@ const REMEMBERED = 5000; // photos that a drift does not show again
 /** @param {{id?: string, of?: string, ids?: string, drift?: string}} params of the URL, with the gallery's filters: the
  *   list is `ids`, the matches of `of`, or the gallery; it begins at `id` */
 export function createPath(params) {
-  const gone = []; // ids shown, the present one last
+  const gone = []; // ids that a drift has shown, the present one last; else only that one
   const seen = new Set();
   let list = null;
   let at = -1;
@@ -31,37 +31,41 @@ export function createPath(params) {
     return [Number(params.of), ...items.map(({ id }) => id)];
   }
 
-  /** A photo like the last one; where all that is near was shown, any of the list. */
+  /** The list as it is now: a frame that hangs for weeks shows what has come since, and nothing that has gone. */
+  async function renew(signal) {
+    list = await idsOf(signal);
+    if (!list.length) throw Object.assign(new Error(t('slides.none')), { empty: true });
+  }
+
+  /** A photo like the last one; where all that is near was shown, or the last one has gone, any of the list. */
   async function drifted(signal) {
     const last = gone.at(-1);
     for (const k of NEAR) {
-      const { items } = await get(`api/images/${last}/similar`, { k, collapse: 1, ...pick(params, FILTERS) }, signal);
+      const { items } = await get(`api/images/${last}/similar`, { k, collapse: 1, ...pick(params, FILTERS) }, signal)
+        .catch((error) => (error.status === 404 ? { items: [] } : Promise.reject(error)));
       const next = items.find(({ id }) => !seen.has(id));
       if (next) return next.id;
       if (items.length < k) break;
     }
     seen.clear();
-    return list[Math.floor(Math.random() * list.length)];
+    await renew(signal);
+    const others = list.filter((id) => id !== last);
+    return others[Math.floor(Math.random() * others.length)] ?? last;
   }
 
   return {
     /** The image `by` steps on; rejects with an error that is `empty` when there is none at all. */
     async step(by, signal) {
-      if (!list) {
-        list = await idsOf(signal);
-        if (!list.length) throw Object.assign(new Error(t('slides.none')), { empty: true });
-        const start = list.indexOf(Number(params.id));
-        at = start < 0 ? 0 : start;
-        gone.push(list[at]);
-        return arrive(list[at], signal);
-      }
-      if (!params.drift) {
-        at = (at + by + list.length) % list.length;
-        return arrive(list[at], signal);
-      }
-      if (by < 0) {
-        if (gone.length > 1) gone.pop();
-      } else gone.push(await drifted(signal));
+      if (!params.drift || !gone.length) {
+        if (list?.[at + by]) at += by;
+        else { // it begins, or has gone round
+          await renew(signal);
+          at = gone.length ? (by < 0 ? list.length - 1 : 0) : Math.max(0, list.indexOf(Number(params.id)));
+        }
+        gone[0] = list[at];
+      } else if (by > 0) gone.push(await drifted(signal));
+      else if (gone.length > 1) gone.pop();
+      if (gone.length > REMEMBERED) gone.shift();
       return arrive(gone.at(-1), signal);
     },
   };

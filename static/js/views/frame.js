@@ -3,7 +3,7 @@ import { h } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { createPath } from '../slides/path.js';
 import { awake, fillScreen, leaveScreen } from '../slides/screen.js';
-import { failure } from '../lib/pieces.js';
+import { emptyState, failure } from '../lib/pieces.js';
 import { back, go, href, LISTING, note, pick, route } from '../lib/route.js';
 import { t } from '../lib/text.js';
 
@@ -19,7 +19,6 @@ export default function frame(params) {
   let playing = true;
   let timer;
   let hiding;
-  let present = null; // the image on show
   let turn = 0;
   let path = createPath(params);
 
@@ -72,7 +71,6 @@ export default function frame(params) {
         return picture.decode();
       });
       if (mine !== turn || signal.aborted) return;
-      present = image;
       note({ ...route(), id: image.id });
       title.textContent = image.name;
       title.href = href({ ...pick(params, LISTING), view: 'similar', id: image.id });
@@ -83,8 +81,11 @@ export default function frame(params) {
       setTimeout(() => before.forEach((each) => each.remove()), before.length ? 1200 : 0);
     } catch (error) {
       if (error.name === 'AbortError' || mine !== turn) return;
-      if (error.empty || !present) return stage.replaceChildren(failure(error, () => step(1)));
-      wait_ms = FAILED_MS;
+      if (error.empty) stage.replaceChildren(emptyState(error.message));
+      else {
+        wait_ms = FAILED_MS;
+        if (!stage.firstChild) stage.append(failure(error, () => step(1)));
+      }
     }
     if (playing) timer = setTimeout(step, wait_ms, 1);
   }

@@ -131,8 +131,8 @@ export function createMatches({ title, search, key, restored, least = 0, slides 
       draw();
       back();
     } catch (error) {
-      // What is not known won't be known on the second try either.
-      if (error.name !== 'AbortError') place.replaceChildren(failure(error, error.status === 404 ? null : load));
+      // What the device can't find or read now, it won't on the second try either.
+      if (error.name !== 'AbortError') place.replaceChildren(failure(error, error.status < 500 ? null : load));
     }
   }
 

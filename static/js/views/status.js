@@ -57,8 +57,8 @@ export default function status() {
     problems.replaceChildren(...[
       ...sourcesOf(now).filter((source) => !source.online).map(({ name, message }) =>
         problem(t('status.offline.title', { name }), told(message ?? ''), t('status.offline.text'))),
-      now.model_error && problem(t('status.model.missing'), now.model_error),
-      now.indexing.state === 'failed' && problem(t('status.state.failed'), now.indexing.message),
+      now.model_error && problem(t('status.model.missing'), told(now.model_error)),
+      now.indexing.state === 'failed' && problem(t('status.state.failed'), told(now.indexing.message ?? '')),
       ...groups.map(({ count, reason, advice, files }) =>
         problem(t('status.problem.files', { n: count, reason: told(reason) }), advice && told(advice), files && h('small', {}, files.slice(0, NAMED).join(', '), count > Math.min(NAMED, files.length) && ' …'))),
     ].filter(Boolean));

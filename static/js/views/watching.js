@@ -1,10 +1,10 @@
 /** How changes of a photo folder are noticed, and what of it is passed over, as lines of a card. */
 import { h } from '../lib/dom.js';
-import { duration, t } from '../lib/text.js';
+import { duration, t, told } from '../lib/text.js';
 
 export const watchingOf = ({ watching, polled_because: because, poll_s: poll }) => [
   watching === 'polling' && h('p', {}, t('library.polling', { time: duration(poll) })),
-  watching === 'polling' && because && h('p.quiet', {}, because),
+  watching === 'polling' && because && h('p.quiet', {}, told(because)),
 ].filter(Boolean);
 
 export const skippedOf = ({ exclude, skipped, away }) => [
