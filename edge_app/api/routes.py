@@ -186,7 +186,6 @@ def _add_files(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
     def zipped() -> HTTPResponse:
         ids = ids_of(asked(requests.Zipped).ids, QUERY_IMAGES)
         images = [gallery.reader.image(id) for id in ids]
-
         for image in images:
             watcher.check(image.path)
         members = members_of(images, gallery.library, stripper)

@@ -159,12 +159,7 @@ def search(parser: Parser) -> None:
     add("--box", metavar="x,y,w,h",
         help="search for a region of IMAGE; x,y,w,h are fractions of the upright"
         " image")  # fmt: skip
-    add(
-        "--k",
-        default=K,
-        metavar="K",
-        help="how many matches (default: %(default)s)",
-    )
+    add("--k", default=K, metavar="K", help="how many matches (default: %(default)s)")
     add("--min-score", metavar="S", help="only matches with at least this score (cosine, -1 to 1)")
     add("--collapse", action="store_true",
         help="group near-duplicates under the best match")  # fmt: skip

@@ -98,7 +98,7 @@ def index(
             rest = plan(Scan(run.alone), known, rejected, again | {f.path for f in run.alone})
             run.add(rest)
             run.read(reads.outcomes(pool, rest.to_read, job_of))
-        run.settle(prune)
+        run.finish(prune)
     if "" in found.offline:  # the only source went away in the middle
         raise LibraryError(found.offline[""])
     report.seconds = time.monotonic() - start
@@ -173,10 +173,10 @@ class _Run:
         for file in self.alone:
             self.todo.absorbed.pop(file.path, None)
 
-    def settle(self, prune: bool) -> None:
+    def finish(self, prune: bool) -> None:
         """Drop or mark the files that are gone, now that the moved ones are known."""
         self.batch.removed += [old.id for old in self.todo.absorbed.values()]
-        self.lost.settle()
+        self.lost.judge_drives()
         self.report.away = [] if prune else self.lost.away()
         for path, old in self.todo.missing.items():
             if self.lost.is_gone(path, old, prune):

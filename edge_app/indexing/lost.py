@@ -28,7 +28,7 @@ class Lost:
     """
 
     def __init__(self, found: Scan, known: Mapping[str, Known], missing: dict[str, Known]):
-        """`missing` loses those that turn up under another name, until `settle`."""
+        """`missing` loses those that turn up under another name, until `judge_drives`."""
         self._found, self._known, self._missing = found, known, missing
         self._left_out = {path for path in missing if found.leaves_out(path)}
         self._away = {
@@ -55,7 +55,7 @@ class Lost:
         if old and old.content != content:
             self._replaced[old.mount] += 1
 
-    def settle(self) -> None:
+    def judge_drives(self) -> None:
         """Decide which drives are there, now that everything was looked for."""
         here = Counter(old.mount for old in self._known.values())
         gone: Counter[str] = Counter()

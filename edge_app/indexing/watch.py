@@ -134,15 +134,14 @@ class Watcher:
             if not self._watch and code != LOCKED_EXIT:
                 return
             poll_s = min(self.poll_s(name) for name, _ in self.config.places)
-            if (
-                self.status.offline.keys() - self._folders.keys()
-            ):  # nothing else tells of its return
+            if self.status.offline.keys() - self._folders.keys():
+                # Nothing else tells that a source elsewhere is back.
                 poll_s = min(poll_s, self.config.limits.poll_eventless_s)
             self._changed.wait(min(RETRY_S, poll_s) if code else poll_s)
             while not self._is_reachable() and not self._stop.is_set():
                 self._changed.clear()
                 self._changed.wait(RETRY_S)
-            self._settle()
+            self._wait_until_quiet()
 
     def _is_reachable(self) -> bool:
         """Whether a run could find anything; of sources elsewhere only a run can tell."""
@@ -166,7 +165,7 @@ class Watcher:
         self._last_change_s = time.monotonic()
         self._changed.set()
 
-    def _settle(self) -> None:
+    def _wait_until_quiet(self) -> None:
         """Wait until files have stopped growing, within reason."""
         deadline_s = time.monotonic() + SETTLE_MAX_S
         while not self._stop.is_set() and time.monotonic() < deadline_s:

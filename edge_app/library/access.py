@@ -65,11 +65,8 @@ _ALONE = {
     "s3": {"disable_config_load": "true", "disable_ec2_metadata": "true"},
     "gs": {"disable_config_load": "true", "disable_vm_metadata": "true"},
 }
-_KEYS = {
-    "s3": "access_key_id",
-    "az": "account_key",
-    "gs": "credential",
-}  # without it requests are not signed
+# Without it requests are not signed.
+_KEYS = {"s3": "access_key_id", "az": "account_key", "gs": "credential"}
 _SERVICES = {"webdavs": "webdav", "az": "azblob", "gs": "gcs"}
 _PLAIN = "plain_http"
 

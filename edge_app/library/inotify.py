@@ -21,7 +21,6 @@ _ASKED = (
 _SELF = flags.DELETE_SELF | flags.MOVE_SELF
 _COMES = flags.CREATE | flags.MOVED_TO | flags.ATTRIB
 
-
 _ENOUGH = {"watches": 524288, "instances": 1024}  # what desktops are set to
 
 
@@ -70,9 +69,8 @@ class Folders:
 
     def take(self) -> bool:
         """Read the events that there are; whether one of them is of a photo or a folder."""
-        changes = [
-            self._is_change(*event) for event in self._inotify.read(timeout=0)
-        ]  # all of them
+        # Of all of them before `any`, which ends at the first: each may change what is watched.
+        changes = [self._is_change(*event) for event in self._inotify.read(timeout=0)]
         return any(changes)
 
     def _is_change(self, watch: int, mask: int, cookie: int, name: str) -> bool:
@@ -132,7 +130,7 @@ def shortage(folders: int) -> str | None:
         return None
     return (
         f"the library has {folders} folders, and {name} allows watching {limit}; raise it, such "
-        f"as: sudo sysctl {name}={max(524288, 2 * folders)}"
+        f"as: sudo sysctl {name}={max(_ENOUGH['watches'], 2 * folders)}"
     )
 
 

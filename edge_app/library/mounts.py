@@ -34,7 +34,6 @@ LASTING_INODES = frozenset(
     }
 )  # fmt: skip
 
-
 # FUSE programs that pass on, or keep, when a file was last changed. Others may say "now" each time.
 LASTING_CHANGE_TIMES = frozenset(
     {

@@ -198,7 +198,7 @@ class Walk:
                     self.found.mounted.add(path)
                     self._places[path] = place_of(place)
                     yield from self._folder(path, real, path, mount_of(real, self._known))
-        self._settle()
+        self._note_drives_gone()
 
     def enter(self, path: str, place: str) -> None:
         """Enter a folder that is new below the root, and those in it; links in it are not
@@ -206,7 +206,7 @@ class Walk:
         for _ in self._folder(path, place, "", None):
             pass
 
-    def _settle(self) -> None:
+    def _note_drives_gone(self) -> None:
         """Compare what is where with what was when it was entered. A drive that went away in the
         middle left folders that are missing, or empty: that says nothing of what was in them."""
         real = os.path.realpath(self._root)

@@ -1,5 +1,5 @@
-"""One open index and all it takes to turn a question into a query vector: what the command line and
-the web server both stand on."""
+"""One open index and all it takes to turn a question into a query vector, for the command line and
+the web server."""
 
 from __future__ import annotations
 

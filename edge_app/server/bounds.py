@@ -58,9 +58,8 @@ class Bounds:
     server_threads: int = Limits().server_threads
     queued_requests: int = 64  # waiting for a thread; more are answered 503
     slow_requests: int = Limits().server_threads // 2  # of those that may take seconds, at one time
-    client_slow_requests: int = (
-        Limits().server_threads // 4
-    )  # of one client, while others are there
+    # ... and of one client, while others are there
+    client_slow_requests: int = Limits().server_threads // 4
     drain_s: float = DRAIN_S
 
     @classmethod

@@ -20,7 +20,7 @@ def known(**mounts: str) -> dict[str, Known]:
 def gone(found: Scan, images: dict[str, Known], missing: str, *, prune: bool = False) -> set[str]:
     lost_paths = {path: images[path] for path in missing.split()}
     lost = Lost(found, images, lost_paths)
-    lost.settle()
+    lost.judge_drives()
     return {path for path, old in lost_paths.items() if lost.is_gone(path, old, prune)}
 
 
@@ -37,7 +37,7 @@ def test_what_is_on_a_drive_that_is_not_there_is_not_gone() -> None:
     assert gone(found, LIBRARY, missing) == {"a.jpg"}
     assert gone(found, LIBRARY, missing, prune=True) == set(missing.split())
     lost = Lost(found, LIBRARY, {path: LIBRARY[path] for path in missing.split()})
-    lost.settle()
+    lost.judge_drives()
     assert lost.away() == [Away("usb", 3)]
     assert lost.doubtful
 
@@ -64,7 +64,7 @@ def test_another_drive_in_its_place_takes_nothing_away_though_some_names_are_the
     lost = Lost(Scan(mounted={"usb"}), LIBRARY, {"usb/e.jpg": LIBRARY["usb/e.jpg"]})
     for content, is_gone in ((LIBRARY["usb/f.jpg"].content, True), (b"another", False)):
         lost.compare(LIBRARY["usb/f.jpg"], content)
-        lost.settle()
+        lost.judge_drives()
         assert lost.is_gone("usb/e.jpg", LIBRARY["usb/e.jpg"], False) == is_gone
 
 

@@ -200,7 +200,7 @@ def test_a_kill_while_names_change_leaves_the_old_ones_or_the_new(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("edge_app.index.write.commit._Change.settle", killed)
+        patch.setattr("edge_app.index.write.commit._Change.write_counts", killed)
         run(*both)
     assert images() == before
     embedder.calls = 0

@@ -102,8 +102,7 @@ class Zip(Sized):
         for member in self._members:
             name, when = member.encoded, _dos_time(member.mtime_s)
             yield _LOCAL.pack(b"PK\3\4", _VERSION, _FLAGS, 0, *when, 0, 0, 0, len(name), 0) + name
-            crc = left = 0
-            left = member.size_bytes
+            crc, left = 0, member.size_bytes
             with member.open() as file:
                 while left:
                     chunk = file.read(min(CHUNK_BYTES, left))

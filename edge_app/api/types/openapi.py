@@ -79,10 +79,8 @@ ROUTES = (
         shapes.Answer, requests.Similar, also=(422,),
     ),
     Route(
-        "POST", "/api/search", "Search by several images, by a text or by an uploaded "
-"image",
-        shapes.Answer, body=requests.Combined, form=requests.Upload,
-        also=(422,),
+        "POST", "/api/search", "Search by several images, by a text or by an uploaded image",
+        shapes.Answer, body=requests.Combined, form=requests.Upload, also=(422,),
     ),
     Route(
         "GET", "/api/words", "Known words that start with a text", shapes.Words,

@@ -58,9 +58,8 @@ def describe(config: Config) -> dict[str, Any]:
     with suppress(StoreError):  # said below
         bring_up_to_date(config.index)
     with Reader(config.index) as reader:
-        state = state_of(
-            config, library_of(config), reader
-        )  # its memory before the model takes any
+        # Before the model takes any of the memory that is told.
+        state = state_of(config, library_of(config), reader)
         program: dict[str, Any] = {
             "version": VERSION,
             "python": platform.python_version(),

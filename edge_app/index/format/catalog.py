@@ -229,7 +229,7 @@ class Catalog:
     def put_row(self, record: RowRecord) -> None:
         self.insert("rows", astuple(record))
 
-    # --- small change ---------------------------------------------------------------------------
+    # --- what the statements above are made of -------------------------------------------------
 
     def _lay_out(self) -> None:
         with self.transaction():

@@ -12,8 +12,6 @@ from edge_app.library.places import roots_in
 from edge_app.library.source import Source, fingerprint_at
 
 _SAMPLE_FILES = 64  # looked up to recognise a library that has been moved ...
-
-
 _SAMPLE_CONTENTS = 8  # ... and of those so many are read
 
 
@@ -29,12 +27,12 @@ def recognise(index: Path, catalog: Catalog, library: Source) -> None:
     root, indexed = root.replace("\0", ", "), indexed.replace("\0", ", ")
     sample = _sample(catalog, _SAMPLE_FILES)
     there = [(path, content) for path, size, content in sample if _has_size(library, path, size)]
-    settled = "choose another folder with --index, or delete this one"
+    advice = "choose another folder with --index, or delete this one"
     if len(there) * 2 < len(sample):
         raise StoreError(
             f"{index} is the index of another photo folder, {indexed}: of "
             f"{len(sample)} indexed files looked up in {root}, {len(there)} are the same; "
-            f"{settled}"
+            f"{advice}"
         )
     read = there[:: max(1, len(there) // _SAMPLE_CONTENTS)]
     equal = sum(_has_content(library, path, content) for path, content in read)
@@ -42,7 +40,7 @@ def recognise(index: Path, catalog: Catalog, library: Source) -> None:
         raise StoreError(
             f"{index} is the index of another photo folder, {indexed}: files "
             f"in {root} have the same names and sizes, but of {len(read)} that were read, "
-            f"{equal} have the same content; {settled}"
+            f"{equal} have the same content; {advice}"
         )
 
 

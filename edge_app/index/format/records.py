@@ -30,6 +30,7 @@ _MAY_BE_NEGATIVE = {"mtime_ns", "taken_at"}
 UNDATED = -(2**63)  # in place of `taken_at` in arrays, which have no None; no date is that early
 
 LANDSCAPE, PORTRAIT, SQUARE = 0, 1, 2
+ORIENTATIONS = ("landscape", "portrait", "square")  # a name's place is its number
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class ImageRecord:
     taken_at: int | None  # the camera's wall clock read as if UTC, seconds; None: undated
     taken_from: str | None  # "exif", "xmp" or "name" (of the file); None: undated
     camera: str | None
-    note: str | None  # photos.decode.INCOMPLETE, or None
+    note: str | None  # photos.children.decode.INCOMPLETE, or None
     offline: bool
     thumb_offset: int
     thumb_bytes: int
@@ -100,7 +101,7 @@ class RejectedRecord:
     size_bytes: int
     mtime_ns: int
     reason: str
-    lacks: str = ""  # what it would take, see photos.lacks; "" is tried again once
+    lacks: str = ""  # what it would take, see photos.reading.lacks; "" is tried again once
     version: str = ""  # see library.scan.FoundFile
 
 
@@ -269,6 +270,3 @@ def rejected_record(columns: tuple[Any, ...]) -> RejectedRecord:
     """A RejectedRecord from a selection of all its columns."""
     path, size_bytes, mtime_ns, *others = columns
     return RejectedRecord(os.fsdecode(path), size_bytes, int(mtime_ns), *others)
-
-
-ORIENTATIONS = ("landscape", "portrait", "square")  # a name's place is its code in a snapshot

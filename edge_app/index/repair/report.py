@@ -28,4 +28,4 @@ class CheckReport:
     thumbnails: int = 0
     rejected: int = 0
     problems: list[Problem] = field(default_factory=list)
-    set_aside: Path | None = None  # where `repair` has put a catalogue past mending
+    set_aside: Path | None = None  # where `repair` has put a catalogue that it can't repair

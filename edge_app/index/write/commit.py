@@ -55,7 +55,7 @@ def commit(index: OpenIndex, batch: Batch) -> list[int]:
             )
             for i, (image, thumb) in enumerate(zip(batch.images, thumbs, strict=True))
         ]
-        change.settle()
+        change.write_counts()
     index.state, index.record = change.state, change.record
     return ids
 
@@ -210,7 +210,7 @@ class _Change:
         if image:
             known.note(self._catalog, replace(image, pattern=patterned.pattern))
 
-    def settle(self) -> None:
+    def write_counts(self) -> None:
         """Write down the new lengths and counts."""
         generations = self._catalog.generations()
         generations[self.record.generation] = self.record

@@ -79,7 +79,7 @@ class OpenIndex:
                 self.state = replace(self.state, root=os.fsencode(library.root))
             self.record = self._choose(identity, tiles)
             self._begun = False
-            if self._is_out_of_step():
+            if self._must_tell_catalog():
                 self.begin()
             self._convert()
             self._open_files()
@@ -176,7 +176,7 @@ class OpenIndex:
         """Generations that are neither written nor answered from: of a model given up again."""
         return self.catalog.generations().keys() - {self.record.generation, self.state.generation}
 
-    def _is_out_of_step(self) -> bool:
+    def _must_tell_catalog(self) -> bool:
         """Whether opening has found anything that the catalogue must be told, or that must go."""
         return bool(self.state != self.catalog.state() or self._superfluous() or self._strays())
 

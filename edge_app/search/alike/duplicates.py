@@ -40,7 +40,6 @@ _SCORED_PAIRS = 1024  # at a time, in float64: 20 MB for 1280 dimensions
 _COPIES = 1 - 1e-6  # what equal vectors score at least: in float32 no length is exactly 1
 _CROWDED = 1 / 1000  # of a block's pairs; scoring more one by one costs more than all in float32
 
-
 Kind = Literal["identical", "same", "alike"]  # files, pictures (copies.py), or by their scores
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

@@ -12,7 +12,6 @@ from edge_app.search.vectors.peaks import Floats
 # (100,000 × 1280, 2 cores).
 _FEW = 12
 
-
 _BLOCK_BYTES = 4 * MiB
 _FOLDED_ROWS = 256  # at a time: 10,000 × 1280 among as many took 10 s of a core one by one, now 2
 
