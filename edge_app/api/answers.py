@@ -12,7 +12,7 @@ import bottle
 import msgspec
 from bottle import HTTPResponse, request, response
 
-from edge_app.api.files.originals import is_known
+from edge_app.api.caching import is_known
 from edge_app.api.types import requests
 from edge_app.api.types.shapes import Shape
 from edge_app.errors import EdgeAppError, LimitError, UsageError

@@ -11,11 +11,12 @@ from bottle import HTTPResponse, request
 from edge_app import VERSION
 from edge_app.api import monitor
 from edge_app.api.answers import answered, asked, refused_by_bottle, tagged
+from edge_app.api.caching import cache_control, is_known
 from edge_app.api.files import page
-from edge_app.api.files.originals import Sent, Stripper, is_known, send_original
+from edge_app.api.files.originals import Sent, Stripper, send_original
 from edge_app.api.files.previews import Previews
 from edge_app.api.files.streams import Stream
-from edge_app.api.files.thumbs import YEAR_S, Thumbnails
+from edge_app.api.files.thumbs import Thumbnails
 from edge_app.api.files.zips import Zip, members_of
 from edge_app.api.marks import add_marks
 from edge_app.api.searches import add_duplicates, add_searches
@@ -174,10 +175,8 @@ def _add_files(app: bottle.Bottle, gallery: Gallery, watcher: Watcher) -> None:
     def preview(id: int) -> HTTPResponse:
         image = gallery.reader.image(id)
         tag = f'"{image.content.hex()}"'
-        # The page asks with the version in the URL; what is under that never changes.
-        immutable = asked(requests.Version).v == version_of(image)
-        cached = f"max-age={YEAR_S}, immutable" if immutable else "no-cache"
-        headers = {"Content-Type": "image/jpeg", "ETag": tag, "Cache-Control": f"private, {cached}"}
+        cached = cache_control(immutable=asked(requests.Version).v == version_of(image))
+        headers = {"Content-Type": "image/jpeg", "ETag": tag, "Cache-Control": cached}
         if is_known(tag, request.environ):
             return HTTPResponse(status=304, headers=headers)
         return HTTPResponse(previews.of(image), headers=headers)

@@ -17,12 +17,12 @@ from edge_app.config import Config
 from edge_app.errors import DecodeError, EdgeAppError, LibraryError
 from edge_app.index.write.batch import Batch
 from edge_app.index.write.writer import Writer
-from edge_app.indexing.images import new_image, pixels_of
+from edge_app.indexing.images import new_image
 from edge_app.indexing.process import start_index
 from edge_app.library.scan import FoundFile, scan
 from edge_app.library.sources import rules_of
 from edge_app.memory import default_interpreters, default_workers
-from edge_app.model.embed import Embedder
+from edge_app.model.embed import Embedder, pixels_of
 from edge_app.model.runtime import installed_runtime
 from edge_app.photos.children.decode import decode
 from edge_app.photos.regions import TILES, WHOLE
@@ -132,10 +132,10 @@ def _stages(config: Config) -> tuple[list[FoundFile], dict[str, Stage]]:
                 decoded.append((file, image))
     if not decoded:
         raise LibraryError(f"no readable image in {root}; choose another folder with --gallery")
-    embedder.embed(pixels_of(decoded[0][1], size_px))  # the first is slower
+    embedder.embed(pixels_of(decoded[0][1].views, size_px))  # the first is slower
     with _clock() as embedding:
         images = [
-            new_image(file, image, embedder.embed(pixels_of(image, size_px)))
+            new_image(file, image, embedder.embed(pixels_of(image.views, size_px)))
             for file, image in decoded
         ]
     with (

@@ -11,7 +11,6 @@ from edge_app import VERSION
 from edge_app.cluster.failures import Failed, line_of
 from edge_app.config import Config
 from edge_app.errors import DecodeError, EdgeAppError, NotFoundError, UnreadableError
-from edge_app.indexing.images import pixels_of
 from edge_app.indexing.reading import Reads
 from edge_app.indexing.stages import Embedded
 from edge_app.library.scan import FoundFile
@@ -19,7 +18,7 @@ from edge_app.library.source import Elsewhere, InFolder, fingerprint_at
 from edge_app.library.sources import library_of
 from edge_app.memory import default_workers
 from edge_app.model.card import ModelIdentity
-from edge_app.model.embed import Embedder
+from edge_app.model.embed import Embedder, pixels_of
 from edge_app.photos.children.decode import Decoded
 from edge_app.photos.children.pool import DECODERS, DecodePool, Job, Same
 from edge_app.photos.reading.lacks import needs_more
@@ -108,7 +107,7 @@ class Node:
             if isinstance(outcome, NotFoundError) or _may_be_read_elsewhere(outcome):
                 continue
             if isinstance(outcome, Decoded):
-                vectors = self.embedder.embed(pixels_of(outcome, size_px))
+                vectors = self.embedder.embed(pixels_of(outcome.views, size_px))
                 done[places[file.path]] = Embedded(replace(outcome, views=b""), vectors)
             else:
                 done[places[file.path]] = outcome

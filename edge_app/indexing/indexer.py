@@ -17,7 +17,7 @@ from edge_app.index.format.records import Known, RejectedRecord
 from edge_app.index.write.batch import BATCH_IMAGES, Batch, Moved, NewImage
 from edge_app.index.write.writer import Writer
 from edge_app.indexing.bounded import Ahead
-from edge_app.indexing.images import new_image, pixels_of
+from edge_app.indexing.images import new_image
 from edge_app.indexing.lost import Lost
 from edge_app.indexing.plan import IndexReport, Plan, Progress, Skipped, plan
 from edge_app.indexing.reading import Reads
@@ -26,6 +26,7 @@ from edge_app.indexing.stages import Decodes, Embedded, Embeds, Result
 from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.library.source import Elsewhere, InFolder, Source
+from edge_app.model.embed import pixels_of
 from edge_app.photos.children.decode import Decoded
 from edge_app.photos.children.pool import Job, Same
 from edge_app.photos.reading.lacks import is_worth_a_try, lacks_version
@@ -241,7 +242,7 @@ class _Run:
     def _embed(self, file: FoundFile, decoded: Decoded | Embedded) -> NewImage:
         if isinstance(decoded, Embedded):
             return new_image(file, decoded.decoded, decoded.vectors)
-        views = pixels_of(decoded, self.writer.identity.input_size_px)
+        views = pixels_of(decoded.views, self.writer.identity.input_size_px)
         return new_image(file, decoded, self.embedder.embed(views))
 
     def _is_due(self) -> bool:

@@ -25,12 +25,12 @@ from edge_app.index.format.steps import version_message
 from edge_app.index.write import known
 from edge_app.index.write.batch import Batch, NewImage
 from edge_app.index.write.writer import Writer
+from edge_app.indexing.images import image_from
 from edge_app.indexing.plan import Progress, plan
 from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile
 from edge_app.library.source import Source, fingerprint_at
 from edge_app.model.card import ModelIdentity, comparable
-from edge_app.photos.reading.dates import dated
 
 
 def take_over(
@@ -147,32 +147,10 @@ class _Donor:
             if not codes.are_unit(vectors).all():  # a CRC can be made for any vector
                 return None
             arrays[header.kind] = vectors
-        taken_at, taken_from = dated(image.taken_at, image.taken_from, file.path)
         thumbnail = self._files["thumbs"].read(image.thumb_offset, image.thumb_bytes)
         if zlib.crc32(thumbnail) != image.thumb_crc:
             return None
-        return NewImage(
-            path=file.path,
-            size_bytes=file.size_bytes,
-            mtime_ns=file.mtime_ns,
-            content=image.content,
-            width_px=image.width_px,
-            height_px=image.height_px,
-            format=image.format,
-            taken_at=taken_at,
-            taken_from=taken_from,
-            raws=file.raw_names,
-            note=image.note,
-            pattern=image.pattern,
-            located=image.located,
-            taken_ms=image.taken_ms,
-            camera=image.camera,
-            thumbnail=thumbnail,
-            vector=arrays["vectors"],
-            tiles=arrays.get("tiles"),
-            version=file.version,
-            mount=file.mount,
-        )
+        return image_from(file, image, thumbnail, arrays["vectors"], arrays.get("tiles"))
 
 
 def _refuse_another_model(index: Path, theirs: ModelIdentity, ours: ModelIdentity) -> None:

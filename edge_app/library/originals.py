@@ -16,6 +16,8 @@ from edge_app.errors import DecodeError, LibraryError, NotFoundError, Unreadable
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 
+FINGERPRINT_BYTES = 16
+
 
 def open_original(root: Path, path: str) -> BinaryIO:
     """Open the original at `path`, which is relative to the library root, for reading.
@@ -49,7 +51,7 @@ def open_original(root: Path, path: str) -> BinaryIO:
 
 def fingerprint(data: bytes) -> bytes:
     """BLAKE2b-128 of a file's bytes: twins have the same, and so has a copy anywhere."""
-    return blake2b(data, digest_size=16).digest()
+    return blake2b(data, digest_size=FINGERPRINT_BYTES).digest()
 
 
 def _reason(path: str, error: OSError) -> DecodeError | NotFoundError:

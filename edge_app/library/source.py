@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import BinaryIO, NamedTuple, Protocol, Self
 
 from edge_app.errors import UnreadableError
+from edge_app.library.originals import FINGERPRINT_BYTES
 from edge_app.library.scan import FoundFile, Scan
 
 _PIECE_BYTES = 1024 * 1024
@@ -97,7 +98,7 @@ class Source(Protocol):
 
 def fingerprint_at(source: Source, path: str) -> bytes:
     """The fingerprint of an original, read piece by piece; raises as `open` does."""
-    hashed = blake2b(digest_size=16)
+    hashed = blake2b(digest_size=FINGERPRINT_BYTES)
     with source.open(path) as original:
         try:
             while piece := original.file.read(_PIECE_BYTES):

@@ -123,6 +123,12 @@ class Embedder:
                 self._idle.append(interpreter)
 
 
+def pixels_of(views: bytes, size_px: int) -> npt.NDArray[np.uint8]:
+    """What a decoder made for a model of this input size, as `embed` takes it: (views, size_px,
+    size_px, 3) uint8 RGB."""
+    return np.frombuffer(views, np.uint8).reshape(-1, size_px, size_px, 3)
+
+
 def _unlike_pictures(size_px: int) -> npt.NDArray[np.uint8]:
     """(2, s, s, 3) uint8 RGB: a smooth change of warm colours, and bluish noise."""
     across = np.linspace(0, 255, size_px)

@@ -33,6 +33,7 @@ from edge_app.library import places
 from edge_app.library.source import InFolder
 from edge_app.library.sources import library_of
 from edge_app.model.card import ModelCard, ModelIdentity, comparable
+from edge_app.model.embed import pixels_of
 from edge_app.photos.children.decode import Decoded
 from edge_app.photos.reading.lacks import check_size
 from edge_app.photos.regions import WHOLE, Box
@@ -247,8 +248,7 @@ class Gallery:
         self._check_model(snapshot, embedder.identity)
         decoded = self.loaded.pool.decode(source, (box,))
         self._check_box(box, decoded)
-        size_px = embedder.card.input_size_px
-        pixels = np.frombuffer(decoded.views, np.uint8).reshape(1, size_px, size_px, 3)
+        pixels = pixels_of(decoded.views, embedder.card.input_size_px)
         return embedder.embed(pixels)[0], decoded
 
     def _check_model(self, snapshot: Snapshot, identity: ModelIdentity) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from bottle import HTTPResponse, parse_range_header, request
 
+from edge_app.api.caching import is_known
 from edge_app.api.files.streams import Stream
 from edge_app.api.types.views import text_of
 from edge_app.config import MiB
@@ -192,13 +193,6 @@ def _body(original: Original, file: Any, start: int, size_bytes: int) -> Any:
         return Stream(file, start, size_bytes)
     file.seek(start)
     return file
-
-
-def is_known(tag: str, environ: Mapping[str, Any]) -> bool:
-    """Whether the request says that the client has this very version already."""
-    # From the environment: Bottle's own look-up raises where a header is not UTF-8.
-    known = environ.get("HTTP_IF_NONE_MATCH", "")
-    return any(part.strip().removeprefix("W/") in (tag, "*") for part in known.split(","))
 
 
 def _is_unmodified(changed_s: float, environ: Mapping[str, Any]) -> bool:

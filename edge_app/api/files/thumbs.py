@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from edge_app.api.files.originals import is_known
+from edge_app.api.caching import cache_control, is_known
 from edge_app.errors import EdgeAppError
 from edge_app.index.read.reader import Reader
 from edge_app.server.refusal import refuse
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 PATH = re.compile(r"/thumbs/([0-9]{1,18})")  # what SQLite can hold
-YEAR_S = 365 * 24 * 3600
 
 
 def is_thumbnail(path: str) -> bool:
@@ -44,15 +43,11 @@ class Thumbnails:
             return refuse(start_response, error.status, str(error), code=error.code)
         version = f"{crc:08x}"
         tag = f'"{version}"'
-        # The page asks with the version in the URL; what is under that never changes.
         immutable = environ.get("QUERY_STRING") == f"v={version}"
         headers = [
             ("Content-Type", "image/jpeg"),
             ("ETag", tag),
-            (
-                "Cache-Control",
-                f"private, max-age={YEAR_S}, immutable" if immutable else "private, no-cache",
-            ),
+            ("Cache-Control", cache_control(immutable=immutable)),
         ]
         if is_known(tag, environ):
             start_response("304 Not Modified", headers)

@@ -7,12 +7,12 @@ absent), and so is JSON. Unknown names are passed over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, inspect
 
-from edge_app.api.types.shapes import Id
+from edge_app.api.types.shapes import Id, Orientation
 from edge_app.errors import UsageError
 from edge_app.index.format.schema import LARGEST
 from edge_app.index.read.listing import LAYOUT_MAX
@@ -53,7 +53,7 @@ class Filters(Request, rename={"from_": "from"}):
     to: Date | None = None
     undated: bool = False  # only images without a date
     format: str | None = None  # Pillow's names, with commas between
-    orientation: Literal["landscape", "portrait", "square"] | None = None
+    orientation: Orientation | None = None
 
 
 class Listing(Filters):

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from edge_app.search.alike.duplicates import Kind
+from edge_app.search.alike.keep import Reason as KeepReason
+from edge_app.search.scale import Band
+
 Count = Annotated[int, Meta(ge=0)]
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Score = Annotated[float, Meta(ge=-1.0001, le=1.0001)]  # a cosine, rounded
 Doing = Literal["idle", "scanning", "importing", "indexing", "failed"]
-Band = Literal["almost_same", "very_similar", "similar", "less_similar"]
-# The camera's date, the place, real detail, bytes; or all are equal; or originals can't be read.
-KeepReason = Literal["date", "place", "detail", "bytes", "first", "unknown"]
-Kind = Literal["identical", "same", "alike"]
 Orientation = Literal["landscape", "portrait", "square"]
 # JSON has no tuples, and what describes their parts differs between versions of JSON Schema.
 Pair = Annotated[list[str | int], Meta(min_length=2, max_length=2, description="name, count")]

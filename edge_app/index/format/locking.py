@@ -25,7 +25,7 @@ _OBSTACLES = {
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_INTERRUPT,
 }
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a system says of it
 
 
 def lock(index: Path) -> int:
@@ -49,7 +49,7 @@ def errors_translated(index: Path, need_bytes: int = MiB) -> Iterator[None]:
     except EdgeAppError:
         raise
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in DISK_FULL:
             raise _disk_full(index, need_bytes) from error
         raise StoreError(
             f"index folder {index} can't be written: {error.strerror}; choose another with --index"

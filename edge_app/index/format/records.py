@@ -196,7 +196,6 @@ def stored(image: ImageRecord) -> tuple[Any, ...]:
     """The values of STORED_COLUMNS, the ones derived from others included: a flipped bit there
     would bend a filter or an order, so the CRC covers them too."""
     folder, _, name = os.fsencode(image.path).rpartition(b"/")
-    twin = int.from_bytes(image.content[:8], "little", signed=True)
     return (
         image.id,
         folder,
@@ -206,7 +205,7 @@ def stored(image: ImageRecord) -> tuple[Any, ...]:
         image.size_bytes,
         storable(image.mtime_ns),
         image.content,
-        twin,
+        _signed(twin_of(image.content)),
         image.width_px,
         image.height_px,
         image.orientation,
@@ -226,6 +225,11 @@ def stored(image: ImageRecord) -> tuple[Any, ...]:
         None if image.located is None else int(image.located),
         image.taken_ms,
     )
+
+
+def twin_of(content: bytes) -> int:
+    """What a snapshot knows of a fingerprint: its first 64 bits. Identical files have the same."""
+    return int.from_bytes(content[:8], "little")
 
 
 def _signed(number: int) -> int:

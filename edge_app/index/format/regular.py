@@ -37,6 +37,14 @@ def check_regular(path: Path) -> None:
         raise StoreError(f"{path} is {kind}; an index folder has regular files only: remove it")
 
 
+def unused_name(path: Path) -> Path:
+    """Where a damaged file may be kept, beside its place."""
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.name}.broken-{number}")):
+        number += 1
+    return aside
+
+
 def replace_regular(path: Path, content: bytes) -> None:
     """Make `path` a file of this content, durably, whole or not at all."""
     part = path.with_suffix(".part")

@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_app.errors import StoreError
 from edge_app.index.format import linkfile, scalefile
 from edge_app.index.format.regular import open_regular
-from edge_app.index.repair import clear as cures
+from edge_app.index.repair import cures
 from edge_app.index.repair.report import Problem
 from edge_app.index.write.decided import MARKED, DecidedFile
 from edge_app.index.write.dismissed import DISMISSED

@@ -35,8 +35,7 @@ from edge_app.index.format.readonly import open_for_reading
 from edge_app.index.format.records import GenerationRecord, join_path, record_crc
 from edge_app.index.format.schema import CATALOG, IMAGE_TABLES, SCHEMA_VERSION, STORED_COLUMNS
 from edge_app.index.format.steps import version_message
-from edge_app.index.repair import beside
-from edge_app.index.repair import clear as cures
+from edge_app.index.repair import beside, cures
 from edge_app.index.repair.report import CheckReport, Problem
 from edge_app.index.write.session import open_catalog
 

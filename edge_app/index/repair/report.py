@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_app.index.repair.clear import Cure
+from edge_app.index.repair.cures import Cure
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ generation, and can be added to while an index run is writing.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import zlib
@@ -18,13 +17,13 @@ from pathlib import Path
 from edge_app.config import MiB
 from edge_app.errors import DiskFullError, StoreError
 from edge_app.index.format.appendfile import sync_folder
-from edge_app.index.format.regular import open_regular, replace_regular
+from edge_app.index.format.locking import DISK_FULL
+from edge_app.index.format.regular import open_regular, replace_regular, unused_name
 
 Record = tuple[bytes, ...]
 
 MOST_BYTES = 64 * MiB  # 880,000 pairs; all of it is read at once
 _UNDO = b"undo "  # a line that takes back an earlier one
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +63,7 @@ class DecidedFile:
         with open(open_regular(path, os.O_RDWR), "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             content = file.read()
-            number = 1
-            while (aside := index / f"{self.name}.broken-{number}").exists():
-                number += 1
-            replace_regular(aside, content)
+            replace_regular(unused_name(path), content)
             lines = content.split(b"\n")
             blank = (b" " * len(line) if self._is_damaged(line) else line for line in lines)
             file.seek(0)
@@ -107,7 +103,7 @@ class DecidedFile:
                 os.close(fd)
             sync_folder(index)
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in DISK_FULL:
                 raise DiskFullError(
                     f"{path} can't be written: the disk is full; nothing was changed, make room"
                 ) from None

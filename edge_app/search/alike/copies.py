@@ -11,8 +11,6 @@ without a pattern (black frames) are in no group but that of equal files.
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,15 +18,14 @@ from edge_app.index.format.records import UNDATED
 from edge_app.index.read.pictures import NO_MS, Pictures
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.photos.pattern import FLAT
-from edge_app.search.alike.forest import Forest, Rows
+from edge_app.search.alike.forest import Dismissed, Forest, Rows
 from edge_app.search.alike.patterns import WITHIN_BITS, distances, near_pairs
+from edge_app.search.vectors.kernels import pair_scores
 
 CLOSE_SCORE = 0.99  # of 435 pairs of pages of text 3 score that within CLOSE_BITS
 EQUAL_SCORE = 0.9999  # of two files with the same pixels, but for rounding
 CLOSE_BITS = 16  # smooth pictures, all slow waves, keep fewer of their bits when they are edited
 LIKE_SHAPE = 0.03  # by which two ratios of width and height differ at most
-
-Dismissed = Set[tuple[int, int]]  # pairs of `Snapshot.twin`, smaller first
 
 
 def identical_files(snapshot: Snapshot, dismissed: Dismissed = frozenset()) -> list[Rows]:
@@ -114,9 +111,7 @@ def _are_pngs(snapshot: Snapshot, pictures: Pictures, rows: Rows) -> NDArray[np.
 
 def _scores(snapshot: Snapshot, one: np.int64, others: Rows) -> NDArray[np.float64]:
     """(n,) scores of one row with others."""
-    vector = snapshot.vectors[one].astype(np.float64)
-    scores: NDArray[np.float64] = (snapshot.vectors[others] * vector).sum(axis=1)
-    return scores
+    return pair_scores(snapshot.vectors[others], snapshot.vectors[one])
 
 
 def _one_shot(pictures: Pictures, one: Rows | np.int64, other: Rows) -> NDArray[np.bool_]:

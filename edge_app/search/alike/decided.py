@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from edge_app.index.format.records import ImageRecord
+from edge_app.index.format.records import ImageRecord, twin_of
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.decided import MARKED, Record
 from edge_app.index.write.dismissed import read_dismissed
@@ -68,7 +68,7 @@ class Decided:
         if not contents:
             return found
         snapshot = self._reader.snapshot()
-        twins = np.array([int.from_bytes(each[:8], "little") for each in contents], np.uint64)
+        twins = np.array(list(map(twin_of, contents)), np.uint64)
         rows = np.flatnonzero(np.isin(snapshot.twin, twins) & snapshot.live)
         for image in self._reader.images(map(int, snapshot.ids[rows])):
             if image.content in contents:

@@ -16,7 +16,7 @@ so pairs whose sketches stay below min_score are done with, and only the others 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.errors import UsageError
-from edge_app.search.alike.forest import Forest, Pairs, Rows
-from edge_app.search.vectors.kernels import rounding_bound
+from edge_app.search.alike.forest import Dismissed, Forest, Pairs, Rows
+from edge_app.search.vectors.kernels import pair_scores, rounding_bound
 from edge_app.search.vectors.peaks import Floats
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def groups(
     snapshot: Snapshot,
     links: Links,
     min_score: float | None = None,
-    dismissed: Set[tuple[int, int]] = frozenset(),
+    dismissed: Dismissed = frozenset(),
     hidden: NDArray[np.bool_] | None = None,
 ) -> list[Group]:
     """The groups of live images, largest first; see `components`."""
@@ -124,12 +124,11 @@ def components(
     snapshot: Snapshot,
     links: Links,
     min_score: float | None = None,
-    dismissed: Set[tuple[int, int]] = frozenset(),
+    dismissed: Dismissed = frozenset(),
     hidden: NDArray[np.bool_] | None = None,
 ) -> list[Rows]:
     """The live rows of each group; `min_score` may be above that of `links`.
 
-    `dismissed` has pairs of `Snapshot.twin`, smaller first, that are no duplicates to the user.
     `hidden` rows are in no group, and hold none together.
     """
     shown = snapshot.live if hidden is None else snapshot.live & ~hidden
@@ -189,7 +188,7 @@ def _compare(
             pairs = rows[near[near[:, 0] > near[:, 1]]]
             while len(pairs := forest.apart(pairs)):
                 part, pairs = pairs[:_SCORED_PAIRS], pairs[_SCORED_PAIRS:]
-                close = _scores(vectors[part[:, 0]], vectors[part[:, 1]]) >= min_score
+                close = pair_scores(vectors[part[:, 0]], vectors[part[:, 1]]) >= min_score
                 forest.join(part[close & wanted(part)])
         yield (new[-1] + 1 - first_new) / (len(rows) - first_new)
 
@@ -219,18 +218,11 @@ def _reaching(one: Floats, other: Floats, min_score: float) -> Pairs:
     return np.stack(np.divmod(places, len(other)), axis=1)
 
 
-def _scores(one: Floats, other: Floats) -> NDArray[np.float64]:
-    """(n, dim), (n, dim) or (dim,) float32 -> (n,) scores in float64."""
-    products = one.astype(np.float64) * other
-    scores: NDArray[np.float64] = products.sum(axis=1)
-    return scores
-
-
 def _holding(
     components: list[Rows],
     snapshot: Snapshot,
     shown: NDArray[np.bool_],
-    dismissed: Set[tuple[int, int]],
+    dismissed: Dismissed,
 ) -> set[int]:
     """The numbers of the components with a row that is not shown or a dismissed pair's images."""
     by_twin = defaultdict(set)
@@ -248,7 +240,7 @@ def _split(
     snapshot: Snapshot,
     shown: NDArray[np.bool_],
     min_score: float,
-    dismissed: Set[tuple[int, int]],
+    dismissed: Dismissed,
 ) -> list[Rows]:
     """What is left of each component when its rows that are shown are compared again."""
 
@@ -267,7 +259,7 @@ def _split(
 def _members(snapshot: Snapshot, rows: Rows) -> tuple[Member, ...]:
     rows = rows[np.argsort(snapshot.ids[rows])]
     ids = snapshot.ids[rows].tolist()
-    scores = _scores(snapshot.vectors[rows], snapshot.vectors[rows[0]]).tolist()
+    scores = pair_scores(snapshot.vectors[rows], snapshot.vectors[rows[0]]).tolist()
     originals: dict[int, int] = {}
     members = []
     for id, score, twin in zip(ids, scores, snapshot.twin[rows].tolist(), strict=True):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
 Pairs = NDArray[np.int64]  # (n, 2)
+# Pairs of `Snapshot.twin`, smaller first, that are no duplicates to the user.
+Dismissed = Set[tuple[int, int]]
 
 
 class Forest:

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from edge_app.config import DRAIN_S
 from edge_app.errors import StoreError, UsageError
 from edge_app.index.format.linkfile import KeptLinks, load_links, save_links
+from edge_app.index.format.records import twin_of
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.index.write.dismissed import add_dismissed, read_dismissed, undo_dismissed
 from edge_app.search.alike.duplicates import Compare, Links, link
+from edge_app.search.alike.forest import Dismissed
 from edge_app.search.alike.kinds import NOTHING, Found, find_all
 
 log = logging.getLogger(__name__)
@@ -31,8 +33,6 @@ DISMISS_IMAGES = 100  # of one group, dismissed at once
 # compared at one of the coarse scores, groups are made of that at one of the fine ones.
 COARSE, FINE = 20, 1000  # steps from 0 to 1
 ANSWERS = 8  # of different scores that are kept
-
-Dismissed = frozenset[tuple[int, int]]  # pairs of `Snapshot.twin`, smaller first
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Review:
 
     def _dismissed(self) -> Dismissed:
         pairs = read_dismissed(self._reader.index)
-        return frozenset(tuple(sorted(map(_twin_of, pair))) for pair in pairs)  # type: ignore[misc]
+        return frozenset(tuple(sorted(map(twin_of, pair))) for pair in pairs)  # type: ignore[misc]
 
     def _compare(self) -> None:
         """Find groups for each score that is wanted, then end."""
@@ -234,7 +234,3 @@ def _rounded_down(score: float, steps: int) -> float:
 def _cover(links: Links | None, snapshot: Snapshot, min_score: float) -> bool:
     """Whether the links tell of all rows, and of pairs down to `min_score`."""
     return links is not None and links.rows >= snapshot.rows and links.min_score <= min_score
-
-
-def _twin_of(content: bytes) -> int:
-    return int.from_bytes(content[:8], "little")

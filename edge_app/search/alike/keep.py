@@ -17,6 +17,7 @@ from PIL.Image import Resampling
 
 from edge_app.index.format.records import ImageRecord
 
+# The camera's date, the place, real detail, bytes; or all are equal; or originals can't be read.
 Reason = Literal["date", "place", "detail", "bytes", "first", "unknown"]
 
 SAME_SIZE = 1.05  # copies whose numbers of pixels differ by less have the same size

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.photos.pattern import FLAT
-from edge_app.search.alike.copies import CLOSE_SCORE, Dismissed, identical_files, same_pictures
+from edge_app.search.alike.copies import CLOSE_SCORE, identical_files, same_pictures
 from edge_app.search.alike.duplicates import (
     KINDS,
     Group,
@@ -18,6 +18,7 @@ from edge_app.search.alike.duplicates import (
     group_all,
     groups,
 )
+from edge_app.search.alike.forest import Dismissed
 from edge_app.search.vectors.ranking import refuse_longer
 
 

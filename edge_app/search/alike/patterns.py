@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.photos.pattern import FLAT, WAVES
+from edge_app.search.alike.forest import Pairs
 
 Patterns = NDArray[np.uint64]  # (n,)
-Pairs = NDArray[np.int64]  # (n, 2)
 
 # Finds .80 of the copies of flowers edited in 21 ways, and no false pair (docs/search.md).
 WITHIN_BITS = 6

@@ -1,8 +1,9 @@
-"""The passes over float32 vectors that a search is made of: products and folding."""
+"""The passes over float32 vectors that searches and comparisons are made of."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_app.config import MiB
 from edge_app.search.vectors.peaks import Floats
@@ -48,6 +49,13 @@ def _few_products(queries: Floats, vectors: Floats, products: Floats) -> int:
     np.matmul(vectors[:done].reshape(blocks, 1, step, dim), queries[:, :, np.newaxis], out=found)
     products[:, :done] = found[..., 0].transpose(1, 0, 2).reshape(count, done)
     return done
+
+
+def pair_scores(one: Floats, other: Floats) -> NDArray[np.float64]:
+    """(n, dim), (n, dim) or (dim,) float32 -> (n,) scores in float64."""
+    products = one.astype(np.float64) * other
+    scores: NDArray[np.float64] = products.sum(axis=1)
+    return scores
 
 
 def fold_groups(vectors: Floats, groups_max: int, threshold: float) -> list[list[int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from edge_app.index.format.appendfile import AppendFile, Header, sync_folder
 from edge_app.index.format.catalog import Catalog
+from edge_app.index.format.regular import unused_name
 from edge_app.index.format.schema import CATALOG
 from edge_app.index.write import known
 
@@ -80,12 +80,4 @@ def set_aside(index: Path) -> Path:
         with suppress(FileNotFoundError):
             (index / f"{CATALOG}{ending}").rename(f"{aside}{ending}")
     sync_folder(index)
-    return aside
-
-
-def unused_name(path: Path) -> Path:
-    """Where a damaged file may be kept, beside its place."""
-    number = 1
-    while os.path.lexists(aside := path.with_name(f"{path.name}.broken-{number}")):
-        number += 1
     return aside
