@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from edge_app.cluster import node
+from edge_app.cluster.address import Address
 from edge_app.cluster.failures import line_of, name_of
 
 # Of distributed, which has no types.
@@ -36,7 +37,7 @@ class Crew:
     Raises OSError or TimeoutError where the scheduler can't be reached; later it is tried again.
     """
 
-    def __init__(self, address: str, security: object, expected: node.Expected) -> None:
+    def __init__(self, address: Address, security: object, expected: node.Expected) -> None:
         self._address, self._security, self._expected = address, security, expected
         self.client = self._connect(CONNECT_S)
         self.working: set[str] = set()
@@ -132,7 +133,9 @@ class Crew:
     def _connect(self, limit_s: float) -> Client:
         from distributed import Client
 
-        return Client(self._address, security=self._security, timeout=limit_s, set_as_default=False)
+        return Client(
+            str(self._address), security=self._security, timeout=limit_s, set_as_default=False
+        )
 
 
 class Results:

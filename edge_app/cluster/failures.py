@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge_app.cluster.address import Address
 from edge_app.errors import ClusterError, printable
 
 _NAME_CHARS = 100
@@ -27,7 +28,7 @@ def name_of(facts: dict[str, object], address: str) -> str:
     return printable(str(facts.get("name", address)))[:_NAME_CHARS]
 
 
-def unreachable(address: str, error: BaseException) -> ClusterError:
+def unreachable(address: Address, error: BaseException) -> ClusterError:
     """No scheduler answers there."""
     return ClusterError(
         f"the cluster at {address} can't be reached: {error}; start it with: "

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from edge_app.cluster.address import Address
 from edge_app.errors import UsageError
 from edge_app.host import install_with
 
@@ -77,7 +76,7 @@ def make_keys(folder: Path) -> None:
             os.fsync(file.fileno())
 
 
-def security_of(address: str, folder: Path | None) -> Security | None:
+def security_of(address: Address, folder: Path | None) -> Security | None:
     """What a connection to this address needs: certificates on both sides, but on loopback.
 
     UsageError where an address of another machine is not tls://, and where the files are missing or
@@ -87,11 +86,8 @@ def security_of(address: str, folder: Path | None) -> Security | None:
         from distributed.security import Security
     except ImportError:
         raise UsageError(MISSING) from None
-    parts = urlsplit(address)
-    if parts.scheme not in ("tcp", "tls") or not parts.hostname:
-        raise UsageError(f"{address} is no address of a cluster, such as tls://photos.local:8786")
-    if parts.scheme == "tcp":
-        if not _is_loopback(parts.hostname):
+    if address.scheme == "tcp":
+        if not address.is_loopback:
             raise UsageError(
                 f"{address} is not encrypted, and whoever can connect may run code; use tls:// "
                 "with certificates from: lookalike cluster-keys DIR"
@@ -114,10 +110,3 @@ def security_of(address: str, folder: Path | None) -> Security | None:
         for part, path in (("cert", certificate), ("key", key))
     }
     return Security(tls_ca_file=str(files[CA]), require_encryption=True, **pairs)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

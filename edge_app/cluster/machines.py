@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeAlias
 
 from edge_app import VERSION
 from edge_app.cluster import scanner
+from edge_app.cluster.address import Address
 from edge_app.cluster.failures import Failed, line_of, name_of, unreachable
 from edge_app.cluster.keys import MISSING, security_of
 from edge_app.cluster.quiet import quietly
@@ -61,7 +62,7 @@ class Machines:
     at the start; later it is tried again and again."""
 
     def __init__(self, address: str, tls: Path | None) -> None:
-        self.address = address
+        self.address = Address.of(address)
         self._present: dict[str, _Machine] = {}  # by address
         self._done: Counter[str] = Counter()  # ranges by name
         self._client: Client = None
@@ -69,7 +70,7 @@ class Machines:
             import distributed  # noqa: F401
         except ImportError:
             raise UsageError(MISSING) from None
-        security = security_of(address, tls)
+        security = security_of(self.address, tls)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -149,7 +150,7 @@ class Machines:
         while True:
             try:
                 self._client = await Client(
-                    self.address, security=security, timeout=CONNECT_S,
+                    str(self.address), security=security, timeout=CONNECT_S,
                     set_as_default=False, asynchronous=True,
                 )  # fmt: skip
             except (OSError, TimeoutError) as error:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from edge_app import VERSION
 from edge_app.cluster import crew, node
+from edge_app.cluster.address import Address
 from edge_app.cluster.answers import WrongError, outcomes_of
 from edge_app.cluster.crew import Crew, Results
 from edge_app.cluster.failures import Failed, line_of, unreachable
@@ -103,8 +104,9 @@ class ClusterPool:
         required: bool = True,
     ) -> None:
         self._required = required
-        self._address, self._library, self._model, self.local = address, library, model, own
-        self._security = security_of(address, tls)
+        self._address = Address.of(address)
+        self._library, self._model, self.local = library, model, own
+        self._security = security_of(self._address, tls)
         self.done: Counter[str] = Counter()  # photos, by the name of the machine
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:

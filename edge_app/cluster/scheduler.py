@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from edge_app.cluster.address import Address
 from edge_app.cluster.keys import security_of
 from edge_app.cluster.quiet import no_page, quietly, until_told
 from edge_app.errors import UsageError
 
-PORT = 8786  # Dask's
 DEATHS = 1  # of workers that a task survives; at the second it is given up
 # Without a sign of life: a machine that is stopped or swaps keeps its connections. They come every
 # second, from a thread that does nothing else.
 SILENT_S = 60
 
 
-def schedule(address: str, tls: Path | None, on_ready: Callable[[str], object]) -> None:
+def schedule(at: str, tls: Path | None, on_ready: Callable[[str], object]) -> None:
     """Listen at an address until SIGTERM or SIGINT."""
+    address = Address.of(at)
     security = security_of(address, tls)
     try:
         asyncio.run(_schedule(address, security, on_ready))
@@ -27,14 +27,13 @@ def schedule(address: str, tls: Path | None, on_ready: Callable[[str], object]) 
         raise UsageError(f"{address} can't be listened at: {error}") from None
 
 
-async def _schedule(address: str, security: object, on_ready: Callable[[str], object]) -> None:
+async def _schedule(address: Address, security: object, on_ready: Callable[[str], object]) -> None:
     import dask
     from distributed import Scheduler
 
     class Quiet(Scheduler):  # type: ignore[misc]
         start_http_server = no_page
 
-    parts = urlsplit(address)
     quietly()
     settings = {
         "distributed.scheduler.allowed-failures": DEATHS,
@@ -43,8 +42,8 @@ async def _schedule(address: str, security: object, on_ready: Callable[[str], ob
     }
     with dask.config.set(settings):
         scheduler = Quiet(
-            host=f"{parts.scheme}://{parts.hostname}",
-            port=PORT if parts.port is None else parts.port, security=security, dashboard=False,
+            host=address.interface(address.host), port=address.port,
+            security=security, dashboard=False,
         )  # fmt: skip
         ended = until_told()
         async with scheduler:

@@ -9,9 +9,9 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from edge_app.cluster import node, scanner
+from edge_app.cluster.address import Address
 from edge_app.cluster.keys import security_of
 from edge_app.cluster.quiet import no_page, quietly, until_told
 from edge_app.config import Config
@@ -24,7 +24,7 @@ AGAIN_S = 2.0  # between two tries to find a scheduler that has gone
 
 
 def work(
-    address: str,
+    scheduler: str,
     config: Config,
     tls: Path | None,
     on_ready: Callable[[str], object],
@@ -36,6 +36,7 @@ def work(
 
     embeds: with the photos and the model of the settings. copy: of an index, which is searched.
     """
+    address = Address.of(scheduler)
     security = security_of(address, tls)
     with ExitStack() as opened:
         if embeds:
@@ -48,7 +49,7 @@ def work(
             raise EdgeAppError(f"the scheduler at {address} can't be reached: {error}") from None
 
 
-async def _work(address: str, security: object, on_ready: Callable[[str], object]) -> None:
+async def _work(address: Address, security: object, on_ready: Callable[[str], object]) -> None:
     """Work until told to end; a scheduler that goes away later is waited for."""
     import dask
 
@@ -85,19 +86,17 @@ async def _work(address: str, security: object, on_ready: Callable[[str], object
 
 
 async def _while_scheduled(
-    address: str, security: object, on_ready: Callable[[str], object]
+    address: Address, security: object, on_ready: Callable[[str], object]
 ) -> None:
     """Work for the scheduler while it is there."""
     from distributed import Worker
-    from distributed.utils import get_ip
 
     class Quiet(Worker):  # type: ignore[misc]
         start_http_server = no_page
 
-    parts = urlsplit(address)  # only the network that leads there is listened to
     worker = Quiet(
-        address, name=f"{socket.gethostname()}-{os.getpid()}", nthreads=node.TASKS,
-        host=f"{parts.scheme}://{get_ip(parts.hostname)}", security=security, dashboard=False,
+        str(address), name=f"{socket.gethostname()}-{os.getpid()}", nthreads=node.TASKS,
+        host=address.interface(address.own_host()), security=security, dashboard=False,
         memory_limit=0, death_timeout=CONNECT_S,
     )  # fmt: skip
     async with worker:

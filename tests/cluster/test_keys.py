@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 from edge_app.cli.arguments import main
+from edge_app.cluster.address import Address
 from edge_app.cluster.keys import CA, CERTIFICATE, KEY, make_keys, security_of
 from edge_app.errors import UsageError
 from edge_app.host import install_with
 
 pytest.importorskip("distributed")
+
+
+def secured(address: str, folder: Path | None) -> object:
+    return security_of(Address.of(address), folder)
 
 
 def test_keys_are_for_their_owner_alone_and_are_never_replaced(tmp_path: Path) -> None:
@@ -25,7 +30,7 @@ def test_keys_are_for_their_owner_alone_and_are_never_replaced(tmp_path: Path) -
     with pytest.raises(UsageError, match="is there already"):
         make_keys(folder)
     assert (folder / KEY).read_bytes() == content
-    assert security_of("tls://photos.local:8786", folder) is not None
+    assert secured("tls://photos.local:8786", folder) is not None
 
 
 def test_a_machine_whose_clock_is_years_behind_may_take_part(tmp_path: Path) -> None:
@@ -39,27 +44,46 @@ def test_a_machine_whose_clock_is_years_behind_may_take_part(tmp_path: Path) -> 
 
 
 def test_an_address_of_another_machine_is_encrypted(tmp_path: Path) -> None:
-    assert security_of("tcp://127.0.0.1:8786", None) is None
-    assert security_of("tcp://localhost:8786", None) is None
+    assert secured("tcp://127.0.0.1:8786", None) is None
+    assert secured("tcp://localhost:8786", None) is None
+    assert secured("tcp://[::1]:8786", None) is None
     with pytest.raises(UsageError, match="is not encrypted"):
-        security_of("tcp://192.0.2.1:8786", tmp_path)
+        secured("tcp://192.0.2.1:8786", tmp_path)
     with pytest.raises(UsageError, match="needs certificates: --cluster-tls DIR"):
-        security_of("tls://192.0.2.1:8786", None)
+        secured("tls://192.0.2.1:8786", None)
 
 
-@pytest.mark.parametrize("address", ["", "photos.local", "http://a:1", "tls://", "ucx://a:1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "", "photos.local", "http://a:1", "tls://", "ucx://a:1", "tls://a:99999", "tls://a:-1",
+        "tls://a:port", "tls://[::1", "tls://a:1/page", "tls://me@a:1", "tls://a:1?b", "tls://:1",
+    ],
+)  # fmt: skip
 def test_what_is_no_address_is_said(address: str) -> None:
     with pytest.raises(UsageError, match="is no address of a cluster"):
-        security_of(address, None)
+        Address.of(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        ("tls://Photos.local", "tls://photos.local:8786"),
+        ("tcp://127.0.0.1:0/", "tcp://127.0.0.1:0"),
+        ("TLS://[FD00::1]:1", "tls://[fd00::1]:1"),
+    ],
+)
+def test_an_address_may_be_short_and_of_either_kind(address: str, meant: str) -> None:
+    assert str(Address.of(address)) == meant
 
 
 def test_a_key_that_others_can_read_and_a_folder_without_keys_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ca\.pem is not there"):
-        security_of("tls://a:8786", tmp_path)
+        secured("tls://a:8786", tmp_path)
     make_keys(tmp_path / "keys")
     (tmp_path / "keys" / KEY).chmod(0o640)
     with pytest.raises(UsageError, match="can be read by others; run: chmod 600"):
-        security_of("tls://a:8786", tmp_path / "keys")
+        secured("tls://a:8786", tmp_path / "keys")
 
 
 def test_without_the_extra_it_is_one_line(
