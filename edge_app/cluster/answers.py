@@ -6,7 +6,7 @@ A machine that leaves a good match out is not found out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,19 @@ def rankings_of(
     """The best rows of a part for each query, with scores computed here; WrongError."""
     if not isinstance(answer, list) or len(answer) != len(asked.queries):
         raise WrongError("it answered other queries than it was asked")
-    return [
-        _ranking_of(one, number, snapshot, part, asked, depth) for number, one in enumerate(answer)
-    ]
+    fits = _fitting(snapshot, part, asked.filter)
+    rankings = []
+    for number, one in enumerate(answer):
+        rows, scores = _ranking_of(one)
+        may = _without(asked.exclude[number], fits, snapshot, part) if asked.exclude else fits
+        _check_rows(rows, may, part[0], depth, asked.filter.min_score)
+        order = np.argsort(rows)  # as they lie in the file
+        rows, scores = rows[order].astype(np.intp), scores[order]
+        own = exact_scores(snapshot, asked.queries[number], rows, snapshot.read_rows, asked.tiles)
+        if not (np.abs(own - scores) <= _ROUNDING).all():  # NaN fails too
+            raise WrongError("the scores that it answered are not those of its rows")
+        rankings.append(_reaching(asked.filter.min_score, rows, own))
+    return rankings
 
 
 def pairs_of(answer: Any, snapshot: Snapshot, min_score: float) -> Pairs:
@@ -83,29 +93,61 @@ def _is_outcome(outcome: object, job: Job, dim: int) -> bool:
     return outcome is None or isinstance(outcome, DecodeError)
 
 
-def _ranking_of(
-    one: Any, number: int, snapshot: Snapshot, part: tuple[int, int], asked: Asked, depth: int
-) -> Ranking:
+def _fitting(snapshot: Snapshot, part: tuple[int, int], filter: Filter) -> NDArray[np.bool_]:
+    """(rows of the part,) whether a row may be answered."""
+    of_part = snapshot.between(*part)
+    mask = filter.mask(of_part)
+    return of_part.live if mask is None else of_part.live & mask
+
+
+def _without(
+    ids: Collection[int], fits: NDArray[np.bool_], snapshot: Snapshot, part: tuple[int, int]
+) -> NDArray[np.bool_]:
+    rows = [snapshot.find_row(id) for id in ids]
+    places = [row - part[0] for row in rows if row is not None and part[0] <= row < part[1]]
+    if places:
+        fits = fits.copy()
+        fits[places] = False
+    return fits
+
+
+def _ranking_of(one: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     try:
         rows, scores = (np.asarray(column) for column in one)
     except (TypeError, ValueError):
         raise WrongError("what it answered is no ranking") from None
     if rows.dtype.kind != "i" or scores.dtype != np.float64 or rows.shape != (len(scores),):
         raise WrongError("what it answered is no ranking")
-    start, stop = part
-    if len(np.unique(rows)) != len(rows) or ((rows < start) | (rows >= stop)).any():
+    return rows, scores
+
+
+def _check_rows(
+    rows: NDArray[np.int64],
+    fits: NDArray[np.bool_],
+    start: int,
+    depth: int,
+    min_score: float | None,
+) -> None:
+    """As many as there are, each once and one that fits; fewer only where a score is asked for."""
+    places = rows - start
+    if len(np.unique(rows)) != len(rows) or ((places < 0) | (places >= len(fits))).any():
         raise WrongError("it answered rows that it was not asked for")
-    excluded = asked.exclude[number] if asked.exclude else ()
-    least = int(np.count_nonzero(snapshot.live[start:stop])) - len(excluded)
-    is_short = asked.filter == Filter() and len(rows) < min(depth, least)
-    if is_short or len(rows) > depth or not _are_live(rows, snapshot):
-        raise WrongError("it answered too few rows, too many, or removed ones")
-    order = np.argsort(rows)  # as they lie in the file
-    rows, scores = rows[order].astype(np.intp), scores[order]
-    own = exact_scores(snapshot, asked.queries[number], rows, snapshot.read_rows, asked.tiles)
-    if not (np.abs(own - scores) <= _ROUNDING).all():  # NaN fails too
-        raise WrongError("the scores that it answered are not those of its rows")
-    return rows, own
+    if not fits[places].all():
+        raise WrongError("it answered removed rows, or such as do not fit the filter")
+    all = min(depth, int(np.count_nonzero(fits)))
+    if len(rows) > all or (min_score is None and len(rows) < all):
+        raise WrongError("it answered too few rows or too many")
+
+
+def _reaching(
+    min_score: float | None, rows: NDArray[np.intp], scores: NDArray[np.float64]
+) -> Ranking:
+    if min_score is None:
+        return rows, scores
+    if not (scores >= min_score - _ROUNDING).all():
+        raise WrongError("it answered rows whose scores are too low")
+    reaching = scores >= min_score
+    return rows[reaching], scores[reaching]
 
 
 def _are_live(rows: NDArray[np.int64], snapshot: Snapshot) -> bool:

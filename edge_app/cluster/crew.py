@@ -133,6 +133,7 @@ class Crew:
     def _connect(self, limit_s: float) -> Client:
         from distributed import Client
 
+        self._address.own_host()  # a name that nobody has is said at once
         return Client(
             str(self._address), security=self._security, timeout=limit_s, set_as_default=False
         )

@@ -29,8 +29,14 @@ def name_of(facts: dict[str, object], address: str) -> str:
 
 
 def unreachable(address: Address, error: BaseException) -> ClusterError:
-    """No scheduler answers there."""
-    return ClusterError(
-        f"the cluster at {address} can't be reached: {error}; start it with: "
-        f"lookalike scheduler {address}"
-    )
+    """No scheduler answers there, or none of the same cluster."""
+    from distributed.comm.core import FatalCommClosedError
+
+    if isinstance(error, FatalCommClosedError):  # which leads to Dask's own pages
+        why = (
+            "what answers there has other certificates, or none; "
+            "each machine needs the same folder of: lookalike cluster-keys"
+        )
+    else:
+        why = f"{line_of(error)}; start it with: lookalike scheduler {address}"
+    return ClusterError(f"the cluster at {address} can't be reached: {why}")

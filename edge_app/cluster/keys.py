@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -79,8 +80,8 @@ def make_keys(folder: Path) -> None:
 def security_of(address: Address, folder: Path | None) -> Security | None:
     """What a connection to this address needs: certificates on both sides, but on loopback.
 
-    UsageError where an address of another machine is not tls://, and where the files are missing or
-    others could read the key.
+    UsageError where an address of another machine is not tls://, and where the files are missing,
+    are no certificates, or others could read the key.
     """
     try:
         from distributed.security import Security
@@ -104,6 +105,13 @@ def security_of(address: Address, folder: Path | None) -> Security | None:
     if files[KEY].stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"{files[KEY]} can be read by others; run: chmod 600 {files[KEY]}")
     certificate, key = str(files[CERTIFICATE]), str(files[KEY])
+    try:
+        ssl.create_default_context(cafile=files[CA]).load_cert_chain(certificate, key)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"the certificates in {folder} can't be used: {error}; copy the folder that "
+            "lookalike cluster-keys made"
+        ) from None
     pairs = {
         f"tls_{role}_{part}": path
         for role in ("client", "scheduler", "worker")

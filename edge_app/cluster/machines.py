@@ -149,6 +149,7 @@ class Machines:
         quietly()
         while True:
             try:
+                self.address.own_host()  # a name that nobody has is said at once
                 self._client = await Client(
                     str(self.address), security=security, timeout=CONNECT_S,
                     set_as_default=False, asynchronous=True,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_app.cluster.address import Address
+from edge_app.cluster.failures import line_of
 from edge_app.cluster.keys import security_of
 from edge_app.cluster.quiet import no_page, quietly, until_told
 from edge_app.errors import UsageError
@@ -23,8 +24,10 @@ def schedule(at: str, tls: Path | None, on_ready: Callable[[str], object]) -> No
     security = security_of(address, tls)
     try:
         asyncio.run(_schedule(address, security, on_ready))
-    except OSError as error:
-        raise UsageError(f"{address} can't be listened at: {error}") from None
+    except RuntimeError as error:  # Dask's, around the reason
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise UsageError(f"{address} can't be listened at: {line_of(error.__cause__)}") from None
 
 
 async def _schedule(address: Address, security: object, on_ready: Callable[[str], object]) -> None:

@@ -6,16 +6,21 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_app.cluster import node, scanner
 from edge_app.cluster.address import Address
+from edge_app.cluster.failures import unreachable
 from edge_app.cluster.keys import security_of
 from edge_app.cluster.quiet import no_page, quietly, until_told
 from edge_app.config import Config
-from edge_app.errors import EdgeAppError
+
+if TYPE_CHECKING:
+    from distributed.security import Security
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +50,13 @@ def work(
             scanner.become(opened.enter_context(closing(scanner.Scanner(copy))))
         try:
             asyncio.run(_work(address, security, on_ready))
-        except (OSError, TimeoutError) as error:
-            raise EdgeAppError(f"the scheduler at {address} can't be reached: {error}") from None
+        except OSError as error:
+            raise unreachable(address, error) from None
 
 
-async def _work(address: Address, security: object, on_ready: Callable[[str], object]) -> None:
+async def _work(
+    address: Address, security: Security | None, on_ready: Callable[[str], object]
+) -> None:
     """Work until told to end; a scheduler that goes away later is waited for."""
     import dask
 
@@ -59,16 +66,17 @@ async def _work(address: Address, security: object, on_ready: Callable[[str], ob
         "distributed.worker.memory.terminate": False,  # decoders have caps of their own
         "distributed.comm.timeouts.connect": CONNECT_S,
     }
-    has_worked = False
+    names = _names()
+    name, works, has_worked = next(names), False, False
 
     def ready(own: str) -> None:
-        nonlocal has_worked
-        has_worked = True
+        nonlocal works, has_worked
+        works = has_worked = True
         on_ready(own)
 
     with dask.config.set(settings):
         while not ended.is_set():
-            working = asyncio.create_task(_while_scheduled(address, security, ready))
+            working = asyncio.create_task(_while_scheduled(address, security, name, ready))
             await asyncio.wait(
                 [working, asyncio.create_task(ended.wait())], return_when=asyncio.FIRST_COMPLETED
             )
@@ -77,27 +85,49 @@ async def _work(address: Address, security: object, on_ready: Callable[[str], ob
                 await working
             except asyncio.CancelledError:
                 return
-            except (OSError, TimeoutError):
+            except RuntimeError as error:  # Dask's, around the reason
+                if "name taken" not in str(error.__cause__):
+                    raise
+                name = next(names)
+                continue
+            except OSError:
                 if not has_worked:
                     raise
-            log.warning("the scheduler at %s has gone; this machine waits for it", address)
+            if works:
+                works = False
+                log.warning("the scheduler at %s has gone; this machine waits for it", address)
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), AGAIN_S)
 
 
+def _names() -> Iterator[str]:
+    """What this machine may call itself. The first may be taken: by a machine in another container,
+    or by itself, where the scheduler has not noticed yet that the network was away."""
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    yield name
+    for number in count(2):
+        yield f"{name}-{number}"
+
+
 async def _while_scheduled(
-    address: Address, security: object, on_ready: Callable[[str], object]
+    address: Address, security: Security | None, name: str, on_ready: Callable[[str], object]
 ) -> None:
     """Work for the scheduler while it is there."""
     from distributed import Worker
+    from distributed.comm import connect
+    from distributed.security import Security
 
     class Quiet(Worker):  # type: ignore[misc]
         start_http_server = no_page
 
+    own_host = address.interface(address.own_host())
+    security = security or Security()
+    # A worker would try ten times a second, and not tell what is wrong.
+    greeting = await connect(str(address), CONNECT_S, **security.get_connection_args("worker"))
+    await greeting.close()
     worker = Quiet(
-        str(address), name=f"{socket.gethostname()}-{os.getpid()}", nthreads=node.TASKS,
-        host=address.interface(address.own_host()), security=security, dashboard=False,
-        memory_limit=0, death_timeout=CONNECT_S,
+        str(address), name=name, nthreads=node.TASKS, host=own_host, security=security,
+        dashboard=False, memory_limit=0, death_timeout=CONNECT_S,
     )  # fmt: skip
     async with worker:
         on_ready(worker.address)

@@ -22,6 +22,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
+from edge_app.cli.arguments import main
 from edge_app.cluster import crew, pool
 from edge_app.cluster.keys import CERTIFICATE, KEY, make_keys
 from edge_app.config import Config
@@ -269,8 +270,15 @@ class Pickled:
         return Path.touch, (self.file,)
 
 
+# Machines of two containers may have the same host name and process id.
+ONE_NAME = """
+import os
+os.getpid = lambda: 7
+"""
+
+
 def test_whoever_has_no_certificate_is_refused_before_anything_is_unpickled(
-    cluster: Cluster, library: Path, tmp_path: Path
+    cluster: Cluster, library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_keys(tmp_path / "others")
     port = urlsplit(cluster.address).port or 0
@@ -291,12 +299,24 @@ def test_whoever_has_no_certificate_is_refused_before_anything_is_unpickled(
     run = cluster.index(library, "refused")
     _, errors = run.communicate(timeout=PROGRAM_S)
     assert run.returncode == 1
-    assert "can't be reached" in errors.splitlines()[-1]
+    assert "can't be reached: what answers there has other cert" in errors.splitlines()[-1]
+    for command in (["worker", cluster.address, "--gallery", str(library)],
+                    ["duplicates", "--cluster", cluster.address]):  # fmt: skip
+        words = [*command, "--index", str(cluster.folder / "refused"), *cluster.tls]
+        words += ["--model", str(cluster.model)] if command[0] == "worker" else []
+        assert main(words) == 1
+        assert capsys.readouterr().err.startswith(
+            f"error: the cluster at {cluster.address} can't be reached: what answers there has"
+        )
+    assert main(["scheduler", cluster.address, *cluster.tls]) == 2
+    assert "can't be listened at: [Errno" in capsys.readouterr().err
     assert not (cluster.folder / "refused/catalog.db").exists() or not rows(
         cluster.folder / "refused"
     )
     assert not (tmp_path / "unpickled").exists()
     cluster.tls = ["--cluster-tls", str(cluster.folder / "keys")]
-    cluster.machine(library)  # those that say nothing keep nobody out
+    (tmp_path / "sitecustomize.py").write_text(ONE_NAME)
+    for _ in range(2):  # those that say nothing keep nobody out
+        cluster.machine(library, PYTHONPATH=str(tmp_path))
     for one in silent:
         one.close()

@@ -86,6 +86,19 @@ def test_a_key_that_others_can_read_and_a_folder_without_keys_are_refused(tmp_pa
         secured("tls://a:8786", tmp_path / "keys")
 
 
+@pytest.mark.parametrize("name", [CA, CERTIFICATE, KEY])
+def test_what_is_no_certificate_and_a_key_of_another_are_said_at_once(
+    tmp_path: Path, name: str
+) -> None:
+    for folder in ("keys", "others"):
+        make_keys(tmp_path / folder)
+    file = tmp_path / "keys" / name
+    for content in (b"", b"garbage", (tmp_path / "others" / KEY).read_bytes()):
+        file.write_bytes(content)
+        with pytest.raises(UsageError, match=f"^the certificates in {tmp_path}/keys can't be used"):
+            secured("tls://a:8786", tmp_path / "keys")
+
+
 def test_without_the_extra_it_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

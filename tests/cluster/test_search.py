@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -38,6 +39,7 @@ from edge_app.photos.regions import Box
 from edge_app.search.alike.duplicates import groups, link
 from edge_app.search.gallery import Gallery, Query
 from edge_app.search.vectors.exact import similar_many
+from edge_app.search.vectors.ranking import Asked
 from tests.cluster.members import Cluster
 from tests.indexes import new_image, writer_of
 from tests.model.test_words import teach
@@ -212,8 +214,13 @@ def test_whatever_is_asked_for_is_answered_as_by_one_machine(library: Library, a
 class Liar:
     """Machines that answer something else than was asked for."""
 
-    def __init__(self, machines: Machines, lie: Callable[[Any], object]) -> None:
-        self._machines, self._lie = machines, lie
+    def __init__(
+        self,
+        machines: Machines,
+        lie: Callable[[Any], object] = lambda answer: answer,
+        heard: Callable[[Asked], Asked] = lambda asked: asked,
+    ) -> None:
+        self._machines, self._lie, self._heard = machines, lie, heard
         self.told: list[str] = []
         self.addresses, self.answers, self.note = (
             machines.addresses, machines.answers, machines.note,
@@ -221,7 +228,8 @@ class Liar:
 
     def ask(self, *asked: Any, **how: Any) -> Future[object]:
         lied: Future[object] = Future()
-        lied.set_result(self._lie(self._machines.ask(*asked, **how).result()))
+        heard: list[Any] = [self._heard(one) if isinstance(one, Asked) else one for one in asked]
+        lied.set_result(self._lie(self._machines.ask(*heard, **how).result()))
         return lied
 
     def fails(self, address: str, reason: str) -> str:
@@ -266,6 +274,45 @@ def test_a_machine_that_answers_wrongly_is_not_believed(
     assert len(liar.told) == 2
     assert len(set(liar.told)) <= 2
     assert all("answered" in reason for reason in liar.told), liar.told
+
+
+LOOSE = Filter(folder="1", min_score=-1)
+
+
+@pytest.mark.parametrize(
+    ("filter", "heard"),
+    [
+        (Filter(folder="1"), Filter()),
+        (Filter(folder="1"), Filter(folder="2")),
+        (Filter(folder="1"), Filter(folder="1", taken_from=10**9 + 460)),  # too few
+        (Filter(folder="1"), Filter(folder="1", min_score=0.9)),
+        (Filter(taken_to=10**9 + 400), Filter(taken_to=10**9 + 480)),
+        (Filter(folder="1", min_score=0.3), Filter(folder="1")),
+        (Filter(formats=frozenset({"PNG"}), min_score=-1), LOOSE),
+    ],
+)
+def test_a_machine_that_answers_for_another_filter_is_not_believed(
+    library: Library, filter: Filter, heard: Filter
+) -> None:
+    assert library.over.machines
+    liar = Liar(library.over.machines, heard=lambda asked: replace(asked, filter=heard))
+    queries = library.snapshot.vectors[[9, 300]]
+    search = SearchMachines(cast(Machines, liar), limit_s=60)
+    found = similar_many(library.snapshot, queries, 200, filter=filter, rank=search.rank)
+    assert found == similar_many(library.snapshot, queries, 200, filter=filter)
+    assert liar.told
+    assert all("answered" in reason for reason in liar.told), liar.told
+
+
+def test_a_machine_that_answers_what_was_left_out_is_not_believed(library: Library) -> None:
+    assert library.over.machines
+    liar = Liar(library.over.machines, heard=lambda asked: replace(asked, exclude=()))
+    search = SearchMachines(cast(Machines, liar), limit_s=60)
+    query = library.snapshot.vectors[7:8]
+    ids = [library.snapshot.ids[[7, 57]].tolist()]
+    found = similar_many(library.snapshot, query, 20, exclude=ids, rank=search.rank)
+    assert found == similar_many(library.snapshot, query, 20, exclude=ids)
+    assert liar.told
 
 
 @pytest.mark.parametrize(

@@ -86,11 +86,15 @@ class Snapshot:
 
     @cached_property
     def digest(self) -> str:
-        """Two snapshots with the same digest answer every search alike, wherever they are."""
+        """Two snapshots with the same digest answer every search alike, wherever they are, but for
+        damage that leaves a sample of their vectors and codes as it was."""
         hashed = blake2b(digest_size=16)
         hashed.update(repr((self.generation, self.identity, self.vectors.shape)).encode())
         hashed.update(repr((self.folders, self.formats, self.tiles is None)).encode())
-        hashed.update(self.fingerprint(self.rows) if self.rows else b"")
+        if self.rows:
+            hashed.update(self.fingerprint(self.rows))
+            hashed.update(self.codes[_sample(self.rows), : self.vectors.shape[1]].tobytes())
+            hashed.update(self.bounds[_sample(self.rows)].tobytes())
         for name in _CATALOGUED:
             hashed.update(np.ascontiguousarray(getattr(self, name)).data)
         return hashed.hexdigest()
@@ -98,9 +102,7 @@ class Snapshot:
     def fingerprint(self, rows: int) -> bytes:
         """Of the first `rows` rows: what is written in a generation never changes, so files made
         from these rows are known by it."""
-        count = min(rows, _FINGERPRINT_ROWS)
-        sample = np.unique(np.linspace(0, rows - 1, count, dtype=np.intp))
-        return blake2b(self.read_rows(sample).tobytes()).digest()
+        return blake2b(self.read_rows(_sample(rows)).tobytes()).digest()
 
     def find_row(self, id: int) -> int | None:
         """The live row of an image, if it has one."""
@@ -139,6 +141,11 @@ class Snapshot:
         rows = np.flatnonzero(self.live)
         rows = rows[np.argsort(self.ids[rows], kind="stable")]  # fast for what is sorted
         return self.ids[rows], rows
+
+
+def _sample(rows: int) -> NDArray[np.intp]:
+    """Some of so many rows, always the same and far apart."""
+    return np.unique(np.linspace(0, rows - 1, min(rows, _FINGERPRINT_ROWS), dtype=np.intp))
 
 
 def load_snapshot(index: Path, catalog: Catalog) -> Snapshot:

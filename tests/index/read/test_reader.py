@@ -68,6 +68,22 @@ def test_a_snapshot_is_the_same_object_until_something_changes(tmp_path: Path) -
         assert snapshot.rows == 1
 
 
+@pytest.mark.parametrize("name", ["vectors-*", "codes-*", "bounds-*"])
+def test_a_copy_whose_bytes_did_not_arrive_has_another_digest(tmp_path: Path, name: str) -> None:
+    add(tmp_path, "a.jpg", "b.jpg")
+    digests = []
+    for copy in ("whole", "holed"):
+        folder = shutil.copytree(tmp_path / "index", tmp_path / copy)
+        if copy == "holed":
+            (file,) = folder.glob(name)
+            data = file.read_bytes()
+            file.write_bytes(data[:HEADER_BYTES].ljust(len(data), b"\0"))
+        with Reader(folder) as reader:
+            digests.append(reader.snapshot().digest)
+    with Reader(tmp_path / "index") as reader:
+        assert reader.snapshot().digest == digests[0] != digests[1]
+
+
 def test_columns_say_what_the_catalogue_says(tmp_path: Path) -> None:
     shapes = {"a/x.jpg": (4, 3), "b/y.png": (3, 4), "z.jpg": (5, 5)}
     images = [
