@@ -24,6 +24,114 @@ from edge_app.library import places
 
 DEFAULTS = Config()
 
+Adder = Callable[[Parser], None]  # adds the options of one subject
+
+# By name: what it is for, and its options.
+COMMANDS: dict[str, tuple[str, tuple[Adder, ...]]] = {
+    "index": (
+        "index the photo folder: add new and changed photos, remove deleted ones",
+        (
+            takes.index_folder,
+            takes.library,
+            takes.exclude,
+            takes.links,
+            takes.json,
+            takes.workers,
+            takes.index,
+            takes.cluster,
+            limit_options(*INDEXING_LIMITS),
+        ),
+    ),
+    "serve": (
+        "show the gallery in browsers, and index in the background",
+        (
+            takes.index_folder,
+            takes.library,
+            takes.exclude,
+            takes.links,
+            takes.workers,
+            takes.serve,
+            takes.network,
+            takes.searching_cluster,
+            limit_options(*LIMITS),
+        ),
+    ),
+    "search": (
+        "find the images that are most similar to given images",
+        (
+            takes.known_index,
+            takes.library,
+            takes.links,
+            takes.json,
+            takes.search,
+            takes.filters,
+            takes.searching_cluster,
+            limit_options(*DECODING_LIMITS, "cluster_s"),
+        ),
+    ),
+    "duplicates": (
+        "list groups of duplicates and near-duplicates",
+        (takes.known_index, takes.json, takes.duplicates, takes.searching_cluster),
+    ),
+    "check": (
+        "check the index for damage",
+        (takes.known_index, takes.json, takes.check),
+    ),
+    "info": (
+        "show runtime, model, index and memory, and what to fix",
+        (takes.told_index, takes.library, takes.json, limit_options("decode_memory_bytes")),
+    ),
+    "export": (
+        "write ids, paths, dates and vectors into files for other programs",
+        (takes.known_index, takes.export),
+    ),
+    "doctor": (
+        "say what is wrong on this device, what to do first; exit code 1 if anything is",
+        (takes.told_index, takes.library, takes.json, limit_options("decode_memory_bytes")),
+    ),
+    "bench": (
+        "measure how fast this device indexes, searches or serves",
+        (
+            takes.bench,
+            takes.index_folder,
+            takes.model,
+            takes.exclude,
+            takes.links,
+            takes.json,
+            takes.workers,
+            limit_options(*DECODING_LIMITS),
+        ),
+    ),
+    "scheduler": (
+        "run the meeting point of a cluster of machines",
+        (takes.address, takes.cluster_tls),
+    ),
+    "worker": (
+        "work for a cluster: embed photos that this machine sees, or search its copy of an index",
+        (
+            takes.address,
+            takes.cluster_tls,
+            takes.index_copy,
+            takes.library,
+            takes.workers,
+            limit_options(*DECODING_LIMITS),
+        ),
+    ),
+    "cluster-keys": (
+        "make the certificates that the machines of a cluster need",
+        (takes.cluster_keys,),
+    ),
+    "passcode": (
+        "create the passcode file for serve --passcode-file",
+        (takes.passcode,),
+    ),
+    "completion": (
+        "print what makes a shell complete commands and options",
+        (takes.completion,),
+    ),
+}
+MACHINES = ("scheduler", "worker", "cluster-keys")  # in one module; every other has its own
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: 0 done, 1 failed, 2 an argument or an image named by one
@@ -34,21 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     words = words_of(parser, sys.argv[1:] if arguments is None else arguments)
     options = hints.parse(parser, words)
-    # Options and settings have the same names, so that an option is declared in one place only.
-    given = {field.name: vars(options).get(field.name) for field in fields(Config)}
-    settings = {name: value for name, value in given.items() if value is not None}
     try:
-        galleries = vars(options).get("galleries") or ()
-        named = [places.parse(text) for text in galleries]
-        if "needs_gallery" in options and not named and not os.path.exists(DEFAULTS.gallery):
-            raise UsageError(f"name the photo folder with --gallery (no {DEFAULTS.gallery} here)")
-        settings |= places.settings(named)
-        if "finds_index" in options:
-            settings |= served(named, options.index, needed="needs_index" in options)
-        config = Config(**settings, limits=limits_of(options))
-        if "model" in options and options.model is None:
-            config = replace(config, model=model_for(config.index))
-        code: int = options.run(config, options)
+        code: int = options.run(_config_of(options), options)
         sys.stdout.flush()
         return code
     except EdgeAppError as error:
@@ -70,6 +165,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         print(f"error: the output can't be written: {error.strerror}", file=sys.stderr)
         return 1
+
+
+def _config_of(options: argparse.Namespace) -> Config:
+    """The settings that the options name, and those that follow from them."""
+    # Options and settings have the same names, so that an option is declared in one place only.
+    given = {field.name: vars(options).get(field.name) for field in fields(Config)}
+    settings = {name: value for name, value in given.items() if value is not None}
+    named = [places.parse(text) for text in vars(options).get("galleries") or ()]
+    if "needs_gallery" in options and not named and not os.path.exists(DEFAULTS.gallery):
+        raise UsageError(f"name the photo folder with --gallery (no {DEFAULTS.gallery} here)")
+    settings |= places.settings(named)
+    if "finds_index" in options:
+        settings |= served(named, options.index, needed="needs_index" in options)
+    config = Config(**settings, limits=limits_of(options))
+    if "model" in options and options.model is None:
+        config = replace(config, model=model_for(config.index))
+    return config
 
 
 def _is_of_output() -> bool:
@@ -96,127 +208,13 @@ def make_parser() -> Parser:
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, prog=parser.prog)
     parser.usage = "%(prog)s FOLDER [OPTION ...]\n       %(prog)s COMMAND [OPTION ...]"
     parser.epilog = "COMMAND --help shows the options of one; those of serve go after a FOLDER."
-
-    def command(name: str, description: str, *options: Callable[[Parser], None]) -> None:
-        sub = subparsers.add_parser(name, help=description, description=description)
-        sub.set_defaults(run=partial(_run, name))
-        for add in options:
-            add(sub)
-        sub.usage = short_usage(sub)
-
-    command(
-        "index",
-        "index the photo folder: add new and changed photos, remove deleted ones",
-        takes.index_folder,
-        takes.library,
-        takes.exclude,
-        takes.links,
-        takes.json,
-        takes.workers,
-        takes.index,
-        takes.cluster,
-        limit_options(*INDEXING_LIMITS),
-    )
-    command(
-        "serve",
-        "show the gallery in browsers, and index in the background",
-        takes.index_folder,
-        takes.library,
-        takes.exclude,
-        takes.links,
-        takes.workers,
-        takes.serve,
-        takes.network,
-        takes.searching_cluster,
-        limit_options(*LIMITS),
-    )
-    command(
-        "search",
-        "find the images that are most similar to given images",
-        takes.known_index,
-        takes.library,
-        takes.links,
-        takes.json,
-        takes.search,
-        takes.filters,
-        takes.searching_cluster,
-        limit_options(*DECODING_LIMITS, "cluster_s"),
-    )
-    command(
-        "duplicates",
-        "list groups of duplicates and near-duplicates",
-        takes.known_index,
-        takes.json,
-        takes.duplicates,
-        takes.searching_cluster,
-    )
-    command("check", "check the index for damage", takes.known_index, takes.json, takes.check)
-    command(
-        "info",
-        "show runtime, model, index and memory, and what to fix",
-        takes.told_index,
-        takes.library,
-        takes.json,
-        limit_options("decode_memory_bytes"),
-    )
-    command(
-        "export",
-        "write ids, paths, dates and vectors into files for other programs",
-        takes.known_index,
-        takes.export,
-    )
-    command(
-        "doctor",
-        "say what is wrong on this device, what to do first; exit code 1 if anything is",
-        takes.told_index,
-        takes.library,
-        takes.json,
-        limit_options("decode_memory_bytes"),
-    )
-    command(
-        "bench",
-        "measure how fast this device indexes, searches or serves",
-        takes.bench,
-        takes.index_folder,
-        takes.model,
-        takes.exclude,
-        takes.links,
-        takes.json,
-        takes.workers,
-        limit_options(*DECODING_LIMITS),
-    )
-    command(
-        "scheduler",
-        "run the meeting point of a cluster of machines",
-        takes.address,
-        takes.cluster_tls,
-    )
-    command(
-        "worker",
-        "work for a cluster: embed photos that this machine sees, or search its copy of an index",
-        takes.address,
-        takes.cluster_tls,
-        takes.index_copy,
-        takes.library,
-        takes.workers,
-        limit_options(*DECODING_LIMITS),
-    )
-    command(
-        "cluster-keys",
-        "make the certificates that the machines of a cluster need",
-        takes.cluster_keys,
-    )
-    command("passcode", "create the passcode file for serve --passcode-file", takes.passcode)
-    command(
-        "completion",
-        "print what makes a shell complete commands and options",
-        takes.completion,
-        lambda sub: sub.set_defaults(parser=parser),
-    )
+    for name, (description, adders) in COMMANDS.items():
+        command = subparsers.add_parser(name, help=description, description=description)
+        command.set_defaults(run=partial(_run, name), parser=parser)
+        for add in adders:
+            add(command)
+        command.usage = short_usage(command)
     return parser
-
-
-MACHINES = ("scheduler", "worker", "cluster-keys")  # in one module; every other has its own
 
 
 def _run(name: str, config: Config, options: argparse.Namespace) -> int:
