@@ -30,53 +30,7 @@ PAGE_GROUPS = 200  # groups of duplicates in one answer
 
 def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> None:
     """The routes of searches; `searched` is told how long each took."""
-    folding = threading.Lock()
-
-    @contextmanager
-    def in_turn(ranking: requests.Ranking) -> Iterator[None]:
-        """One answer at a time that folds a long ranking: 10,000 rows take 2.5 s and 200 MB."""
-        if not (ranking.collapse and ranking.offset + ranking.k > K_MAX):
-            yield
-        elif folding.acquire(blocking=False):
-            try:
-                yield
-            finally:
-                folding.release()
-        else:
-            raise BusyError("another search folds as many matches; try again")
-
-    def answer(
-        snapshot: Snapshot, query: Query, described: shapes.Asked, ranking: requests.Ranking
-    ) -> shapes.Answer:
-        began = time.perf_counter()
-        with in_turn(ranking):
-            (matches,) = gallery.similar(
-                snapshot,
-                [query],
-                ranking.k,
-                offset=ranking.offset,
-                filter=filter_of(ranking),
-                collapse=ranking.collapse,
-                tiles=ranking.tiles,
-            )
-        searched.observe(time.perf_counter() - began)
-        scale = gallery.scale(snapshot, query, tiles=ranking.tiles)
-        return shapes.Answer(
-            query=described,
-            scale=scale_of(scale),
-            items=items_of(matches, scale, ranking.collapse),
-        )
-
-    def items_of(
-        matches: Sequence[Match], scale: Scale | None, collapse: bool
-    ) -> list[shapes.Match]:
-        # A match that was removed since the snapshot was taken is left out.
-        images = {image.id: image for image in gallery.reader.images(m.id for m in matches)}
-        return [
-            match_of(images[match.id], match, scale, folded=collapse)
-            for match in matches
-            if match.id in images
-        ]
+    searches = _Searches(gallery, searched)
 
     @app.get("/api/words")
     def words() -> shapes.Words:
@@ -84,36 +38,58 @@ def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> N
 
     @app.get("/api/images/<id:id>/similar")
     def similar(id: int) -> shapes.Answer:
-        wanted = asked(requests.Similar)
-        gallery.reader.image(id)  # an unknown id is 404 even before there is an index
-        snapshot = gallery.searchable()
-        box = box_of(wanted.box)
-        query = gallery.query_of_id(snapshot, id, box or WHOLE)
-        described = shapes.Asked(like=[id], unlike=[], box=list(box) if box else None)
-        return answer(snapshot, query, described, wanted)
+        return searches.similar(id, asked(requests.Similar))
 
     @app.post("/api/search")
-    def combined() -> shapes.Answer:
-        if request.content_type.startswith("multipart/form-data"):
-            return upload()
-        wanted = json_body(requests.Combined)
+    def search() -> shapes.Answer:
+        if not request.content_type.startswith("multipart/form-data"):
+            return searches.combined(json_body(requests.Combined))
+        body = memoryview(request.environ["wsgi.input"].read())
+        values, files = read_form(body, request.environ["CONTENT_TYPE"])
+        wanted = requests.read(requests.Upload, values)
+        if "image" not in files:
+            raise UsageError("the form has no file field named image")
+        return searches.uploaded(files["image"], wanted)
+
+
+class _Searches:
+    """From a question to the answer that a route gives."""
+
+    def __init__(self, gallery: Gallery, searched: Histogram) -> None:
+        self._gallery, self._searched = gallery, searched
+        self._folding = threading.Lock()
+
+    def similar(self, id: int, wanted: requests.Similar) -> shapes.Answer:
+        """To an indexed image, or a region of it."""
+        self._gallery.reader.image(id)  # an unknown id is 404 even before there is an index
+        snapshot = self._gallery.searchable()
+        box = box_of(wanted.box)
+        query = self._gallery.query_of_id(snapshot, id, box or WHOLE)
+        described = shapes.Asked(like=[id], unlike=[], box=list(box) if box else None)
+        return self._answer(snapshot, query, described, wanted)
+
+    def uploaded(self, image: memoryview, wanted: requests.Upload) -> shapes.Answer:
+        """To the bytes of a file, or a region of it."""
+        box = box_of(wanted.box)
+        snapshot = self._gallery.searchable()
+        vector, decoded = self._gallery.embed(snapshot, image, box or WHOLE)
+        picture = shapes.UploadedImage(
+            width=decoded.width_px, height=decoded.height_px, format=decoded.format
+        )
+        described = shapes.Asked(upload=picture, box=list(box) if box else None)
+        return self._answer(snapshot, Query(vector), described, wanted)
+
+    def combined(self, wanted: requests.Combined) -> shapes.Answer:
+        """To several images, a text or a word, less what others or a text show."""
         if not wanted.like and wanted.word is None and wanted.text is None:
             raise UsageError("give at least one image or a text to search for")
-        snapshot = gallery.searchable()
-        words = [] if wanted.word is None else [gallery.query_of_word(snapshot, wanted.word)]
-        if wanted.text is not None:
-            words.append(gallery.query_of_text(snapshot, wanted.text))
-        unlike_words = (
-            []
-            if wanted.unlike_text is None
-            else [gallery.query_of_text(snapshot, wanted.unlike_text)]
-        )
+        gallery, snapshot = self._gallery, self._gallery.searchable()
+        likes = [] if wanted.word is None else [gallery.query_of_word(snapshot, wanted.word)]
+        likes += self._of_text(snapshot, wanted.text)
+        unlikes = self._of_text(snapshot, wanted.unlike_text)
         like, unlike = (list(dict.fromkeys(ids)) for ids in (wanted.like, wanted.unlike))
-        query = gallery.combined(
-            words + [gallery.query_of_id(snapshot, id) for id in like],
-            unlike_words + [gallery.query_of_id(snapshot, id) for id in unlike],
-            wanted.weight,
-        )
+        likes += [gallery.query_of_id(snapshot, id) for id in like]
+        unlikes += [gallery.query_of_id(snapshot, id) for id in unlike]
         described = shapes.Asked(
             like=like,
             unlike=unlike,
@@ -122,22 +98,54 @@ def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> N
             text=UNSET if wanted.text is None else wanted.text,
             unlike_text=UNSET if wanted.unlike_text is None else wanted.unlike_text,
         )
-        return answer(snapshot, query, described, wanted)
+        query = gallery.combined(likes, unlikes, wanted.weight)
+        return self._answer(snapshot, query, described, wanted)
 
-    def upload() -> shapes.Answer:
-        body = memoryview(request.environ["wsgi.input"].read())
-        values, files = read_form(body, request.environ["CONTENT_TYPE"])
-        wanted = requests.read(requests.Upload, values)
-        if "image" not in files:
-            raise UsageError("the form has no file field named image")
-        box = box_of(wanted.box)
-        snapshot = gallery.searchable()
-        vector, decoded = gallery.embed(snapshot, files["image"], box or WHOLE)
-        picture = shapes.UploadedImage(
-            width=decoded.width_px, height=decoded.height_px, format=decoded.format
-        )
-        described = shapes.Asked(upload=picture, box=list(box) if box else None)
-        return answer(snapshot, Query(vector), described, wanted)
+    def _of_text(self, snapshot: Snapshot, text: str | None) -> list[Query]:
+        return [] if text is None else [self._gallery.query_of_text(snapshot, text)]
+
+    def _answer(
+        self, snapshot: Snapshot, query: Query, described: shapes.Asked, ranking: requests.Ranking
+    ) -> shapes.Answer:
+        began = time.perf_counter()
+        with self._in_turn(ranking):
+            (matches,) = self._gallery.similar(
+                snapshot,
+                [query],
+                ranking.k,
+                offset=ranking.offset,
+                filter=filter_of(ranking),
+                collapse=ranking.collapse,
+                tiles=ranking.tiles,
+            )
+        self._searched.observe(time.perf_counter() - began)
+        scale = self._gallery.scale(snapshot, query, tiles=ranking.tiles)
+        items = self._items(matches, scale, ranking.collapse)
+        return shapes.Answer(query=described, scale=scale_of(scale), items=items)
+
+    def _items(
+        self, matches: Sequence[Match], scale: Scale | None, collapse: bool
+    ) -> list[shapes.Match]:
+        # A match that was removed since the snapshot was taken is left out.
+        images = {image.id: image for image in self._gallery.reader.images(m.id for m in matches)}
+        return [
+            match_of(images[match.id], match, scale, folded=collapse)
+            for match in matches
+            if match.id in images
+        ]
+
+    @contextmanager
+    def _in_turn(self, ranking: requests.Ranking) -> Iterator[None]:
+        """One answer at a time that folds a long ranking: 10,000 rows take 2.5 s and 200 MB."""
+        if not (ranking.collapse and ranking.offset + ranking.k > K_MAX):
+            yield
+        elif self._folding.acquire(blocking=False):
+            try:
+                yield
+            finally:
+                self._folding.release()
+        else:
+            raise BusyError("another search folds as many matches; try again")
 
 
 def add_duplicates(app: bottle.Bottle, gallery: Gallery, review: Review) -> None:
