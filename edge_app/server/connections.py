@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 LOOP_S = 0.25  # how often the loop wakes by itself; deadlines are this exact at best
 PAUSE_S = 0.5  # without a descriptor for a new connection; those that are open go on
 SILENT_S = 60.0  # ... and so long nothing more is said about it
+ANY_BYTES = 10**4300  # Python reads no longer number, and so no larger Content-Length
 ACCEPTS = 16  # per turn of the loop, so that those accepted are read before they are evicted
 
 
@@ -46,6 +47,28 @@ class Settings(Adjustments):  # type: ignore[misc]
     """waitress's settings with another default."""
 
     send_bytes = 1024  # the header waits for the first of the body: one system call, one packet
+
+    @classmethod
+    def of(cls, listener: socket.socket, bounds: Bounds, trusted_proxy: str | None) -> Settings:
+        """Those of a server on this socket; waitress's own limits are out of the way of ours."""
+        forwarded = {"x-forwarded-for", "x-forwarded-proto"}
+        return cls(
+            sockets=[listener],
+            threads=bounds.server_threads,
+            ident="",
+            trusted_proxy=trusted_proxy,
+            trusted_proxy_headers=forwarded if trusted_proxy else set(),
+            max_request_header_size=bounds.header_bytes,
+            max_request_body_size=ANY_BYTES,  # ours depends on the kind of body
+            # Over these waitress would write to a temporary file.
+            inbuf_overflow=2 * bounds.upload_bytes,
+            outbuf_overflow=1 << 40,
+            outbuf_high_watermark=1 << 40,  # over this a thread would wait for its client
+            recv_bytes=32 * 1024,
+            cleanup_interval=1,
+            connection_limit=1 << 30,  # ours closes one instead of accepting none
+            log_socket_errors=False,
+        )
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]
@@ -79,25 +102,6 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self.on_refused = on_refused
         self.pace = pace
         self.base_path = base_path
-        forwarded = {"x-forwarded-for", "x-forwarded-proto"}
-        adj = Settings(
-            sockets=[listener],
-            threads=bounds.server_threads,
-            ident="",
-            trusted_proxy=trusted_proxy,
-            trusted_proxy_headers=forwarded if trusted_proxy else set(),
-            max_request_header_size=bounds.header_bytes,
-            max_request_body_size=10
-            ** 4300,  # ours depends on the kind of body; Python reads no more
-            # Over these waitress would write to a temporary file.
-            inbuf_overflow=2 * bounds.upload_bytes,
-            outbuf_overflow=1 << 40,
-            outbuf_high_watermark=1 << 40,  # over this a thread would wait for its client
-            recv_bytes=32 * 1024,
-            cleanup_interval=1,
-            connection_limit=1 << 30,  # ours closes one instead of accepting none
-            log_socket_errors=False,
-        )
         dispatchers: dict[int, Any] = {}
         self.loop = EventLoop(dispatchers)
         self._refusals = ThreadedTaskDispatcher()
@@ -106,7 +110,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             app,
             map=dispatchers,
             _sock=listener,
-            adj=adj,
+            adj=Settings.of(listener, bounds, trusted_proxy),
             sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
             bind_socket=False,
             dispatcher=Dispatcher(
