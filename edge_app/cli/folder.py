@@ -10,13 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from edge_app.answering import answers
 from edge_app.cli.parser import meant
 from edge_app.config import Config, Place
 from edge_app.errors import StoreError
 from edge_app.index.read.reader import Reader
 from edge_app.library.places import is_url, settings
 from edge_app.model.find import find_model
-from edge_app.places import answers, index_of, indexes_folder, pictures_folder
+from edge_app.userfolders import index_of, indexes_folder, pictures_folder
 
 
 def words_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> Sequence[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from edge_app.answering import answers, real_path
 from edge_app.errors import LibraryError
 from edge_app.library import scan
 from edge_app.library.originals import open_original
 from edge_app.library.rules import Rules, folders_of
 from edge_app.library.scan import FoundFile, Scan, has_version, version_of
 from edge_app.library.source import InFolder, Original, Source
-from edge_app.places import answers, real_path
 
 
 class Folder:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_app.places import answers
+from edge_app.answering import answers
 
 MOUNTINFO = Path("/proc/self/mountinfo")
 _DEVICES = Path("/sys/dev/block")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from edge_app.answering import answers, real_path
 from edge_app.config import Config, Place
 from edge_app.errors import UsageError
 from edge_app.library.mounts import place_on_disk
-from edge_app.places import answers, real_path
 
 SCHEMES = ("s3", "webdav", "webdavs", "az", "gs")
 NAME_BYTES = 255  # as of a file

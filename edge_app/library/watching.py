@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from edge_app.answering import ANSWER_S, answers
 from edge_app.errors import EdgeAppError
 from edge_app.library.inotify import Folders, LimitReachedError
 from edge_app.library.mounts import Mount, mount_id_of, mount_of, mounts, mounts_below, silent_below
 from edge_app.library.rules import Rules
 from edge_app.library.scan import Walk
-from edge_app.places import ANSWER_S, answers
 
 LOOK_S = 5.0  # between two looks at the root: what changes shows within 30 s, settling included
 STALE_S = ANSWER_S  # a look that takes longer hangs

@@ -12,7 +12,7 @@ from typing import Any
 from edge_app.config import Config
 from edge_app.errors import ModelError
 from edge_app.photos.regions import CROP, PREPROCESS
-from edge_app.places import models_folder
+from edge_app.userfolders import models_folder
 
 Triple = tuple[float, float, float]
 

@@ -13,7 +13,7 @@ from edge_app.errors import EdgeAppError, ModelError
 from edge_app.model.card import ModelCard
 from edge_app.model.describe import slow_pairing
 from edge_app.model.runtime import installed_runtime
-from edge_app.places import models_folder
+from edge_app.userfolders import models_folder
 
 GROUP = "lookalike.models"  # entry points: a package whose folder holds a model and its card
 

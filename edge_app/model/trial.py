@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from edge_app.userfolders import cache_folder
+
 TRIAL_S = 120.0  # to load it and to run it once, on the slowest device
 REMEMBERED = 100  # models that have been run
 PACKAGE = Path(__file__).parents[1]
@@ -65,8 +67,7 @@ def fault_of(
 
 def _file() -> Path:
     """Of this user and device: an index folder may come from elsewhere."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(cache, "lookalike", "models-run")
+    return cache_folder() / "models-run"
 
 
 def _read() -> list[str]:

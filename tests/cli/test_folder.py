@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.cli.arguments import main
-from edge_app.places import index_of
+from edge_app.userfolders import index_of
 from tests.conftest import ROOT
 from tools.testing.command import serving
 from tools.testing.hurried import PROGRAM

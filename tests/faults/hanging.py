@@ -20,7 +20,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from edge_app import places
+from edge_app import answering
 from edge_app.library import watching
 from edge_app.library.folder import Folder
 from edge_app.library.mounts import mount_of, mounts
@@ -69,7 +69,9 @@ def main(folder: Path) -> None:
 
 def come(root: Path) -> None:
     """As a server does that starts, and an index run."""
-    places.ANSWER_S = 3.0  # for the folder that hangs, once; the other has it on a busy machine too
+    answering.ANSWER_S = (
+        3.0  # for the folder that hangs, once; the other has it on a busy machine too
+    )
     late = FolderWatch(root, Rules(), lambda: None)
     late.wait()
     library = Several({"nas": Folder(root), "here": Folder(root.parent)})

@@ -8,6 +8,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 
+from edge_app.answering import answers
 from edge_app.cli.commands.info import describe
 from edge_app.config import Config, MiB
 from edge_app.errors import printable
@@ -16,7 +17,6 @@ from edge_app.library.inotify import shortage
 from edge_app.library.mounts import mount_of, mounts
 from edge_app.library.places import is_url
 from edge_app.memory import available_bytes
-from edge_app.places import answers
 
 RELEASED_S = 1_767_225_600  # 2026-01-01: no clock that goes shows an earlier time
 FREE_MIB = 64  # 3,000 photos

@@ -29,8 +29,8 @@ from edge_app.model.card import comparable
 from edge_app.model.describe import describe_model
 from edge_app.model.embed import Embedder
 from edge_app.photos.children.nonetwork import can_do_without
-from edge_app.places import indexes_folder
 from edge_app.search.scale import Scales
+from edge_app.userfolders import indexes_folder
 
 
 def info(config: Config, options: Namespace) -> int:

@@ -1,14 +1,12 @@
-"""places: the folders of a user, by the XDG base directories."""
+"""userfolders: the folders of a user, by the XDG base directories."""
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
 
-from edge_app import places
-from tools.testing.waiting import until
+from edge_app import userfolders
 
 
 @pytest.fixture(autouse=True)
@@ -20,11 +18,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_index_is_named_after_its_library_and_each_path_has_its_own(home: Path) -> None:
-    one, other = places.index_of(home / "a/Summer"), places.index_of(home / "b/Summer")
+    one, other = userfolders.index_of(home / "a/Summer"), userfolders.index_of(home / "b/Summer")
     assert one.parent == other.parent == home / ".local/state/lookalike"
     assert one.name.startswith("Summer-")
     assert one.name != other.name
-    assert places.index_of(home / "b/../a/Summer/") == one
+    assert userfolders.index_of(home / "b/../a/Summer/") == one
 
 
 @pytest.mark.parametrize(
@@ -41,26 +39,9 @@ def test_an_index_is_named_after_its_library_and_each_path_has_its_own(home: Pat
 def test_whatever_the_library_is_called_the_name_is_one_that_can_be_typed(
     home: Path, folder: str, named: str
 ) -> None:
-    name = places.index_of(home / folder).name
+    name = userfolders.index_of(home / folder).name
     assert name.startswith(named)
     assert len(name) == len(named) + 8
-
-
-def test_a_folder_that_does_not_answer_is_waited_for_once(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (home / "link").symlink_to(home / "there")
-    assert places.answers(home / "nowhere")
-    assert places.real_path(home / "link") == str(home / "there")
-    server = threading.Event()
-    monkeypatch.setattr(places, "ANSWER_S", 0.1)
-    with monkeypatch.context() as hanging:
-        hanging.setattr(places, "_look", lambda folder: server.wait())
-        assert places.real_path(home / "link") == str(home / "link")
-        hanging.setattr(places, "_look", lambda folder: pytest.fail("a second look"))
-        assert not places.answers(home / "link")
-        server.set()
-    until(lambda: places.answers(home / "link"))
 
 
 def test_base_directories_are_as_the_environment_says_unless_that_is_relative(
@@ -68,22 +49,24 @@ def test_base_directories_are_as_the_environment_says_unless_that_is_relative(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     monkeypatch.setenv("XDG_DATA_HOME", "data")
-    assert places.indexes_folder() == home / "state/lookalike"
-    assert places.models_folder() == home / ".local/share/lookalike/models"
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert userfolders.indexes_folder() == home / "state/lookalike"
+    assert userfolders.models_folder() == home / ".local/share/lookalike/models"
+    assert userfolders.cache_folder() == home / ".cache/lookalike"
 
 
 def test_the_pictures_folder_is_the_desktops_if_it_is_there(home: Path) -> None:
-    assert places.pictures_folder() is None
+    assert userfolders.pictures_folder() is None
     (home / "Pictures").mkdir()
-    assert places.pictures_folder() == home / "Pictures"
+    assert userfolders.pictures_folder() == home / "Pictures"
     (home / ".config").mkdir()
     settings = home / ".config/user-dirs.dirs"
     settings.write_text('XDG_MUSIC_DIR="$HOME/Musik"\nXDG_PICTURES_DIR="$HOME/Bilder"\n')
-    assert places.pictures_folder() is None
+    assert userfolders.pictures_folder() is None
     (home / "Bilder").mkdir()
-    assert places.pictures_folder() == home / "Bilder"
+    assert userfolders.pictures_folder() == home / "Bilder"
     settings.write_text('XDG_PICTURES_DIR="$HOME/"\n')  # how a desktop says that there is none
-    assert places.pictures_folder() is None
+    assert userfolders.pictures_folder() is None
 
 
 def test_a_user_without_a_home_has_no_models_and_no_pictures(
@@ -91,6 +74,6 @@ def test_a_user_without_a_home_has_no_models_and_no_pictures(
 ) -> None:
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("os.getuid", lambda: 4_000_000)  # which no passwd file knows
-    assert places.models_folder() == Path("/nonexistent/.local/share/lookalike/models")
-    assert places.pictures_folder() is None
-    assert list(places.indexes_folder().glob("*")) == []
+    assert userfolders.models_folder() == Path("/nonexistent/.local/share/lookalike/models")
+    assert userfolders.pictures_folder() is None
+    assert list(userfolders.indexes_folder().glob("*")) == []

@@ -1,5 +1,5 @@
-"""Where things of this user are: states and data by the XDG base directories, and the pictures;
-and whether a place answers at all.
+"""Where things of this user are: states, data and caches by the XDG base directories, and the
+pictures.
 
 https://specifications.freedesktop.org/basedir-spec/latest/
 """
@@ -9,41 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import threading
-import time
-from contextlib import suppress
 from pathlib import Path
 
+from edge_app.answering import real_path
+
 _NAME_CHARACTERS = 40  # of an index folder's name, so that every file system takes it
-
-ANSWER_S = 20.0  # a disk that sleeps takes 10; of a share that takes longer the server is gone
-_looks: dict[str, tuple[threading.Thread, float]] = {}  # under way, and until when to wait
-_looking = threading.Lock()
-
-
-def answers(folder: str | os.PathLike[str]) -> bool:
-    """Whether opening a folder comes to an end, whatever that is: on a share whose server is gone
-    it never does. Takes ANSWER_S then; who asks again while that look hangs is told at once."""
-    name = os.fspath(folder)
-    with _looking:
-        look, until_s = _looks.get(name, (None, 0.0))
-        if look is None or not look.is_alive():
-            look = threading.Thread(target=_look, args=(name,), name="look", daemon=True)
-            look.start()
-            until_s = time.monotonic() + ANSWER_S
-            _looks[name] = look, until_s
-    look.join(max(0.0, until_s - time.monotonic()))
-    return not look.is_alive()
-
-
-def _look(folder: str) -> None:
-    with suppress(OSError):
-        os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-
-
-def real_path(folder: str | os.PathLike[str]) -> str:
-    """The absolute path of a folder without links; as it is written where it does not answer."""
-    return os.path.realpath(folder) if answers(folder) else os.path.abspath(folder)
 
 
 def index_of(library: Path) -> Path:
@@ -61,6 +31,11 @@ def indexes_folder() -> Path:
 def models_folder() -> Path:
     """The user's own models."""
     return _home("XDG_DATA_HOME", ".local/share") / "lookalike/models"
+
+
+def cache_folder() -> Path:
+    """What can be made again, of this user and device."""
+    return _home("XDG_CACHE_HOME", ".cache") / "lookalike"
 
 
 def pictures_folder() -> Path | None:
