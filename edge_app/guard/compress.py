@@ -6,7 +6,7 @@ import gzip
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,9 +33,6 @@ class Compress:
         head = environ["REQUEST_METHOD"] == "HEAD"
         if head:
             environ["REQUEST_METHOD"] = "GET"
-        gzipped = "HTTP_RANGE" not in environ and accepts_gzip(
-            environ.get("HTTP_ACCEPT_ENCODING", "")
-        )
         asked = environ.get("HTTP_IF_NONE_MATCH", "")
         if SUFFIX in asked:
             environ["HTTP_IF_NONE_MATCH"] = asked.replace(SUFFIX, '"')
@@ -53,12 +50,7 @@ class Compress:
             headers = with_header(headers, "ETag", etag[:-1] + SUFFIX)
         elif COMPRESSIBLE.fullmatch(fields.get("content-type", "")):
             headers = [*headers, ("Vary", "Accept-Encoding")]
-            if (
-                gzipped
-                and status.startswith("200")
-                and "content-encoding" not in fields
-                and WORTH_BYTES <= int(fields.get("content-length", 0)) <= MOST_BYTES
-            ):
+            if should_compress(environ, status, fields):
                 address = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
                 data = self.compressed(body, address, etag)
                 headers = with_header(headers, "Content-Length", str(len(data)))
@@ -107,6 +99,17 @@ class BytesCache:
             self.values[key] = value
             while self.room_bytes < 0:
                 self.room_bytes += len(self.values.popitem(last=False)[1])
+
+
+def should_compress(environ: WSGIEnvironment, status: str, fields: Mapping[str, str]) -> bool:
+    """Whether an answer with these header fields goes out gzipped: whole, asked for, worth it."""
+    return (
+        status.startswith("200")
+        and "HTTP_RANGE" not in environ
+        and "content-encoding" not in fields
+        and WORTH_BYTES <= int(fields.get("content-length", 0)) <= MOST_BYTES
+        and accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    )
 
 
 def accepts_gzip(header: str) -> bool:

@@ -15,6 +15,7 @@ import re
 from pathlib import Path
 
 from edge_app.errors import ServeError, UsageError
+from edge_app.index.format.appendfile import sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ def end_sessions(path: Path) -> None:
 
 
 def _write(path: Path, line: str) -> None:
+    # Not `replace_regular` of an index, whose files others may read.
     fresh = path.with_name(path.name + ".new")
     try:
         fresh.unlink(missing_ok=True)  # a link, or what a power cut has left
@@ -66,11 +68,7 @@ def _write(path: Path, line: str) -> None:
         except BaseException:
             fresh.unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         raise ServeError(f"cannot write the passcode file {path}: {error.strerror}") from error
 
