@@ -176,9 +176,8 @@ class Watcher:
 
     def _run(self) -> int:
         """One index run to its end; its exit code."""
-        offline = self.status.offline
-        self.status = IndexingStatus("scanning", offline=offline)
-        said, machines = "", {}
+        before = self.status
+        self.status = IndexingStatus("scanning", offline=before.offline)
         over = threading.Event()
         hung: list[str] = []
         try:
@@ -189,17 +188,7 @@ class Watcher:
                 threading.Thread(
                     target=self._end_where_silent, args=(self._process, over, hung), daemon=True
                 ).start()
-                assert self._process.stdout
-                for line in self._process.stdout:
-                    if progress := progress_in(line):
-                        offline = progress["offline"]
-                        machines = progress.get("machines", {})
-                        self.status = IndexingStatus(**progress)
-                    elif findings := findings_in(line):
-                        self.findings = findings
-                    # The first error is why it ends; what was printed earlier may arrive later.
-                    elif not line.startswith("{") and not said.startswith("error: "):
-                        said = line.strip() or said
+                said = self._listen(self._process)
             code = self._process.returncode
         except OSError as error:  # there is no memory for it, or no process more
             code, said = 1, f"the indexing process can't be started: {error.strerror}"
@@ -207,14 +196,33 @@ class Watcher:
             over.set()
         if hung:
             code, said = 1, f"the photo folder {', '.join(hung)} {SILENT}"
+        self._note_end(code, said, before.message)
+        return code
+
+    def _listen(self, process: subprocess.Popen[str]) -> str:
+        """Take over what a run says of itself until it ends; why it does, as far as it says so."""
+        said = ""
+        assert process.stdout
+        for line in process.stdout:
+            if progress := progress_in(line):
+                self.status = IndexingStatus(**progress)
+            elif findings := findings_in(line):
+                self.findings = findings
+            # The first error is why it ends; what was printed earlier may arrive later.
+            elif not line.startswith("{") and not said.startswith("error: "):
+                said = line.strip() or said
+        return said
+
+    def _note_end(self, code: int, said: str, told: str | None) -> None:
+        """Say how a run ended, in the status; and in the log, unless the run before told it."""
+        last = self.status
         if code and not self._stop.is_set():
             message = said.removeprefix("error: ") if said and code > 0 else ending(code)
-            if message != self.status.message:
+            if message != told:
                 log.warning("indexing: %s", message)
-            self.status = IndexingStatus("failed", message=message, offline=offline)
+            self.status = IndexingStatus("failed", message=message, offline=last.offline)
         else:
-            self.status = IndexingStatus(offline=offline, machines=machines)
-        return code
+            self.status = IndexingStatus(offline=last.offline, machines=last.machines)
 
     def _end_where_silent(
         self, process: subprocess.Popen[str], over: threading.Event, hung: list[str]

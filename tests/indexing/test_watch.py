@@ -149,10 +149,17 @@ def test_where_memory_runs_out_the_run_goes_first_and_is_tried_again(
     until(lambda: images(config) == 101)
 
 
-def test_a_run_that_cannot_be_started_is_said_to_have_failed_and_tried_again(
-    config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_cannot_be_started_is_said_to_have_failed_once_and_tried_again(
+    config: Config,
+    watching: Callable[..., Watcher],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    starts = 0
+
     def start_nothing(config: Config, **options: Any) -> None:
+        nonlocal starts
+        starts += 1
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
     with monkeypatch.context() as without_processes:
@@ -162,6 +169,8 @@ def test_a_run_that_cannot_be_started_is_said_to_have_failed_and_tried_again(
         assert watcher.status.message == (
             "the indexing process can't be started: Resource temporarily unavailable"
         )
+        until(lambda: starts > 2)
+    assert caplog.text.count("can't be started") == 1
     until(lambda: images(config) == 1)
 
 
