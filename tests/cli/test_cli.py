@@ -290,6 +290,10 @@ def test_info_names_what_runs_and_what_to_fix(
     assert facts["index"]["images"] == 6
     assert facts["model"]["dim"] == 1280
     assert facts["to fix"] == []
+    shown = run("info", *where[:-1], "--index", index)[1]
+    assert "  mean: 0.0, 0.0, 0.0\n" in shown
+    assert "  decoding without network: yes\n" in shown
+    assert not {"None", "True", "False"} & set(shown.split())
     facts = json.loads(
         run(
             "info",

@@ -43,14 +43,25 @@ def info(config: Config, options: Namespace) -> int:
         if isinstance(values, dict):
             print(f"{group}:")
             for name, value in values.items():
-                text = value
-                if isinstance(value, dict):
-                    text = json.dumps(value, indent=2).replace("\n", "\n  ")
-                print(f"  {name}: {text}")
+                if value is not None:
+                    print(f"  {name}: {_shown(value)}")
         else:
             for line in values:
                 print(f"{group}: {line}")
     return 0
+
+
+def _shown(value: Any) -> str:
+    """A fact for a person."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if not isinstance(value, dict):
+        return str(value)
+    if any(isinstance(part, str) for part in value.values()):  # a card, to copy
+        return json.dumps(value, indent=2).replace("\n", "\n  ")
+    return ", ".join(f"{name} {part}" for name, part in value.items() if part is not None)
 
 
 def describe(config: Config) -> dict[str, Any]:
