@@ -34,18 +34,18 @@ def home(tmp_path: Path, model: Path) -> Path:
     for number in range(6):
         save(tmp_path / f"mnt/nas/photos/{number % 2}/{number}.jpg", number)
     shutil.copytree(tmp_path / "mnt/nas/photos", tmp_path / "srv/photos", copy_function=shutil.copy)
-    for machine in ("workstation", "device"):
-        (tmp_path / machine / "models").mkdir(parents=True)
+    (tmp_path / "workstation/models").mkdir(parents=True)
     for file in (model, model.with_suffix(".json")):
         shutil.copy(file, tmp_path / "workstation/models")
     return tmp_path
 
 
 def commands(home: Path) -> Iterator[list[str]]:
-    """The recipe's command lines with the folders of the two machines; scp becomes cp."""
+    """The recipe's command lines with the folders of the two machines; ssh and scp stay on this."""
     for words in command_lines(RECIPE):
         text = shlex.join(words)
         text = text.replace("/mnt/nas", f"{home}/mnt/nas").replace("/srv", f"{home}/srv")
+        text = text.replace("ssh photos.local mkdir -p lookalike", f"mkdir -p {home}/device")
         text = text.replace("photos.local:lookalike", f"{home}/device")
         text = re.sub(r"^lookalike ", f"{sys.executable} -m edge_app ", text)
         yield shlex.split(re.sub(r"^scp", "cp", text).replace("--lan", "--port 0"))
@@ -107,8 +107,8 @@ def test_the_recipe_ends_with_the_same_rows_on_the_device(home: Path) -> None:
 
 
 def test_the_index_of_another_library_is_refused_and_left_as_it_is(home: Path) -> None:
-    indexing, copying, more, serving, _ = commands(home)
-    for words in (indexing, copying, more):
+    indexing, *copying, serving, _ = commands(home)
+    for words in (indexing, *copying):
         run(words, home / "workstation")
     for file in (home / "srv/photos").rglob("*.jpg"):
         file.write_bytes(bytes(file.stat().st_size))
@@ -128,8 +128,8 @@ def test_the_index_of_another_library_is_refused_and_left_as_it_is(home: Path) -
 
 
 def test_another_model_is_named_at_the_start_and_the_index_goes_on_answering(home: Path) -> None:
-    indexing, copying, more, serving, _ = commands(home)
-    for words in (indexing, copying, more):
+    indexing, *copying, serving, _ = commands(home)
+    for words in (indexing, *copying):
         run(words, home / "workstation")
     card = home / "device/models/mobilenet_v2.json"
     other = json.loads(card.read_text()) | {"sha256": "0" * 64}
