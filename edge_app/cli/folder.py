@@ -33,20 +33,32 @@ def words_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> Sequence[
     if first in commands or any(option.startswith(first) for option in own_options):
         return words
     if first.startswith("-"):
-        parser.error(
-            f"{first} comes after a folder or a command: lookalike FOLDER {first}"
-            + meant(first, own_options)
-        )
+        if not any(
+            first.split("=")[0] in each._option_string_actions for each in commands.values()
+        ):
+            parser.error(f"there is no option {first}" + meant(first, own_options))
+        parser.error(f"{first} comes after a folder or a command: lookalike FOLDER {first}")
     if answers(first) and not os.path.isdir(first):
         if os.path.exists(first):
             parser.error(f"{first} is not a folder; to search with it: lookalike search {first}")
-        alike = meant(first, [*commands, *own_options])
-        parser.error(
-            f"{first} is neither a folder nor a command" + (alike or f": {', '.join(commands)}")
-        )
+        parser.error(_no_folder(first, list(commands)))
     own = any(word.partition("=")[0] == "--index" for word in rest)
     index = () if own else ("--index", str(index_of(Path(first))))
     return ["serve", "--gallery", os.path.abspath(first) if "=" in first else first, *index, *rest]
+
+
+def _no_folder(first: str, commands: Sequence[str]) -> str:
+    """What is wrong with a first word that is not there, and what was probably meant."""
+    if is_url(first):
+        return f"name a URL with --gallery: lookalike serve --gallery {shlex.quote(first)}"
+    parent, name = os.path.split(first.rstrip("/"))
+    folders = []
+    with suppress(OSError), os.scandir(parent or ".") as entries:
+        folders = [entry.name for entry in entries if entry.is_dir()]
+    if parent:
+        return f"{first} does not exist" + meant(name, folders)
+    alike = meant(first, [*commands, "--help", "--version", *folders])
+    return f"{first} is neither a folder nor a command" + (alike or f": {', '.join(commands)}")
 
 
 def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import NoReturn
 
 from edge_app.api.types.requests import Filters
@@ -12,6 +15,7 @@ from edge_app.cli.folder import commands_of
 from edge_app.cli.parser import meant
 from edge_app.errors import UsageError
 from edge_app.index.read.reader import Reader
+from edge_app.places import index_of
 
 NAMED = 10  # folders or formats in one message
 
@@ -33,6 +37,12 @@ def _refuse(parser: argparse.ArgumentParser, words: Sequence[str], unknown: list
     takers = [name for name, other in commands.items() if wrong in other._option_string_actions]
     if takers:
         command.error(f"{said}; {wrong} is an option of {', '.join(takers)}")
+    if folder := next(filter(os.path.isdir, unknown), None):
+        index = index_of(Path(folder))
+        if "--gallery" in known:
+            said += "; name a photo folder with --gallery, or several: --gallery NAME=FOLDER"
+        elif "--index" in known and index.is_dir():
+            said += f"; name its index folder: --index {shlex.quote(str(index))}"
     command.error(said + meant(wrong, known))
 
 

@@ -397,7 +397,7 @@ def test_a_mistake_is_one_line_and_an_exit_code(
         (["bogus"], "bogus is neither a folder nor a command: index, serve, "),
         (["serv"], "serv is neither a folder nor a command; did you mean serve? (see"),
         (["version"], "did you mean --version?"),
-        (["--hlep"], "--hlep comes after a folder or a command: lookalike FOLDER --hlep; did you"),
+        (["--hlep"], "there is no option --hlep; did you"),
         (["--lan"], "--lan comes after a folder or a command: lookalike FOLDER --lan (see"),
         (["search", "--k"], "argument --k: expected one argument"),
         (["index", "--workers", "0"], "argument --workers: 0 is not 1 or more"),

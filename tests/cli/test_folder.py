@@ -103,15 +103,26 @@ def test_a_command_that_has_nothing_to_work_with_says_how_to_begin(
         (["Winter"], "Winter is neither a folder nor a command: index, serve, "),
         (["Summer/a.jpg"], "is not a folder; to search with it: lookalike search Summer/a.jpg"),
         ([], "name a folder with photos: lookalike FOLDER"),
+        (["summr"], "summr is neither a folder nor a command; did you mean Summer? ("),
+        (["./Sumer/"], "./Sumer/ does not exist; did you mean Summer? ("),
+        (["/no/such"], "/no/such does not exist ("),
+        (["s3://bucket/a"], "name a URL with --gallery: lookalike serve --gallery s3://bucket/a"),
+        (["-v"], "there is no option -v ("),
+        (["--lan", "Summer"], "--lan comes after a folder or a command: lookalike FOLDER --lan"),
+        (["serve", "Summer"], "Summer; name a photo folder with --gallery, or several: --gallery "),
+        (["Summer", "."], "unrecognized arguments: .; name a photo folder with --gallery"),
+        (["check", "Summer"], "; name its index folder: --index {index} (see "),
     ],
 )
 def test_what_is_no_folder_is_one_line(
     home: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
 ) -> None:
+    index = index_of(home / "Summer")
+    index.mkdir(parents=True)
     with pytest.raises(SystemExit, match="2"):
         main(words)
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert said.format(index=index) in line
 
 
 def test_the_pictures_folder_is_offered_and_not_taken(

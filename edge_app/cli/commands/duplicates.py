@@ -37,8 +37,11 @@ def duplicates(config: Config, options: Namespace) -> int:
             review = Review(reader, over.compare)
             found = review.all_groups(options.min_score, show)
         library = folders_of(reader.roots())
+        groups = found.of_kind(options.kind)
+        if not groups and not options.json:
+            print("no duplicates found", file=sys.stderr)
         with closing(Keeper(library, config.limits)) as keeper:
-            for group in found.of_kind(options.kind):
+            for group in groups:
                 images = reader.images(member.id for member in group.members)
                 keep = None if group.kind == "alike" else keeper.now(images)
                 print_group(as_json(group_of(group, images, keep)), options)
