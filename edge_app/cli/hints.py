@@ -15,7 +15,7 @@ from edge_app.cli.folder import commands_of
 from edge_app.cli.parser import meant
 from edge_app.errors import UsageError
 from edge_app.index.read.reader import Reader
-from edge_app.places import index_of
+from edge_app.userfolders import index_of
 
 NAMED = 10  # folders or formats in one message
 

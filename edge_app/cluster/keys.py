@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,6 +104,8 @@ def security_of(address: Address, folder: Path | None) -> Security | None:
     if files[KEY].stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"{files[KEY]} can be read by others; run: chmod 600 {files[KEY]}")
     certificate, key = str(files[CERTIFICATE]), str(files[KEY])
+    import ssl  # not above: an index run without a cluster has no use for it
+
     try:
         ssl.create_default_context(cafile=files[CA]).load_cert_chain(certificate, key)
     except (OSError, ValueError) as error:
