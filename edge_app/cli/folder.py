@@ -125,8 +125,18 @@ def to_begin() -> str | None:
 
 def served_roots() -> dict[Path, dict[str, str]]:
     """The index folders that `lookalike FOLDER` made, each with the sources it is of; without any
-    where it can't be read."""
-    return {folder: _roots_of(folder) for folder in sorted(indexes_folder().glob("*"))}
+    where it can't be read. Those that have no photos, as of a folder that was named by mistake,
+    count only where no other does."""
+    folders = sorted(indexes_folder().glob("*"))
+    with_photos = [folder for folder in folders if _has_photos(folder)]
+    return {folder: _roots_of(folder) for folder in with_photos or folders}
+
+
+def _has_photos(index: Path) -> bool:
+    with suppress(StoreError), Reader(index) as reader:
+        counts = reader.counts()
+        return counts.images + counts.rejected > 0
+    return True  # or had: it is damaged, or of a newer version
 
 
 def _roots_of(index: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +60,10 @@ def test_a_folder_is_served_with_an_index_of_its_own(
     assert main(["search", "Summer/a.jpg", "--gallery", "Winter"]) == 1
     assert "no index of Winter yet; make one with: lookalike Winter" in capsys.readouterr().err
     assert main(["doctor", "--gallery", "Winter"]) == 1
-    index_of(home / "Winter").mkdir()
+    index_of(home / "Winter").mkdir()  # of a folder without photos, named by mistake
+    assert main(["search", "Summer/a.jpg"]) == main(["doctor"]) == 0
+    capsys.readouterr()
+    shutil.copytree(index_of(home / "Summer"), index_of(home / "Winter"), dirs_exist_ok=True)
     assert main(["search", "Summer/a.jpg"]) == main(["doctor"]) == 1
     said = capsys.readouterr()
     summer = f"name one of them: --index {index_of(home / 'Summer')} ({home}/Summer), --index "
