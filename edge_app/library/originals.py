@@ -33,7 +33,8 @@ def open_original(root: Path, path: str) -> BinaryIO:
     try:
         folder = os.open(root, _FOLDER)
     except OSError as error:
-        raise LibraryError(f"{root}: the photo folder can't be opened: {error.strerror}") from None
+        name = root.name or root  # visitors read it too: no path of this machine
+        raise LibraryError(f"the photo folder {name} can't be reached: {error.strerror}") from None
     try:
         for part in parts[:-1]:
             parent, folder = folder, os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)

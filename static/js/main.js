@@ -92,7 +92,7 @@ async function show({ restored, moved }) {
     document.body.dataset.view = name;
     document.title = `${view.title} · ${t('app.name')}`;
     shell.view.replaceChildren(view.element);
-    tray.hide(name === 'search');
+    tray.hide(!['gallery', 'similar'].includes(name));
     if (!restored) scrollTo(0, 0);
     view.shown?.();
     if (restored && !view.position) scrollTo(0, restored.y);

@@ -124,7 +124,7 @@ export default {
   'zoom.fit': 'Fit to window',
 
   'matches.title': 'Most similar',
-  'matches.region': 'Most similar to the region',
+  'matches.region': 'Like the region',
   'matches.count.more': 'Best {n} photos',
   'matches.refine': 'Refine',
   'matches.less': 'Less similar',
@@ -183,7 +183,7 @@ export default {
   'upload.nopreview': 'This browser can’t show this kind of image.',
   'upload.notimage': '“{name}” is not an image.',
   'upload.your': 'Your photo',
-  'upload.results': 'Most similar to your photo',
+  'upload.results': 'Like your photo',
 
   'duplicates.title': 'Duplicates',
   'duplicates.kinds': 'Kinds of duplicates',

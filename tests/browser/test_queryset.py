@@ -8,6 +8,7 @@ import zipfile
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import fingers
+from tests.browser.conftest import Console
 from tools.testing.looks import expect_first, expect_thumbnails, names, tile
 from tools.testing.site import Site
 
@@ -134,6 +135,30 @@ def test_the_selection_comes_as_a_zip(page: Page, site: Site) -> None:
             "photo-02.jpg",
             "photo-03.jpg",
         }
+
+
+def test_a_refused_download_says_why(page: Page, console: Console) -> None:
+    console.expect("413")
+    page.goto("?sort=name")
+    tile(page, "photo-02.jpg").click(modifiers=["Control"])
+    message = "3 photos have 9.0 MiB together, over the limit of 8 (--zip-size): select fewer"
+    refused = {"error": {"code": "too_large", "message": message}}
+    page.route("**/api/zip?*", lambda route: route.fulfill(status=413, json=refused))
+    page.wait_for_load_state("networkidle")  # what follows the first view has come
+    tray(page).get_by_role("link", name="Download as a zip").click()
+    expect(page.get_by_text(message)).to_be_visible()
+
+
+def test_where_nothing_can_be_selected_the_selection_covers_nothing(page: Page) -> None:
+    page.goto("?sort=name")
+    tile(page, "photo-02.jpg").click(modifiers=["Control"])
+    expect(tray(page)).to_be_visible()
+    for key, heading in (("d", "Duplicates"), ("t", "Library"), ("u", "Search with a photo")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
+        expect(tray(page)).to_be_hidden()
+    page.keyboard.press("g")
+    expect(tray(page)).to_contain_text("1 selected")
 
 
 def test_three_selected_photos_fit_the_smallest_phone(phone: Page) -> None:

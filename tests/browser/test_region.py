@@ -38,7 +38,7 @@ def region(page: Page) -> Locator:
 def test_a_drag_searches_that_part_and_the_url_keeps_it(page: Page, site: Site) -> None:
     box = open_both(page, site)
     drag(page, box, (0.01, 0.02), (0.49, 0.98))
-    expect(page.get_by_role("heading", name="Most similar to the region")).to_be_visible()
+    expect(page.get_by_role("heading", name="Like the region")).to_be_visible()
     expect_first(page, "photo-08.jpg")
     expect(page).to_have_url(re.compile(r"box=0\.\d+%2C0\.\d+%2C0\.4\d+%2C0\.9\d+"))
     page.reload()
@@ -90,4 +90,4 @@ def test_a_tiny_box_grows_to_what_the_device_searches(page: Page, site: Site) ->
     box = open_both(page, site)
     drag(page, box, (0.5, 0.5), (0.51, 0.52))
     expect_thumbnails(page)
-    expect(page.get_by_role("heading", name="Most similar to the region")).to_be_visible()
+    expect(page.get_by_role("heading", name="Like the region")).to_be_visible()

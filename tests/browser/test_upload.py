@@ -68,7 +68,7 @@ def test_a_region_of_it_can_be_searched(page: Page, mine: Path) -> None:
     carry(page, "drop", mine)
     expect_first(page, "photo-12.jpg")
     page.get_by_role("button", name="Search a region").click()
-    expect(page.get_by_role("heading", name="Most similar to the region")).to_be_visible()
+    expect(page.get_by_role("heading", name="Like the region")).to_be_visible()
     expect_thumbnails(page)
     expect(page).to_have_url(re.compile("box="))
 

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from edge_app.api.files.originals import Stripper
 from edge_app.api.types.views import text_of
+from edge_app.config import MiB
 from edge_app.errors import EdgeAppError, LimitError, UsageError
 from edge_app.index.format.records import ImageRecord
 from edge_app.library.source import Source
@@ -67,8 +68,8 @@ class Zip(Sized):
         most = min(most_bytes, LARGEST_BYTES)
         if self.size_bytes > most:
             raise LimitError(
-                f"{len(photos)} photos have {self.size_bytes} bytes together, and a zip may have "
-                f"{most}: select fewer (--zip-size)"
+                f"{len(photos)} photos have {self.size_bytes / MiB:.1f} MiB together, over the "
+                f"limit of {most / MiB:g} (--zip-size): select fewer"
             )
         self._parts = self._made()
         self._window = b""  # what was made last: who sends it may look at it twice

@@ -10,7 +10,7 @@ const PINCHED = 1.08;
 const GLIDE_MS = 180;
 const TWICE_MS = 320; // longest time between two taps that belong together
 
-// The touches that ended last, anywhere: of a double tap on a tile, the second comes down on the photo that it opened.
+// What ended last, anywhere: of a double tap on a tile, the second is on the photo that it opened.
 let [before, last] = [{}, {}];
 addEventListener('touchend', ({ target, timeStamp }) => ([before, last] = [last, { target, timeStamp }]), { capture: true, passive: true });
 

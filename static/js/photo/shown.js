@@ -3,6 +3,7 @@ import { createDetails, pullOpen } from '../views/details.js';
 import { addStyle, debounce, h } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { originalOf, recall, viewable } from '../lib/library.js';
+import '../lib/download.js';
 import { createMatches } from '../views/matches.js';
 import { fetchAhead, neighboursOf } from './neighbours.js';
 import { mark, marked, queryset } from '../query/queryset.js';

@@ -11,7 +11,7 @@ const REMEMBERED = 5000; // photos that a drift does not show again
 /** @param {{id?: string, of?: string, ids?: string, drift?: string}} params of the URL, with the gallery's filters: the
  *   list is `ids`, the matches of `of`, or the gallery; it begins at `id` */
 export function createPath(params) {
-  const gone = []; // ids that a drift has shown, the present one last; else only that one
+  const gone = []; // ids that a drift has shown, or else only the present one
   const seen = new Set();
   let list = null;
   let at = -1;
@@ -31,7 +31,7 @@ export function createPath(params) {
     return [Number(params.of), ...items.map(({ id }) => id)];
   }
 
-  /** The list as it is now: a frame that hangs for weeks shows what has come since, and nothing that has gone. */
+  /** The list as it is now: a frame hangs for weeks. */
   async function renew(signal) {
     list = await idsOf(signal);
     if (!list.length) throw Object.assign(new Error(t('slides.none')), { empty: true });

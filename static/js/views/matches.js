@@ -53,8 +53,9 @@ export function createMatches({ title, search, key, restored, least = 0, slides 
   play.style.visibility = 'hidden'; // it has its place
   const more = h('button.load-more', { type: 'button', hidden: true, onclick: () => load() }, t('matches.more'));
   const place = h('div.place', {}, grid.element);
+  const tools = h('span.tools', {}, refine.button, play);
   const element = h('section.matches', {},
-    h('div.heading', {}, h('h2', {}, title), count, h('span.tools', {}, refine.button, play)),
+    h('div.heading', {}, h('h2', {}, title), count, tools),
     refine.panel, place, more);
 
   const shownItems = () => answer?.items.filter((item) => item.score === undefined || item.score >= min) ?? [];
@@ -81,6 +82,7 @@ export function createMatches({ title, search, key, restored, least = 0, slides 
   }
 
   function draw() {
+    tools.hidden = false;
     refine.setScale(answer.scale);
     const items = shownItems();
     const shown = items.length;
@@ -132,7 +134,9 @@ export function createMatches({ title, search, key, restored, least = 0, slides 
       back();
     } catch (error) {
       // What the device can't find or read now, it won't on the second try either.
-      if (error.name !== 'AbortError') place.replaceChildren(failure(error, error.status < 500 ? null : load));
+      if (error.name === 'AbortError') return;
+      tools.hidden = true; // there is nothing to narrow
+      place.replaceChildren(failure(error, error.status < 500 ? null : load));
     }
   }
 
