@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -17,12 +18,13 @@ from edge_app.photos.children.decode import decode
 from edge_app.photos.reading.cicp import profile_of_codes
 from tests.conftest import ROOT
 from tests.photos.test_cicp import ADOBE, with_chunks
-from tests.photos.test_odd_files import broken, interlaced
+from tests.photos.test_odd_files import bitmap, broken, interlaced
 from tools.testing.pictures import picture
 
 CASES = ROOT.parent / "shared/cases/photos"
 MEAN_LEVELS = 8  # of 255
 ENDLESS = {"no-end.jpg", "jpg_noeoi.jpg"}
+FIELDS = struct.pack("<3I", 0x3FF << 20, 0x3FF << 10, 0x3FF)  # of a BMP
 SIDE_PX = 64  # compared at this size
 TYPES = {"jpg": "jpeg", "png": "png", "webp": "webp", "gif": "gif", "bmp": "bmp", "avif": "avif"}
 
@@ -86,6 +88,14 @@ def made(folder: Path) -> list[Path]:
     (folder / "half.png").write_bytes(plain.getvalue()[: len(plain.getvalue()) // 2])
     interlaced_png = interlaced(photo)
     (folder / "coarse.png").write_bytes(interlaced_png[: len(interlaced_png) // 3])
+    palette = (folder / "palette.gif").read_bytes()
+    (folder / "coarse.gif").write_bytes(palette[: len(palette) // 2])
+    profiles = [(b"iCCP", b"x\0\0" + zlib.compress(profile or b"")) for profile in (linear, p3)]
+    (folder / "two-profiles.png").write_bytes(with_chunks(plain.getvalue(), *profiles))
+    (folder / "early-end.jpg").write_bytes(half[: len(half) // 2] + b"\xff\xd9")
+    channels = np.asarray(photo)[::-1].astype(np.uint32) << np.array([22, 12, 2], np.uint32)
+    fields = bitmap(32, channels.sum(2).astype("<u4").tobytes(), FIELDS, 3, size=photo.size)
+    (folder / "ten-bits.bmp").write_bytes(fields)
     photo.convert("L").save(folder / "grey-of-rgb.jpg", icc_profile=linear)
     orientation_last = bytearray((folder / "turned.png").read_bytes())
     place = orientation_last.index(b"eXIf") - 4

@@ -253,6 +253,17 @@ def test_what_is_missing_of_a_jpeg_is_white_as_browsers_leave_it_out(mode: str) 
     assert set(view[-SIZE_PX * SIZE_PX * 3 // 4 :]) == {255}
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_whose_end_comes_early_is_noted(mode: str) -> None:
+    data = encoded(photo_like(400, 300).convert(mode), "JPEG")
+    decoded = decode(data[: len(data) // 2] + b"\xff\xd9", SIZE_PX, LIMITS)
+    assert decoded.note == INCOMPLETE
+    assert set(decoded.views[-SIZE_PX * SIZE_PX * 3 // 4 :]) == {128}  # as browsers show it
+    grey_below = Image.new("RGB", (400, 300), (128,) * 3)
+    grey_below.paste(photo_like(400, 200))
+    assert decode(encoded(grey_below, "JPEG"), SIZE_PX, LIMITS).note is None
+
+
 def test_a_large_arithmetic_jpeg_is_shown_where_the_installed_pillow_can() -> None:
     """It is given to the decoder whole, which can't stop in the middle of one to get more."""
     path = CASES / "jpg_arith.jpg"
@@ -286,7 +297,7 @@ def broken(data: bytes, kind: bytes) -> bytes:
 
 
 BOMB = zlib.compress(bytes(20_000_000))
-WIDE = profile_of_codes(9, 8) or b""
+WIDE, P3 = profile_of_codes(9, 8) or b"", profile_of_codes(12, 13) or b""
 ODD_CHUNKS = {
     "text": [(b"tEXt", b"Comment\0hello")],
     "gamma": [(b"gAMA", (100000).to_bytes(4))],
@@ -361,6 +372,37 @@ def test_what_is_missing_of_a_png_is_white(mode: str) -> None:
     assert min(view[-SIZE_PX * SIZE_PX * 3 // 4 :]) >= (250 if mode == "P" else 255)
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "I;16"])
+def test_a_png_with_fewer_rows_than_it_says_is_noted(mode: str) -> None:
+    photo = photo_like(400, 300)
+    image = photo.quantize(256) if mode == "P" else photo.convert("L" if mode[0] == "I" else mode)
+    chunks = [chunk[:2] for chunk in png_chunks(encoded(image.convert(mode), "PNG")) if chunk[0]]
+    rows = zlib.decompress(b"".join(content for kind, content in chunks if kind == b"IDAT"))
+    half = (b"IDAT", zlib.compress(rows[: len(rows) // 2]))
+    parts = [chunk for chunk in chunks if chunk[0] != b"IDAT"]
+    decoded = decode(png(*parts[:-1], half, parts[-1]), SIZE_PX, LIMITS)
+    assert decoded.note == INCOMPLETE
+    assert set(decoded.views[-SIZE_PX * SIZE_PX * 3 // 4 :]) == {255}
+    black_below = Image.new("RGB", (400, 300))
+    black_below.paste(photo_like(400, 200))
+    assert decode(encoded(black_below, "PNG"), SIZE_PX, LIMITS).note is None
+
+
+@pytest.mark.parametrize("kind", ["iCCP", "gAMA", "eXIf"])
+def test_the_first_of_several_chunks_counts(kind: str) -> None:
+    turned = [b"MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0%c" % o + bytes(6) for o in (6, 3)]
+    contents = {
+        "iCCP": [b"x\0\0" + zlib.compress(profile) for profile in (WIDE, P3)],
+        "gAMA": [gamma.to_bytes(4) for gamma in (100000, 45455)],
+        "eXIf": turned,
+    }[kind]
+    first, second = ((kind.encode(), content) for content in contents)
+    plain = encoded(PHOTO, "PNG")
+    both = decode(with_chunks(plain, first, second), SIZE_PX, LIMITS)
+    assert both.views == decode(with_chunks(plain, first), SIZE_PX, LIMITS).views
+    assert both.views != decode(with_chunks(plain, second), SIZE_PX, LIMITS).views
+
+
 def test_a_png_that_claims_more_than_it_has_is_shown() -> None:
     """Its last chunk goes on behind the picture, and a text is broken."""
     large = Image.linear_gradient("L").convert("RGB")
@@ -414,6 +456,82 @@ def test_a_gif_whose_frame_is_a_part_of_its_canvas_is_white_around_it() -> None:
     assert np.all(view[:, SIZE_PX // 2 + 1 :] == 255)
 
 
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("colours", [64, 256])
+def test_what_is_missing_of_a_gif_is_white_or_coarse(interlaced: bool, colours: int) -> None:
+    photo = photo_like(300, 203).quantize(colours)
+    data = encoded(photo, "GIF", interlace=interlaced)
+    decoded = decode(data[: len(data) * 2 // 3], SIZE_PX, LIMITS)
+    right = np.frombuffer(decode(data, SIZE_PX, LIMITS).views, np.uint8)
+    assert decoded.note == INCOMPLETE
+    if interlaced:
+        assert difference(decoded, right.reshape(SIZE_PX, SIZE_PX, 3).astype(int)) < 12
+    else:
+        assert min(decoded.views[-SIZE_PX * 3 * 4 :]) >= 250
+
+
+def bitmap(
+    bits: int,
+    rows: bytes,
+    more: bytes,
+    kind: int = 0,
+    head_bytes: int = 40,
+    used: int = 0,
+    size: tuple[int, int] = PHOTO.size,
+) -> bytes:
+    """A BMP file; more: what is between the first 40 bytes of its header and the pixels."""
+    start = 14 + 40 + len(more)
+    shape = struct.pack("<IiiHH", head_bytes, *size, 1, bits)
+    info = shape + struct.pack("<IIiiII", kind, len(rows), 0, 0, used, 0)
+    return struct.pack("<2sI4xI", b"BM", start + len(rows), start) + info + more + rows
+
+
+def greys(levels: Sequence[int]) -> bytes:
+    """The palette of a BMP."""
+    return b"".join(bytes((level,) * 3) + b"\0" for level in levels)
+
+
+@pytest.mark.parametrize(
+    ("bits", "masks"),
+    [
+        (32, (0x3FF << 20, 0x3FF << 10, 0x3FF)),
+        (32, (0xFFE00000, 0x1FFC00, 0x3FF)),
+        (32, (0xFF00, 0xFF0000, 0xFF000000, 0xFF)),
+        (16, (0xF00, 0xF0, 0xF)),
+        (16, (0xF, 0xF0, 0xF00, 0xF000)),
+        (16, (0x7C00, 0x3E0, 0x1F, 0x8000)),
+        (16, (0xF800, 0x7C0, 0x3E, 1)),
+    ],
+)
+def test_a_bmp_may_have_its_colours_in_any_bits(bits: int, masks: tuple[int, ...]) -> None:
+    pixels = np.zeros(GREY.shape, np.uint32)
+    channels = np.asarray(PHOTO.convert("RGBA")).astype(np.uint32)
+    for number, mask in enumerate(masks):
+        lowest, most = (mask & -mask).bit_length() - 1, (1 << mask.bit_count()) - 1
+        pixels |= (channels[..., number] * most // 255 << lowest).astype(np.uint32)
+    size = 108 if len(masks) > 3 else 40
+    more = struct.pack(f"<{len(masks)}I", *masks)
+    rows = pixels[::-1].astype(f"<u{bits // 8}").tobytes()
+    data = bitmap(bits, rows, more.ljust(size - 40, b"\0") if size > 40 else more, 3, size)
+    assert difference(decode(data, SIZE_PX, LIMITS), RIGHT) < 10
+
+
+@pytest.mark.parametrize(
+    ("bits", "levels", "used"), [(8, 2, 2), (4, 2, 2), (2, 4, 4), (2, 4, 0), (8, 256, 300)]
+)
+def test_a_bmp_of_few_greys_is_right(bits: int, levels: int, used: int) -> None:
+    """One of two colours, or more of them than a pixel can name."""
+    values = (GREY.astype(int) * (levels - 1) // 255)[::-1].reshape(-1, 8 // bits)
+    shifts = 8 - bits * np.arange(1, 8 // bits + 1)
+    rows = (values << shifts).sum(1).astype(np.uint8)
+    palette = greys([value * 255 // (levels - 1) for value in range(levels)])
+    palette += bytes(4 * max(0, used - levels))
+    upright = values.reshape(GREY.shape)[::-1] * 255 // (levels - 1)
+    decoded = decode(bitmap(bits, rows.tobytes(), palette, used=used), SIZE_PX, LIMITS)
+    whole = encoded(Image.fromarray(upright.astype(np.uint8)), "PNG")
+    assert decoded.views == decode(whole, SIZE_PX, LIMITS).views
+
+
 def run_lengths(image: Image.Image) -> bytes:
     """An 8-bit BMP, run-length coded, every row with a run for each pixel."""
     palette = (image.getpalette() or [])[: 256 * 3]
@@ -449,6 +567,16 @@ def test_the_profile_in_a_bmp_counts() -> None:
     assert decoded.views == right.views
 
 
+def test_a_run_length_coded_bmp_may_end_before_its_last_row() -> None:
+    data = run_lengths(PHOTO.quantize(256))
+    row_bytes = 2 * PHOTO.width + 2
+    early = data[: len(data) - 2 - 20 * row_bytes] + b"\0\1"
+    decoded = decode(early, SIZE_PX, LIMITS)
+    lower = SIZE_PX * SIZE_PX * 3 // 2
+    assert decoded.note is None
+    assert decoded.views[lower:] == decode(data, SIZE_PX, LIMITS).views[lower:]
+
+
 @pytest.mark.parametrize("cut_bytes", [10, 200])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_a_webp_that_lacks_a_few_bytes_is_shown(mode: str, cut_bytes: int) -> None:
@@ -467,6 +595,44 @@ def test_a_webp_that_is_wrong_about_its_size_is_shown(claimed: int) -> None:
     data = bytearray(encoded(PHOTO, "WEBP"))
     struct.pack_into("<I", data, 4, claimed)
     assert difference(decode(bytes(data), SIZE_PX, LIMITS), RIGHT) < 8
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize("rest", ["missing", "zeros", "not counted"])
+def test_what_is_missing_of_a_webp_is_white(mode: str, lossless: bool, rest: str) -> None:
+    image = photo_like(400, 300).convert(mode)
+    data = encoded(image, "WEBP", lossless=lossless, quality=95)
+    there = len(data) // 4 * 2
+    cut = data[:there] + (bytes(len(data) - there) if rest == "zeros" else b"")
+    if rest == "not counted" and data[12:16] != b"VP8X":
+        cut = data[:4] + struct.pack("<I8sI", there - 8, data[8:16], there - 20) + data[20:there]
+    decoded = decode(cut, SIZE_PX, LIMITS)
+    whole = np.frombuffer(decode(data, SIZE_PX, LIMITS).views, np.uint8)
+    assert decoded.note == INCOMPLETE
+    assert difference(decoded, whole.reshape(SIZE_PX, SIZE_PX, 3).astype(int), SIZE_PX // 4) < 4
+    assert set(decoded.views[-SIZE_PX * SIZE_PX * 3 // 4 :]) == {255}
+
+
+@pytest.mark.parametrize("part", [0.5, 0.9, 0.97, 0.99, 0.995, 0.999])
+@pytest.mark.parametrize("rest", ["missing", "zeros"])
+def test_an_avif_that_lacks_its_end_is_shown_as_far_as_it_goes(part: float, rest: str) -> None:
+    image = photo_like(600, 400)
+    image.paste(Image.effect_noise((600, 200), 90).convert("RGB"), (0, 200))
+    data = encoded(image, "AVIF", quality=90)
+    there = int(len(data) * part)
+    missing_bytes = len(data) - there if rest == "zeros" else 0
+    decoded = decode(data[:there] + bytes(missing_bytes), SIZE_PX, LIMITS)
+    whole = np.frombuffer(decode(data, SIZE_PX, LIMITS).views, np.uint8)
+    assert (decoded.note == INCOMPLETE) == (rest == "missing" or missing_bytes >= 4096)
+    assert difference(decoded, whole.reshape(SIZE_PX, SIZE_PX, 3).astype(int), SIZE_PX // 4) < 6
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "TIFF", "WEBP"])
+def test_a_file_that_is_only_cut_is_not_called_damaged(kind: str) -> None:
+    options = {"compression": "tiff_lzw"} if kind == "TIFF" else {}
+    data = encoded(PHOTO, kind, **options)
+    assert refusal(data[:100]) == f"truncated {kind}"
 
 
 def test_a_heic_that_lacks_its_end_is_shown_as_far_as_it_goes() -> None:

@@ -23,9 +23,9 @@ from edge_app.photos.reading.colour import Colours
 from edge_app.photos.reading.cost import check_cost
 from edge_app.photos.reading.dates import moment_in_xmp
 from edge_app.photos.reading.lacks import needs_more
-from edge_app.photos.reading.mend import mended
+from edge_app.photos.reading.mend import ends_in_zeros, mended
 from edge_app.photos.reading.opening import format_of, opened, reasons
-from edge_app.photos.reading.partial import drawn
+from edge_app.photos.reading.partial import Frame, drawn, ends_early
 from edge_app.photos.regions import CROP, PREPROCESS, WHOLE, Box
 from edge_app.photos.shrink import draft_size, enough_of, region_of
 from edge_app.photos.thumbnail import THUMBNAIL, Fit, thumbnail
@@ -67,6 +67,8 @@ def decode(
     """
     name = format_of(data)
     try:
+        if ends_in_zeros(data, name):
+            raise DecodeError(f"truncated {name}")
         return _decode(data, name, size_px, limits, boxes, fit, preprocess)
     except DecodeError as error:
         if needs_more(error.lacks):
@@ -122,10 +124,12 @@ def _decode(
         if getattr(image, "default_image", False):
             image.seek(1)  # the first picture of the animation, as its stand-in is never shown
         image.load()
-        if note:
-            image = drawn(image, whole_file, coding)
-        if frame:
-            image = _on_canvas(image, frame)
+        if not note and ends_early(image, data, coding):
+            note = INCOMPLETE
+        if note and (mended_file or coding == "PNG"):  # browsers show the grey of other JPEGs too
+            image = drawn(image, whole_file, coding, frame)
+        if frame and frame.box != (0, 0, *image.size):
+            image = _on_canvas(image, frame.box)
         # After load(): PNG may keep them last, TIFF is turned by it.
         tags = found.tags if found else exif.read_tags(image)
         orientation = found.orientation if found else exif.orientation(exif_block, name, tags)
@@ -160,11 +164,11 @@ def _decode(
     )
 
 
-def _frame(image: Image.Image) -> tuple[int, int, int, int] | None:
-    """Where the first frame of a GIF is, if it is only a part of the picture."""
-    tiles = getattr(image, "tile", ())
-    found = tiles[0][1] if tiles else None
-    return None if found == (0, 0, *image.size) else found
+def _frame(image: Image.Image) -> Frame | None:
+    """Of the first picture of a GIF."""
+    for _, box, _, (_, interlaced, _) in getattr(image, "tile", ()):
+        return Frame(box, bool(interlaced))
+    return None
 
 
 def _on_canvas(image: Image.Image, frame: tuple[int, int, int, int]) -> Image.Image:

@@ -14,7 +14,7 @@ from edge_app.config import LIMITS, Limits, MiB, limit_text, option_of
 from edge_app.errors import DecodeError
 from edge_app.host import install_with
 
-DECODER = 5  # raised when decode.py learns to read more: whatever was "damaged" is tried again
+DECODER = 6  # raised when decode.py learns to read more: whatever was "damaged" is tried again
 INSTALL = {  # a module, and the package that brings it
     "pillow_heif": "pillow-heif",
     "pillow_jxl": "pillow-jxl-plugin",

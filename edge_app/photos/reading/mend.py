@@ -4,33 +4,45 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
+from typing import Literal
 
+BIG_TIFF = 43  # in place of a TIFF's 42
 FILLED_BYTES = 64 << 20  # at most
+LOSSLESS = b"VP8L"
+WEBP_PICTURES = b"VP8 ", LOSSLESS
 HAS_EXIF_OR_XMP = 0x08 | 0x04  # flags of a WebP's first chunk (RFC 9649, 2.7.1)
 # Decoders of bits read further in zeros than they would in the photo; too much does no harm.
 SPARE_BYTES = 1 << 16
 # What says how a PNG looks, beside its critical chunks, whose names begin with a capital.
 SHOWN = {b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"eXIf"}
+# Parts of an AVIF that are kept, in turn: its decoder gives up where it reads further than the
+# picture goes, which in zeros it does after many pixels. Of 80 cut files of 8 photos four fifths
+# come out with all of it, all but three with one of these.
+LESS = 0.95, 0.85, 0.7
+# In a row, a block of a disk. A white WebP of 6 megapixels ends in 581, other pictures in a few.
+ZEROS_BYTES = 4096
 XMP = b"XML:com.adobe.xmp\0"
 XMP_BYTES = 1 << 16
 # Of a JPEG (ITU T.81, table B.1).
 START_OF_SCAN, APPLICATIONS, END_OF_IMAGE = 0xDA, range(0xE0, 0xF0), b"\xff\xd9"
 LOOKS_BYTES = 16  # of the shortest of these, Adobe's
 LOOKS = b"JFIF\0", b"Adobe", b"Exif\0", b"ICC_PROFILE\0"
-RLE8, RLE4 = 1, 2  # compressions of a BMP
-REST = b"\0\2\0\xff"  # of such a picture: go 255 rows on
 
 
 def mended(data: bytes, name: str) -> Iterator[bytes]:
     """The file, whole by its own account, and then without what it has beside the picture;
     unchanged if nothing is known to help."""
-    mend = {"WEBP": _webp, "PNG": _png, "BMP": _bmp, "HEIF": _boxes, "AVIF": _boxes}.get(name)
-    yield mend(data) if mend else data
+    mends: dict[str, Callable[[bytes], bytes]] = {
+        "WEBP": webp, "PNG": _png, "HEIF": _boxes, "AVIF": _boxes,
+    }  # fmt: skip
+    yield mends[name](data) if name in mends else data
     if name == "PNG":
         yield _png(data, frozenset())
     elif name == "JPEG":
         yield _bare_jpeg(data)
+    elif name == "AVIF":
+        yield from (_boxes(data, kept) for kept in LESS)
 
 
 def _bare_jpeg(data: bytes) -> bytes:
@@ -55,26 +67,29 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         place = end
 
 
-def _webp(data: bytes) -> bytes:
-    """Of a WebP the decoder shows nothing unless all of it is there. Zeros do for what is not: of a
-    photo cut in the middle the upper half comes out as it was."""
-    place = 12
+def webp(data: bytes, filler: bytes = b"\0") -> bytes:
+    """Of a WebP the decoder shows nothing unless all of it is there. A filler does for what is not:
+    of a photo cut in the middle the upper half comes out as it was."""
+    place, picture = 12, 0
     while len(data) >= place + 8:
-        (length,) = struct.unpack_from("<I", data, place + 4)
+        kind, length = struct.unpack_from("<4sI", data, place)
         end = place + 8 + length + length % 2
-        if end > len(data):
-            if end - len(data) > FILLED_BYTES:
-                return data
-            end += SPARE_BYTES
-            whole = bytearray(data.ljust(end, b"\0"))
-            struct.pack_into("<I", whole, place + 4, end - place - 8)
-            if whole[12:16] == b"VP8X":
-                whole[20] &= ~HAS_EXIF_OR_XMP  # they come last, and are lost
-            break
+        if kind in WEBP_PICTURES or end > len(data):
+            picture, after = place, end
         place = end
-    else:
-        whole, end = bytearray(data[:place]), place
-    struct.pack_into("<I", whole, 4, end - 8)
+    if not picture or after - len(data) > FILLED_BYTES:
+        return data
+    spare_bytes = SPARE_BYTES
+    if data.startswith(LOSSLESS, picture):  # width and height less 1, of 14 bits each (RFC 9649, 3)
+        size = int.from_bytes(data[picture + 9 : picture + 13], "little")
+        most = 4 * ((size & 0x3FFF) + 1) * ((size >> 14 & 0x3FFF) + 1)
+        spare_bytes = min(FILLED_BYTES, most)
+    end, rest = after + spare_bytes, data[after:place]
+    whole = bytearray(data[:after].rstrip(b"\0").ljust(end, filler) + rest)
+    struct.pack_into("<I", whole, picture + 4, end - picture - 8)
+    if place > len(data) and whole[12:16] == b"VP8X":
+        whole[20] &= ~HAS_EXIF_OR_XMP  # they come last, and are lost
+    struct.pack_into("<I", whole, 4, len(whole) - 8)
     return bytes(whole)
 
 
@@ -94,6 +109,24 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
     yield b"", data[place:], False
 
 
+def png_of_first(data: bytes) -> bytes:
+    """A PNG without repeated chunks that say how it looks: the first counts, as in browsers."""
+    parts: list[bytes] = []
+    seen: set[bytes] = set()
+    start, place = 0, 8
+    while len(data) >= place + 12:
+        length, kind = struct.unpack_from(">I4s", data, place)
+        if kind == b"IDAT":
+            break
+        end = place + 12 + length
+        if kind in SHOWN & seen:
+            parts.append(data[start:place])
+            start = end
+        seen.add(kind)
+        place = end
+    return b"".join([*parts, data[start:]]) if parts else data
+
+
 def _png(data: bytes, shown: Set[bytes] = SHOWN) -> bytes:
     """Without the chunks that a picture doesn't need, but for those of `shown` and a small XMP
     packet, and without broken ones."""
@@ -111,21 +144,17 @@ def _png(data: bytes, shown: Set[bytes] = SHOWN) -> bytes:
     return b"".join(parts)
 
 
-def _bmp(data: bytes) -> bytes:
-    """A run-length coded one, filled up with what leaves pixels as they are."""
-    if len(data) < 34:
-        return data
-    start, height, compression = (
-        int.from_bytes(data[at : at + 4], "little", signed=True) for at in (10, 22, 30)
-    )
-    if compression not in (RLE8, RLE4):
-        return data
-    even = len(data) - (len(data) - start) % 2
-    return data[:even] + REST * (abs(height) // 255 + 1)
-
-
-def _boxes(data: bytes) -> bytes:
+def _boxes(data: bytes, kept: float = 1) -> bytes:
     """Filled with zeros to the end of its last box; the pictures of a phone are made of tiles."""
+    end = _end_of_boxes(data)
+    there = len(data.rstrip(b"\0"))
+    if end - there > FILLED_BYTES:
+        return data
+    return data[: int(there * kept)].ljust(max(end, len(data)), b"\0")
+
+
+def _end_of_boxes(data: bytes) -> int:
+    """Of the last box that begins in the file, by its own account (ISO 14496-12, 4.2)."""
     place = 0
     while len(data) >= place + 16:
         length, large = struct.unpack_from(">I4xQ", data, place)
@@ -133,4 +162,25 @@ def _boxes(data: bytes) -> bytes:
         if size < 8:
             break
         place += size
-    return data.ljust(place, b"\0") if place - len(data) <= FILLED_BYTES else data
+    return place
+
+
+def is_cut(data: bytes, name: str) -> bool:
+    """Whether a file should go on behind its end, by its own account."""
+    if name == "WEBP":
+        return 8 + int.from_bytes(data[4:8], "little") > len(data)
+    if name == "TIFF":  # what says what is in it often comes last
+        order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+        is_big = int.from_bytes(data[2:4], order) == BIG_TIFF
+        return int.from_bytes(data[8:16] if is_big else data[4:8], order) >= len(data)
+    has_boxes = name in ("AVIF", "HEIF") or (name == "JXL" and data.startswith(bytes(3)))
+    return has_boxes and _end_of_boxes(data) > len(data)
+
+
+def ends_in_zeros(data: bytes, name: str) -> bool:
+    """Whether the picture ends in zeros, which a copy leaves that was broken off; of a format whose
+    decoder makes something of them."""
+    if name not in ("WEBP", "AVIF", "HEIF"):
+        return False
+    end = 8 + int.from_bytes(data[4:8], "little") if name == "WEBP" else _end_of_boxes(data)
+    return data[:end].endswith(bytes(ZEROS_BYTES))

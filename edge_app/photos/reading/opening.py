@@ -7,7 +7,6 @@ libraries can't read is "not supported".
 from __future__ import annotations
 
 import re
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +17,11 @@ from PIL import Image, WebPImagePlugin  # noqa: F401
 
 from edge_app.errors import DecodeError
 from edge_app.host import install_with
-from edge_app.photos.reading import tiff
+from edge_app.photos.reading import bmp, tiff
 from edge_app.photos.reading.cicp import code_points, profile_of_codes
 from edge_app.photos.reading.colour import CODED
 from edge_app.photos.reading.lacks import lacks_package, lacks_version
-from edge_app.photos.reading.mend import jpeg_segments
+from edge_app.photos.reading.mend import is_cut, jpeg_segments, png_of_first
 from edge_app.photos.reading.rawkinds import raw_kind
 
 # The formats Pillow may try, and how a file of each begins. It knows more of them, among those
@@ -62,7 +61,7 @@ DECODED_BY = {"HEIF": "pillow-heif", "JXL": "pillow-jxl-plugin"}  # others by Pi
 ARITHMETIC = {0xC9, 0xCA}  # of these, what libjpeg can read where it was built with it
 USUAL_BITS = 8  # of a JPEG's sample; the installed Pillow reads no others
 TRANSPARENT = "transparency"  # Pillow's name, in what it scales pixels to but for this
-PROFILE_EMBEDDED, V5_HEADER_BYTES = b"DEBM", 124  # of a BMP
+OWN = {"BMP": bmp.opened, "TIFF": tiff.opened}  # where Pillow's way is not enough
 
 
 def format_of(data: bytes) -> str:
@@ -86,31 +85,22 @@ def opened(data: bytes, name: str) -> Image.Image:
     """The image, or the page of it that is not a thumbnail; call it within `reasons`."""
     _load_rare_plugin(name)
     Image.MAX_IMAGE_PIXELS = None  # what decoding takes is bounded by cost.py
+    if name == "PNG":
+        data = png_of_first(data)
     if name not in Image.OPEN:
         Image.preinit()  # not init(): 45 more plugins take 12 ms and 3 MB in every process
     # Not Image.open(), which does not tell why a plugin refuses a file.
-    image = tiff.opened(data) if name == "TIFF" else Image.OPEN[name][0](BytesIO(data), "")
+    image = OWN[name](data) if name in OWN else Image.OPEN[name][0](BytesIO(data), "")
     if name == "JPEG" and _frame(data)[0] in ARITHMETIC:
         # Its decoder can not wait for more in the middle.
         image.decodermaxblock = len(data)  # type: ignore[attr-defined]
     if name == "PNG" and image.mode == "L" and data[24] in (2, 4) and TRANSPARENT in image.info:
         image.info[TRANSPARENT] *= 255 // (2 ** data[24] - 1)  # the grey that has no colour
-    if name == "BMP" and (profile := _profile_of_bmp(data)):
-        image.info["icc_profile"] = profile
     codes = code_points(data, name)
     # A PNG's code points go before its profile (PNG, third edition, 4.3), in other files after it.
     if codes and (name == "PNG" or not image.info.get("icc_profile")):
         image.info[CODED] = profile_of_codes(*codes)
     return image
-
-
-def _profile_of_bmp(data: bytes) -> bytes | None:
-    """The ICC profile in a BMP of version 5."""
-    size, kind = data[14:18], data[70:74]
-    if size != struct.pack("<I", V5_HEADER_BYTES) or kind != PROFILE_EMBEDDED:
-        return None
-    place, length = struct.unpack_from("<II", data, 14 + 112)
-    return data[14 + place : 14 + place + length]
 
 
 def _load_rare_plugin(name: str) -> None:
@@ -162,7 +152,7 @@ def reasons(data: bytes, name: str) -> Iterator[None]:
                 lacks_version(package),
             ) from None
         raise DecodeError(
-            f"{'truncated' if 'truncated' in text else 'damaged'} {name}",
+            f"{'truncated' if 'truncated' in text or is_cut(data, name) else 'damaged'} {name}",
             lacks_version(package) if name in DECODED_BY else "",
         ) from None
 
