@@ -185,7 +185,7 @@ def test_a_webp_that_lacks_its_end_is_shown_as_far_as_it_goes(
 def test_a_webp_that_claims_gigabytes_is_not_filled() -> None:
     claim = b"RIFF" + b"\xff" * 4 + b"WEBPVP8 " + struct.pack("<I", 2**32 - 3) + bytes(20)
     assert list(mended(claim, "WEBP")) == [claim]
-    assert reason(claim) == "damaged WEBP"
+    assert reason(claim) == "truncated WEBP"
 
 
 def test_even_one_row_of_pixels_has_a_thumbnail() -> None:
