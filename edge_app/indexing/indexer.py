@@ -7,7 +7,7 @@ only then is it counted as done. No stage runs further ahead of the next than ke
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -59,17 +59,10 @@ def index(
     """
     start = time.monotonic()
     library = source_of(library)
-    on_progress(Progress("scanning"))
-    try:
-        found = library.scan()
-    except LibraryError as error:
-        on_progress(Progress("scanning", offline=error.sources))
-        raise
+    found = _scanned(library, on_progress)
     rename_sources(writer)
-    known = writer.known()
-    rejected = writer.rejected()
-    worth = {lacks: is_worth_a_try(lacks, limits) for lacks in {f.lacks for f in rejected.values()}}
-    again = {path for path, file in rejected.items() if retry or worth[file.lacks]}
+    known, rejected = writer.known(), writer.rejected()
+    again = set(rejected) if retry else _worth_a_try(rejected, limits)
     todo = plan(found, known, rejected, again)
     lost = Lost(found, known, todo.missing)
     report = IndexReport(
@@ -79,6 +72,10 @@ def index(
         unreachable=found.offline,
     )
     boxes = (WHOLE, *TILES) if writer.tiles else (WHOLE,)
+
+    def job_of(file: FoundFile, source: InFolder | bytes | Elsewhere) -> Job:
+        return Job(file, source, boxes, _content(known.get(file.path)))
+
     with (
         # As many images wait as are being embedded, so that no thread has to.
         Ahead[NewImage](embedder.threads, most=2 * embedder.threads) as images,
@@ -88,12 +85,7 @@ def index(
             library, writer, embedder, limits, todo, known, lost, report, images, commits,
             machines, on_progress,
         )  # fmt: skip
-
         reads = Reads(library, limits, found.offline)
-
-        def job_of(file: FoundFile, source: InFolder | bytes | Elsewhere) -> Job:
-            return Job(file, source, boxes, _content(known.get(file.path)))
-
         run.read(reads.outcomes(pool, todo.to_read, job_of))
         if run.alone:  # RAW files whose picture turned out to be none
             rest = plan(Scan(run.alone), known, rejected, again | {f.path for f in run.alone})
@@ -106,6 +98,22 @@ def index(
     read = report.added + report.updated + report.moved
     report.images_per_s = read / report.seconds if read else 0.0
     return report
+
+
+def _scanned(library: Source, on_progress: Callable[[Progress], object]) -> Scan:
+    on_progress(Progress("scanning"))
+    try:
+        return library.scan()
+    except LibraryError as error:
+        on_progress(Progress("scanning", offline=error.sources))
+        raise
+
+
+def _worth_a_try(rejected: Mapping[str, RejectedRecord], limits: Limits) -> set[str]:
+    """The paths of rejected files of which what they lacked is there now."""
+    # Of 100,000 files few lack different things.
+    worth = {lacks: is_worth_a_try(lacks, limits) for lacks in {f.lacks for f in rejected.values()}}
+    return {path for path, file in rejected.items() if worth[file.lacks]}
 
 
 def _content(old: Known | None) -> bytes | None:

@@ -38,9 +38,7 @@ def listed(entries: Iterable[Any], rules: Rules, label: str) -> Scan:
             found.refused.add(ascii(path)[:200])
             continue
         if rules.leaves_out(path):
-            if rules.excludes(path, is_folder=False) or any(
-                rules.excludes(folder, is_folder=True) for folder in folders_of(path)
-            ):
+            if rules.excludes_on_way(path):
                 found.excluded.add(path)
             continue
         seen.add(path)

@@ -72,11 +72,14 @@ class Rules:
         """Whether a file at this path is passed over because of the name of anything on it."""
         return (
             not is_image_name(path.rpartition("/")[2])
-            or self.excludes(path, is_folder=False)
-            or any(
-                is_others_folder(folder) or self.excludes(folder, is_folder=True)
-                for folder in folders_of(path)
-            )
+            or any(map(is_others_folder, folders_of(path)))
+            or self.excludes_on_way(path)
+        )
+
+    def excludes_on_way(self, path: str) -> bool:
+        """Whether a glob names the file at this path, or any folder on it."""
+        return self.excludes(path, is_folder=False) or any(
+            self.excludes(folder, is_folder=True) for folder in folders_of(path)
         )
 
 

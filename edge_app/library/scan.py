@@ -245,10 +245,11 @@ class Walk:
                 elif self._only_folders:
                     if self._rules.follow_links and entry.is_symlink():
                         self.links.add(path)
-                elif is_image_name(entry.name) and entry.is_file(follow_symlinks=False):
-                    if self._rules.excludes(path, is_folder=False):
-                        self.found.excluded.add(path)
-                        continue
+                elif (
+                    is_image_name(entry.name)
+                    and entry.is_file(follow_symlinks=False)
+                    and not self._is_excluded(path, is_folder=False)
+                ):
                     stat = entry.stat(follow_symlinks=False)
                     version = version_of(stat, drive)
                     yield FoundFile(path, stat.st_size, stat.st_mtime_ns, version, mount)
@@ -263,9 +264,9 @@ class Walk:
     ) -> Iterator[FoundFile]:
         if is_others_folder(path) or path in self.found.unreadable:
             return
-        if self._rules.excludes(path, is_folder=True):
-            self.found.excluded.add(path)
-        elif entry.is_symlink():
+        if self._is_excluded(path, is_folder=True):
+            return
+        if entry.is_symlink():
             if self._rules.follow_links:
                 self.links.add(path)
                 self._links.append((path, entry.path))
@@ -275,6 +276,13 @@ class Walk:
             if path in self._below:
                 mount, drive = path, self._below[path]
             yield from self._folder(path, entry.path, mount, drive)
+
+    def _is_excluded(self, path: str, *, is_folder: bool) -> bool:
+        """Whether a glob names it, which is counted."""
+        excluded = self._rules.excludes(path, is_folder=is_folder)
+        if excluded:
+            self.found.excluded.add(path)
+        return excluded
 
     def _is_new(self, stat: os.stat_result) -> bool:
         """Whether this folder was not entered before: links may lead in circles."""

@@ -1,9 +1,7 @@
 """What people browse: images in order, page by page, filtered, and the counts beside them.
 
-Each order has an index that holds the filtered columns too, so a page among 200,000 images takes
-milliseconds. Photos without a date are at the end of both orders by date. Pages continue behind the
-last image seen, not at an offset: images that come and go meanwhile neither repeat others nor hide
-them.
+How pages are ordered and where each begins is in `order`. Photos without a date are at the end of
+both orders by date.
 """
 
 from __future__ import annotations

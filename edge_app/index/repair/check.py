@@ -114,28 +114,7 @@ class _Contents:
             yield from thumbs.problems()
             yield from self._images(thumbs)
         for record in self._catalog.generations().values():
-            try:
-                identity_of(record)
-            except StoreError as error:
-                yield _catalog_problem(str(error))
-                continue
-            with ExitStack() as opened:
-                found = columns(record, mixed=has_mixed_codes(self._index, record))
-                files = [
-                    opened.enter_context(
-                        closing(
-                            _File(
-                                self._index / column.name,
-                                column.header,
-                                record.rows * column.header.item_bytes,
-                            )
-                        )
-                    )
-                    for column in found
-                ]
-                for file in files:
-                    yield from file.problems()
-                yield from self._rows(record, found, files)
+            yield from self._generation(record)
         yield from self._rejected()
 
     def _images(self, thumbs: _File) -> Iterator[Problem]:
@@ -157,6 +136,23 @@ class _Contents:
                         "differs from its CRC",
                         partial(cures.forget_thumbnail, id=id),
                     )
+
+    def _generation(self, record: GenerationRecord) -> Iterator[Problem]:
+        try:
+            identity_of(record)
+        except StoreError as error:
+            yield _catalog_problem(str(error))
+            return
+        found = columns(record, mixed=has_mixed_codes(self._index, record))
+        with ExitStack() as opened:
+            files = []
+            for column in found:
+                length = record.rows * column.header.item_bytes
+                file = _File(self._index / column.name, column.header, length)
+                files.append(opened.enter_context(closing(file)))
+            for file in files:
+                yield from file.problems()
+            yield from self._rows(record, found, files)
 
     def _rows(
         self, record: GenerationRecord, found: list[Column], files: list[_File]

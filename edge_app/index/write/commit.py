@@ -120,32 +120,7 @@ class _Change:
             offset = self.state.thumbs_bytes
             self.state = replace(self.state, thumbs_bytes=offset + thumb.size_bytes)
         known.drop_rejected(self._catalog, image.path)
-        self._catalog.put_image(
-            ImageRecord(
-                id=id,
-                path=image.path,
-                size_bytes=image.size_bytes,
-                mtime_ns=image.mtime_ns,
-                content=image.content,
-                width_px=image.width_px,
-                height_px=image.height_px,
-                format=image.format,
-                taken_at=image.taken_at,
-                taken_from=None if image.taken_at is None else image.taken_from or "exif",
-                camera=image.camera,
-                note=image.note,
-                raws=image.raws,
-                pattern=image.pattern,
-                located=image.located,
-                taken_ms=image.taken_ms,
-                offline=False,
-                thumb_offset=offset,
-                thumb_bytes=thumb.size_bytes,
-                thumb_crc=thumb.crc,
-                version=image.version,
-                mount=image.mount,
-            )
-        )
+        self._catalog.put_image(_record(id, image, thumb, offset))
         row = self.record.rows
         self._catalog.put_row(
             RowRecord(
@@ -221,6 +196,33 @@ class _Change:
 
     def _drop_rows(self, id: int, generation: int | None = None) -> None:
         self._live.subtract(known.drop_rows(self._catalog, id, generation))
+
+
+def _record(id: int, image: NewImage, thumb: _Thumb, thumb_offset: int) -> ImageRecord:
+    return ImageRecord(
+        id=id,
+        path=image.path,
+        size_bytes=image.size_bytes,
+        mtime_ns=image.mtime_ns,
+        content=image.content,
+        width_px=image.width_px,
+        height_px=image.height_px,
+        format=image.format,
+        taken_at=image.taken_at,
+        taken_from=None if image.taken_at is None else image.taken_from or "exif",
+        camera=image.camera,
+        note=image.note,
+        raws=image.raws,
+        pattern=image.pattern,
+        located=image.located,
+        taken_ms=image.taken_ms,
+        offline=False,
+        thumb_offset=thumb_offset,
+        thumb_bytes=thumb.size_bytes,
+        thumb_crc=thumb.crc,
+        version=image.version,
+        mount=image.mount,
+    )
 
 
 def need_bytes(batch: Batch) -> int:
