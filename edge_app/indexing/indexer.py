@@ -19,7 +19,7 @@ from edge_app.index.write.writer import Writer
 from edge_app.indexing.bounded import Ahead
 from edge_app.indexing.images import new_image
 from edge_app.indexing.lost import Lost
-from edge_app.indexing.plan import IndexReport, Plan, Progress, Skipped, plan
+from edge_app.indexing.plan import IndexReport, Plan, Progress, Skipped, offline_told, plan
 from edge_app.indexing.reading import Reads
 from edge_app.indexing.renaming import rename_sources
 from edge_app.indexing.stages import Decodes, Embedded, Embeds, Result
@@ -59,7 +59,9 @@ def index(
     """
     start = time.monotonic()
     library = source_of(library)
-    found = _scanned(library, on_progress)
+    on_progress(Progress("scanning"))
+    with offline_told(on_progress):
+        found = library.scan()
     rename_sources(writer)
     known, rejected = writer.known(), writer.rejected()
     again = set(rejected) if retry else _worth_a_try(rejected, limits)
@@ -98,15 +100,6 @@ def index(
     read = report.added + report.updated + report.moved
     report.images_per_s = read / report.seconds if read else 0.0
     return report
-
-
-def _scanned(library: Source, on_progress: Callable[[Progress], object]) -> Scan:
-    on_progress(Progress("scanning"))
-    try:
-        return library.scan()
-    except LibraryError as error:
-        on_progress(Progress("scanning", offline=error.sources))
-        raise
 
 
 def _worth_a_try(rejected: Mapping[str, RejectedRecord], limits: Limits) -> set[str]:

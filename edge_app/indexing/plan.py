@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from edge_app.errors import LibraryError
 from edge_app.index.format.records import Known, RejectedRecord
 from edge_app.index.write.batch import Noted
 from edge_app.indexing.lost import Away
@@ -77,6 +79,16 @@ class Progress:
         if not self.machines:
             del told["machines"]
         return told
+
+
+@contextmanager
+def offline_told(on_progress: Callable[[Progress], object]) -> Iterator[None]:
+    """A LibraryError is told before it ends the run: the status says why each source is offline."""
+    try:
+        yield
+    except LibraryError as error:
+        on_progress(Progress("scanning", offline=error.sources))
+        raise
 
 
 @dataclass(slots=True)

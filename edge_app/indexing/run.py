@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_app.config import Config
-from edge_app.errors import LibraryError, UsageError
+from edge_app.errors import UsageError
 from edge_app.index.write.batch import BATCH_IMAGES
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer
 from edge_app.indexing.patterns import fill_patterns
-from edge_app.indexing.plan import IndexReport, Progress
+from edge_app.indexing.plan import IndexReport, Progress, offline_told
 from edge_app.indexing.stages import Machines
 from edge_app.indexing.takeover import take_over
 from edge_app.library.places import where
@@ -40,11 +40,8 @@ def run_index(
     Raises LibraryError, ModelError, StoreError and UsageError before anything is written.
     """
     library, limits = library_of(config), config.limits
-    try:
+    with offline_told(on_progress):
         library.check()
-    except LibraryError as error:
-        on_progress(Progress("scanning", offline=error.sources))
-        raise
     refuse_index_inside_library(config)
     embedder = Embedder.of(config)
     workers = config.workers or default_workers(limits)

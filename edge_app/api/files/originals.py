@@ -157,17 +157,12 @@ def send_original(
         except BaseException:
             original.file.close()
             raise
-    # A unit that we don't know, and a range that is not one, must be ignored (RFC 9110, 14.2).
-    wanted = RANGES.fullmatch(request.environ.get("HTTP_RANGE", ""))
-    if (
-        wanted is None
-        or _is_backward(wanted[1])
-        or request.environ.get("HTTP_IF_RANGE", tag) != tag
-    ):
+    ranges = _ranges(tag, request.environ)
+    if ranges is None:
         headers["Content-Length"] = str(size)
         return HTTPResponse(_body(original, file, 0, size), headers=headers)
     # Several ranges at once are answered with the first: allowed, and nobody asks for them.
-    first = next(parse_range_header(f"bytes={wanted[1]}", size), None)
+    first = next(parse_range_header(f"bytes={ranges}", size), None)
     if first is None:
         file.close()
         error, body = refusal(
@@ -204,6 +199,15 @@ def _is_unmodified(changed_s: float, environ: Mapping[str, Any]) -> bool:
         return int(changed_s) <= parsedate_to_datetime(since).timestamp()
     except (ValueError, OverflowError):  # no date: ignored (RFC 9110, 13.1.3)
         return False
+
+
+def _ranges(tag: str, environ: Mapping[str, Any]) -> str | None:
+    """What a request for parts of this version asks for; None where it is to get all. A unit that
+    we don't know, and a range that is not one, must be ignored (RFC 9110, 14.2)."""
+    wanted = RANGES.fullmatch(environ.get("HTTP_RANGE", ""))
+    if wanted is None or _is_backward(wanted[1]) or environ.get("HTTP_IF_RANGE", tag) != tag:
+        return None
+    return wanted[1]
 
 
 def _is_backward(ranges: str) -> bool:

@@ -69,17 +69,9 @@ def describe(config: Config) -> dict[str, Any]:
     with suppress(StoreError):  # said below
         bring_up_to_date(config.index)
     with Reader(config.index) as reader:
-        # Before the model takes any of the memory that is told.
+        # Before the model takes any of the memory that is told, and by which workers are counted.
         state = state_of(config, library_of(config), reader)
-        program: dict[str, Any] = {
-            "version": VERSION,
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-            "numpy": numpy.__version__,
-            "pillow": PIL.__version__,
-            "decoding processes": config.workers or default_workers(config.limits),
-            "decoding without network": can_do_without(),
-        }
+        program = _program_facts(config)
         found = describe_model(config)
         if found.embedder:
             program["runtime"] = found.embedder.runtime
@@ -104,6 +96,18 @@ def describe(config: Config) -> dict[str, Any]:
         "index": index,
         "memory": {"available MiB": state.available_bytes // MiB},
         "to fix": problems,
+    }
+
+
+def _program_facts(config: Config) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "numpy": numpy.__version__,
+        "pillow": PIL.__version__,
+        "decoding processes": config.workers or default_workers(config.limits),
+        "decoding without network": can_do_without(),
     }
 
 
