@@ -49,7 +49,7 @@ export default {
   'gallery.news.show': 'Show',
   'gallery.empty.title': 'No photos yet',
   'gallery.empty.text':
-    'Put photos into the library folder “{name}”. They appear here when they are indexed. The Library page shows the progress and the files that could not be used.',
+    'Put photos into the library folder “{name}”. They appear here when they are indexed. The Library page shows the progress.',
   'gallery.empty.indexing': 'Looking through your photos. The first ones appear here in a moment.',
   'gallery.empty.model': 'Photos can’t be indexed yet: there is no model. The Library page says what to do.',
   'gallery.empty.failed': 'Indexing stopped. The Library page says why.',

@@ -40,12 +40,15 @@ def test_the_grid_is_one_stop_of_the_tab_key(page: Page) -> None:
 
 def test_question_mark_shows_the_keys(page: Page) -> None:
     page.goto("")
-    expect_thumbnails(page)
+    page.get_by_role("link", name="Library").click()
     page.keyboard.press("?")
     sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(sheet).to_contain_text("Search a region")
+    sheet.get_by_role("heading", name="On a photo").click()  # where nothing takes the keyboard
     page.keyboard.press("Escape")
     expect(sheet).to_be_hidden()
+    page.keyboard.press("?")
+    expect(page).to_have_url(re.compile("view=status$"))  # Escape closed the sheet and no more
 
 
 def test_single_keys_lead_everywhere(page: Page) -> None:

@@ -31,11 +31,15 @@ export function openCompare(group, marks) {
   const pictures = h('div.pair');
   const facts = h('table.facts-table');
   const slide = h('input', { type: 'range', min: 0, max: 100, value: 50, 'aria-label': t('compare.slide'), oninput: () => pictures.style.setProperty('--cut', `${slide.value}%`) });
-  const choices = h('div.options', { role: 'group', 'aria-label': t('duplicates.compare') });
+  const ways = WAYS.map((each) => h('button.small', { type: 'button', onclick: () => {
+    way = each;
+    draw();
+  } }, t(`compare.${each}`)));
   const which = h('select', { 'aria-label': t('compare.with'), hidden: others.length < 2, onchange: () => {
     right = others[which.selectedIndex];
     draw();
   } }, others.map(({ name }) => h('option', {}, name)));
+  const choices = h('div.options', { role: 'group', 'aria-label': t('duplicates.compare') }, ways, which);
 
   function draw() {
     clearInterval(timer);
@@ -43,10 +47,7 @@ export function openCompare(group, marks) {
     pictures.replaceChildren(...[left, right].map(pictureOf));
     slide.hidden = way !== 'slide';
     if (way === 'flicker') timer = setInterval(() => pictures.classList.toggle('other'), FLICKER_MS);
-    choices.replaceChildren(...WAYS.map((each) => h('button.small', { type: 'button', 'aria-pressed': String(each === way), onclick: () => {
-      way = each;
-      draw();
-    } }, t(`compare.${each}`))), which);
+    ways.forEach((button, i) => button.setAttribute('aria-pressed', String(WAYS[i] === way)));
     facts.replaceChildren(h('tbody', {}, FACTS.map(([label, of]) => {
       const [one, other] = [of(left), of(right)];
       return h(`tr${one === other ? '' : '.differs'}`, {}, h('th', { scope: 'row' }, t(label)), h('td', {}, named(one)), h('td', {}, one === other ? t('compare.equal') : named(other)));

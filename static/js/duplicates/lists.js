@@ -8,7 +8,7 @@ import { bytes, t } from '../lib/text.js';
 
 const thumb = (image) => h('a', { href: href({ view: 'similar', id: image.id }), 'aria-label': image.name, title: image.name }, h('img', { src: image.thumb, alt: '', loading: 'lazy', draggable: 'false' }));
 
-/** The marked photos, and the ways out: paths, a script of moves, JSON. */
+/** The marked photos, and the ways out. */
 export function markedList(marks) {
   const images = marks.images();
   if (!images.length) return emptyState(t('duplicates.marked.none'), t('duplicates.listed.none'));

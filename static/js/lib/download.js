@@ -3,7 +3,6 @@ import { toast } from './pieces.js';
 import { get } from './server.js';
 
 let granted;
-
 addEventListener('click', async (event) => {
   const link = event.target.closest?.('a[download]');
   if (!link || link === granted) return;

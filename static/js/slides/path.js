@@ -1,4 +1,4 @@
-/** Which photo comes next in a slideshow: that of a list, or on a drift one like the last that was not shown before. */
+/** Which photo comes next in a slideshow: of a list, or on a drift one like the last, not shown before. */
 import { fetchListing, image as fetchImage, remember } from '../lib/library.js';
 import { FILTERS, pick } from '../lib/route.js';
 import { get } from '../lib/server.js';
@@ -37,12 +37,15 @@ export function createPath(params) {
     if (!list.length) throw Object.assign(new Error(t('slides.none')), { empty: true });
   }
 
-  /** A photo like the last one; where all that is near was shown, or the last one has gone, any of the list. */
+  /** A photo like the last one; any of the list where that has gone, or all that is near was shown. */
   async function drifted(signal) {
     const last = gone.at(-1);
     for (const k of NEAR) {
       const { items } = await get(`api/images/${last}/similar`, { k, collapse: 1, ...pick(params, FILTERS) }, signal)
-        .catch((error) => (error.status === 404 ? { items: [] } : Promise.reject(error)));
+        .catch((error) => {
+          if (error.status !== 404) throw error;
+          return { items: [] };
+        });
       const next = items.find(({ id }) => !seen.has(id));
       if (next) return next.id;
       if (items.length < k) break;

@@ -17,6 +17,8 @@ const LOWEST = 0.8; // that the device accepts
 const PAGE = 20;
 const PENDING_MS = 2000;
 
+const idsOf = ({ images }) => images.map(({ id }) => id);
+
 /** What the device takes for near-duplicates unless it is told otherwise. */
 const usual = () => lastStatus()?.limits.duplicate_score ?? LOWEST;
 
@@ -27,6 +29,7 @@ export default function duplicates(first, { restored } = {}) {
   let visible = PAGE;
   let returning = restored;
   const found = new Map(); // kind → {groups, total, pending, next}
+  const dismissed = new Set(); // groups that the device may still list
   const marks = createMarks(() => {
     if (found.size && kind() === 'marked' && !marks.images().length) draw();
     else drawBar();
@@ -69,13 +72,14 @@ export default function duplicates(first, { restored } = {}) {
         marks.load(signal),
       ]);
       answers.forEach((answer, i) => {
-        const groups = answer.groups.map((group) => ({ ...group, best: bestOf(group) }));
+        const groups = answer.groups.filter((group) => !dismissed.has(`${idsOf(group)}`)).map((group) => ({ ...group, best: bestOf(group) }));
         remember(groups.flatMap(({ images }) => images.map(({ score: _, copy_of: __, ...image }) => image)));
         found.set(KINDS[i], { ...answer, groups });
       });
       if (!params.min) least.set(found.get('alike').min_score);
       draw();
       if (answers.some(({ pending }) => pending)) waiting = setTimeout(load, PENDING_MS);
+      else dismissed.clear();
       if (returning) scrollTo(0, returning.y);
       returning = null;
     } catch (error) {
@@ -135,10 +139,11 @@ export default function duplicates(first, { restored } = {}) {
   }
 
   async function dismiss(group) {
-    const ids = group.images.map(({ id }) => id);
+    const ids = idsOf(group);
     const say = async (what) => {
       try {
         await post(`api/duplicates/${what}`, { ids });
+        dismissed[what === 'dismiss' ? 'add' : 'delete'](`${ids}`);
       } catch (error) {
         toast(error.message);
         return false;

@@ -1,4 +1,4 @@
-/** A slideshow of any list, or a drift from each photo to one like it; also a picture frame, by its URL. */
+/** A slideshow of any list, or a drift from photo to photo. */
 import { h } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { createPath } from '../slides/path.js';
