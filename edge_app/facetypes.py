@@ -60,10 +60,12 @@ def several(sources: Source | Sequence[Source]) -> Sequence[Source]:
 
 
 def texts(texts: str | Sequence[str]) -> Sequence[str]:
+    """One is a sequence of one."""
     return [texts] if isinstance(texts, str) else texts
 
 
 def vector(numbers: NDArray[Any]) -> NDArray[np.float32]:
+    """(dim,) of any number type -> (dim,) float32; UsageError for any other array."""
     if numbers.ndim != 1 or numbers.dtype.kind not in "fiu":
         raise UsageError(
             f"an array of {numbers.ndim} dimensions and type {numbers.dtype} is no vector: "
@@ -73,6 +75,7 @@ def vector(numbers: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def plain(source: str | os.PathLike[str] | bytes) -> str | bytes:
+    """A path as text, or the bytes of a file; UsageError for what is neither."""
     if isinstance(source, bytes):
         return source
     if isinstance(source, str | os.PathLike):

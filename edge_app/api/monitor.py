@@ -19,9 +19,9 @@ from edge_app.guard.metrics import (
     Family,
     Histogram,
     counter,
+    exposition,
     gauge,
     labelled,
-    text_of,
 )
 from edge_app.guard.traffic import ENVIRON, Traffic
 from edge_app.search.gallery import Gallery
@@ -58,7 +58,7 @@ def add_routes(
             *_process(now),
             _text_tower(gallery.loaded.text_bytes),
         ]
-        return HTTPResponse(text_of(families), headers={"Content-Type": CONTENT_TYPE})
+        return HTTPResponse(exposition(families), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _about(model: statusshapes.Model | None) -> Family:

@@ -32,6 +32,7 @@ def cell(text: str) -> str:
 
 
 def summary(report: IndexReport) -> str:
+    """What an index run did, in one line."""
     counts = ", ".join(
         f"{getattr(report, name)} {name}" for name in COUNTED if getattr(report, name)
     )
@@ -135,6 +136,7 @@ def print_answer(
     scale: Scale | None,
     options: Namespace,
 ) -> None:
+    """The matches of one query, which is named by these texts: as lines, CSV or JSON."""
     named = query[0] if len(query) == 1 else list(query)
     rows = [_row(gallery, match, scale, options.collapse) for match in matches]
     if options.json:

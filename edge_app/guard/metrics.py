@@ -46,7 +46,7 @@ def counter(name: str, help: str, value: float) -> Family:
     return Family(name, "counter", help, (("", (), value),))
 
 
-def text_of(families: Iterable[Family]) -> str:
+def exposition(families: Iterable[Family]) -> str:
     """What a scraper reads."""
     return "".join(f"{line}\n" for family in families for line in _lines(family))
 

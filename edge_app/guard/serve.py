@@ -28,7 +28,7 @@ from edge_app.guard.compress import Compress
 from edge_app.guard.passcode import PasscodeFile
 from edge_app.guard.policy import Policy
 from edge_app.guard.signin import LOGIN, Passcode
-from edge_app.guard.traffic import Traffic, Watched
+from edge_app.guard.traffic import Counted, Traffic
 from edge_app.host import install_with
 from edge_app.server.bounds import EVEN, Bounds, Pace
 from edge_app.server.connections import Server
@@ -67,7 +67,7 @@ def serve(
     _check_names(config)
     stop = stop or threading.Event()
     traffic = Traffic()
-    guarded = Watched(protect(app, config, open_paths), traffic, log=config.access_log)
+    guarded = Counted(protect(app, config, open_paths), traffic, log=config.access_log)
     logging.getLogger("waitress").setLevel(logging.WARNING)  # who leaves early is not worth a line
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is answered 503
     sys.setswitchinterval(SWITCH_S)

@@ -55,7 +55,7 @@ class Traffic:
         ]
 
 
-class Watched:
+class Counted:
     """WSGI middleware: counts every answer and, with `log`, writes a line about it."""
 
     def __init__(self, app: WSGIApplication, traffic: Traffic, *, log: bool) -> None:

@@ -47,6 +47,7 @@ def is_failure(error: BaseException) -> bool:
 
 
 def status_of(error: BaseException) -> int | None:
+    """The HTTP status that a service answered with, if opendal tells it."""
     found = _STATUS.search(str(error))
     return int(found[1]) if found else None
 
@@ -58,8 +59,10 @@ def kind_of(error: BaseException) -> str:
 
 
 def is_refusal(error: BaseException) -> bool:
+    """Whether these keys are not allowed to."""
     return kind_of(error) == "PermissionDenied" or status_of(error) in (401, 403)
 
 
 def is_temporary(error: BaseException) -> bool:
+    """Whether opendal would try, or has tried, again."""
     return "(temporary)" in str(error) or "(persistent)" in str(error)

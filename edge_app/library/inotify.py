@@ -28,8 +28,8 @@ class LimitReachedError(Exception):
     """A limit of the kernel; the text says which one to raise."""
 
 
-class Folders:
-    """Folders that are watched, each by the path below the root that its files have.
+class WatchedFolders:
+    """WatchedFolders that are watched, each by the path below the root that its files have.
 
     LimitReachedError if the kernel gives no more instances. `full` says that some folders are not
     watched, `stale` that all have to be asked for anew.

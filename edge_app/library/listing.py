@@ -78,5 +78,6 @@ def time_ns(about: Any) -> int:
 
 
 def version_of(about: Any) -> str:
+    """What a service tells versions of an object apart by (`FoundFile.version`), or ""."""
     etag = (about.etag or "").removeprefix("W/").strip('"')
     return f"{etag} {about.version}" if about.version else etag

@@ -82,7 +82,7 @@ def unescaped(root: str) -> str:
     return unquote(root) if root.lower().startswith(("webdav://", "webdavs://")) else root
 
 
-def text_of(roots: Iterable[tuple[str, str]]) -> str:
+def text_of_roots(roots: Iterable[tuple[str, str]]) -> str:
     """Names and roots as one text, which `roots_in` reads; of one without a name its root."""
     return _SEPARATOR.join(f"{name}={root}" if name else root for name, root in sorted(roots))
 

@@ -56,7 +56,7 @@ class Several:
 
     @property
     def root(self) -> str:
-        return places.text_of((name, source.root) for name, source in self.sources.items())
+        return places.text_of_roots((name, source.root) for name, source in self.sources.items())
 
     @property
     def label(self) -> str:

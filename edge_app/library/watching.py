@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 
 from edge_app.answering import ANSWER_S, answers
 from edge_app.errors import EdgeAppError
-from edge_app.library.inotify import Folders, LimitReachedError
+from edge_app.library.inotify import LimitReachedError, WatchedFolders
 from edge_app.library.mounts import Mount, mount_id_of, mount_of, mounts, mounts_below, silent_below
 from edge_app.library.rules import Rules
 from edge_app.library.scan import Walk
@@ -82,7 +82,7 @@ class FolderWatch:
         self._place: _Place | None = None
         self._links: set[str] = set()
         self._silent: tuple[str, ...] = ()
-        self._folders: Folders | None = None
+        self._folders: WatchedFolders | None = None
         self._devices: set[str] = set()  # that were there at some time
         self._set_up_s = self._seen_s = 0.0
         self._state = seen_now(root)
@@ -227,7 +227,7 @@ class FolderWatch:
     def _ask(self, silent: list[Mount]) -> str | None:
         """Why not every folder can be watched."""
         try:
-            self._folders = folders = Folders(self._rules)
+            self._folders = folders = WatchedFolders(self._rules)
         except LimitReachedError as error:
             return str(error)
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edge_app.errors import ModelError
 from edge_app.model.card import ModelCard
 
-DTYPES = ("float32", "uint8", "int8")  # that may go in and come out
+TENSOR_DTYPES = ("float32", "uint8", "int8")  # that may go in and come out
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class ImageInput:
     @classmethod
     def of(cls, tensors: Sequence[Tensor]) -> ImageInput:
         """A ModelError says what the model takes if that is something else."""
-        if len(tensors) == 1 and tensors[0].dtype in DTYPES:
+        if len(tensors) == 1 and tensors[0].dtype in TENSOR_DTYPES:
             match tensors[0].shape:
                 # Converters leave the number of images open (-1); the runtimes then take one.
                 case 1 | -1, height, width, 3 if height == width > 0:
@@ -59,7 +59,7 @@ class ImageInput:
                     return cls(tensors[0], height, channels_first=True)
         raise ModelError(
             f"takes {_listed(tensors)}; it must take one square RGB image of fixed size, "
-            f"(1, s, s, 3) or (1, 3, s, s), in {' or '.join(DTYPES)}"
+            f"(1, s, s, 3) or (1, 3, s, s), in {' or '.join(TENSOR_DTYPES)}"
         )
 
 
@@ -83,10 +83,10 @@ class VectorOutput:
             )
         (tensor,) = named
         sides = [side for side in tensor.shape[1:] or tensor.shape if side != 1]
-        if len(sides) != 1 or sides[0] < 1 or tensor.dtype not in DTYPES:
+        if len(sides) != 1 or sides[0] < 1 or tensor.dtype not in TENSOR_DTYPES:
             raise ModelError(
                 f"gives {tensor}; it must give one vector, (1, n) or (1, 1, 1, n), in "
-                f"{' or '.join(DTYPES)}"
+                f"{' or '.join(TENSOR_DTYPES)}"
             )
         return cls(tensor, sides[0])
 

@@ -75,6 +75,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         )
 
     def service(self) -> None:
+        """Answer the request that has been read; called by a thread, or in the loop."""
         self.refused = self.requests[0].error is not None
         with self.server.loop.on_behalf_of(self):
             super().service()
@@ -102,6 +103,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                 self.server.add_task(self)
 
     def check_deadlines(self, now: float) -> None:
+        """Close the connection, or refuse its request, if it takes too long by `time.monotonic`."""
         if self.linger_until is not None:
             overdue = now > self.linger_until
         elif self.total_outbufs_len:

@@ -31,7 +31,7 @@ from edge_app.server.clients import is_loopback, network_of
 from edge_app.server.eventloop import EventLoop
 from edge_app.server.refusal import refusal, status_line
 from edge_app.server.request import Refusal, Request
-from edge_app.server.room import least, places, to_close
+from edge_app.server.room import connections_max, least, to_close
 from edge_app.server.turns import Dispatcher, Queue, Turn
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         """
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, bounds.send_buffer_bytes)
         self.bounds = bounds
-        self.places = places(bounds.connections)
+        self.connections_max = connections_max(bounds.connections)
         self.trusted_proxy = trusted_proxy
         self.on_refused = on_refused
         self.pace = pace
@@ -188,6 +188,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         return address
 
     def admits_upload(self, newcomer: Channel) -> bool:
+        """Whether there is room for one more upload, of all clients and of this one."""
         others = [
             channel
             for channel in self.active_channels.values()
@@ -249,7 +250,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         mine = () if shared else [one for one in channels if one.network == network]
         if len(mine) >= self.bounds.connections_per_address:
             closed = least(mine, now)
-        elif len(channels) >= self.places:
+        elif len(channels) >= self.connections_max:
             closed = to_close(channels, network, now)
         else:
             return True

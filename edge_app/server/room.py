@@ -45,7 +45,7 @@ def to_close(connections: Collection[C], network: str, now: float) -> C | None:
     return found
 
 
-def places(wanted: int) -> int:
+def connections_max(wanted: int) -> int:
     """How many connections this process may have, as far as its descriptors go."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + RESERVED + len(os.listdir("/proc/self/fd"))

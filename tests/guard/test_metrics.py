@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from edge_app.guard.metrics import BUCKETS_S, Counter, Histogram, counter, gauge, text_of
+from edge_app.guard.metrics import BUCKETS_S, Counter, Histogram, counter, exposition, gauge
 
 
 def test_every_family_has_its_help_its_type_and_its_values() -> None:
@@ -16,7 +16,7 @@ def test_every_family_has_its_help_its_type_and_its_values() -> None:
         counter("cpu_seconds_total", "Time.", 0.1),
         requests.family(),
     ]
-    assert text_of(families) == (
+    assert exposition(families) == (
         "# HELP memory_bytes Memory.\n"
         "# TYPE memory_bytes gauge\n"
         "memory_bytes 3000000000\n"
@@ -31,7 +31,7 @@ def test_every_family_has_its_help_its_type_and_its_values() -> None:
 
 
 def test_labels_are_escaped() -> None:
-    text = text_of([gauge("info", "Info.", 1, model='a"b\\c\nd')])
+    text = exposition([gauge("info", "Info.", 1, model='a"b\\c\nd')])
     assert text.splitlines()[-1] == r'info{model="a\"b\\c\nd"} 1'
 
 
@@ -39,7 +39,7 @@ def test_a_bucket_holds_what_took_as_long_or_less() -> None:
     times = Histogram("seconds", "Time.")
     for seconds in (0.001, 0.005, 0.3, 60.0):
         times.observe(seconds)
-    values = dict(line.split() for line in text_of([times.family()]).splitlines()[2:])
+    values = dict(line.split() for line in exposition([times.family()]).splitlines()[2:])
     assert values['seconds_bucket{le="0.005"}'] == "2"
     assert values['seconds_bucket{le="0.25"}'] == "2"
     assert values['seconds_bucket{le="0.5"}'] == "3"

@@ -135,18 +135,20 @@ def library_of_roots(config: Config) -> list[tuple[str, str]]:
 
 def test_roots_are_kept_as_one_text() -> None:
     for roots in ({"": "/a=b"}, {"": "s3://b/x=y"}, {"a": "/x=y", "b": "s3://b/y"}):
-        assert places.roots_in(places.text_of(roots.items())) == roots
+        assert places.roots_in(places.text_of_roots(roots.items())) == roots
 
 
 def test_a_source_is_known_by_its_root_and_its_photos_follow_its_name() -> None:
-    alone, named = "/photos", places.text_of([("archive", "/photos"), ("phone", "/phone")])
+    alone, named = "/photos", places.text_of_roots([("archive", "/photos"), ("phone", "/phone")])
     given = places.renames(alone, named)
     assert places.renamed("2019/a.jpg", given) == "archive/2019/a.jpg"
     assert places.renamed("a.jpg", given) == "archive/a.jpg"
     taken = places.renames(named, alone)
     assert places.renamed("archive/2019/a.jpg", taken) == "2019/a.jpg"
     assert places.renamed("phone/a.jpg", taken) == "phone/a.jpg"
-    swapped = places.renames(named, places.text_of([("phone", "/photos"), ("archive", "/phone")]))
+    swapped = places.renames(
+        named, places.text_of_roots([("phone", "/photos"), ("archive", "/phone")])
+    )
     assert places.renamed("archive/a.jpg", swapped) == "phone/a.jpg"
     assert places.renamed("phone/a.jpg", swapped) == "archive/a.jpg"
     assert places.renames(named, named) == {}

@@ -381,7 +381,7 @@ def test_a_server_has_as_many_places_as_there_are_descriptors(
     monkeypatch.setattr(resource, "getrlimit", lambda _: tuple(limits))
     monkeypatch.setattr(resource, "setrlimit", set_limits)
     monkeypatch.setattr(os, "listdir", lambda _: list(range(10)))
-    assert room.places(128) == found
+    assert room.connections_max(128) == found
 
 
 def test_without_a_free_descriptor_the_server_waits_and_says_so_once(

@@ -220,7 +220,7 @@ def stored(image: ImageRecord) -> tuple[Any, ...]:
         image.thumb_crc,
         image.version,
         os.fsencode(image.mount),
-        joined(image.raws),
+        pack_names(image.raws),
         None if image.pattern is None else _signed(image.pattern),
         None if image.located is None else int(image.located),
         image.taken_ms,
@@ -238,15 +238,17 @@ def _signed(number: int) -> int:
 
 
 def join_path(folder: bytes, name: bytes) -> str:
+    """A path from the two columns that hold it."""
     return os.fsdecode(folder + b"/" + name if folder else name)
 
 
-def joined(names: tuple[str, ...]) -> bytes:
-    """Names of files as one value; `split` is its inverse."""
+def pack_names(names: tuple[str, ...]) -> bytes:
+    """Names of files as one value; `unpack_names` is its inverse."""
     return os.fsencode("/".join(names))
 
 
-def split(names: bytes) -> tuple[str, ...]:
+def unpack_names(names: bytes) -> tuple[str, ...]:
+    """The inverse of `pack_names`."""
     return tuple(os.fsdecode(names).split("/")) if names else ()
 
 
@@ -261,7 +263,7 @@ def image_record(columns: tuple[Any, ...]) -> ImageRecord:
         record = ImageRecord(
             id, join_path(folder, name), size_bytes, int(mtime_ns), content, width_px, height_px,
             format, taken_at, taken_from, camera, note, bool(offline), thumb_offset, thumb_bytes,
-            thumb_crc, version, os.fsdecode(mount), split(raws),
+            thumb_crc, version, os.fsdecode(mount), unpack_names(raws),
             None if pattern is None else pattern % 2**64,
             None if located is None else bool(located), taken_ms,
         )  # fmt: skip

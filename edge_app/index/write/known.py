@@ -16,9 +16,9 @@ from edge_app.index.format.records import (
     join_path,
     record_crc,
     rejected_record,
-    split,
     storable,
     stored,
+    unpack_names,
 )
 from edge_app.index.format.schema import IMAGE_TABLES, STORED_COLUMNS
 
@@ -36,7 +36,7 @@ def known(catalog: Catalog, generation: int) -> dict[str, Known]:
         return {
             join_path(folder, name): Known(
                 id, size_bytes, int(mtime_ns), content, bool(offline), bool(embedded), version,
-                os.fsdecode(mount), split(raws),
+                os.fsdecode(mount), unpack_names(raws),
             )
             for folder, name, id, size_bytes, mtime_ns, content, offline, embedded, version,
                 mount, raws in rows
@@ -44,6 +44,7 @@ def known(catalog: Catalog, generation: int) -> dict[str, Known]:
 
 
 def rejected(catalog: Catalog) -> dict[str, RejectedRecord]:
+    """Every rejected file by path."""
     rows = catalog.connection.execute(
         "SELECT path, size_bytes, mtime_ns, reason, lacks, version FROM rejected"
     )
@@ -83,10 +84,12 @@ def count_rows(catalog: Catalog, generation: int) -> int:
 
 
 def live_thumb_bytes(catalog: Catalog) -> int:
+    """Bytes of all thumbnails that an image has."""
     return int(catalog.value("SELECT coalesce(sum(thumb_bytes), 0) FROM images"))
 
 
 def count_without_pattern(catalog: Catalog) -> int:
+    """How many images have a thumbnail and no pattern."""
     return int(
         catalog.value("SELECT count(*) FROM images WHERE pattern IS NULL AND thumb_bytes > 0")
     )
@@ -121,6 +124,7 @@ def note(catalog: Catalog, image: ImageRecord) -> None:
 
 
 def put_rejected(catalog: Catalog, record: RejectedRecord) -> None:
+    """Insert a rejected file, or replace the record of its path."""
     # A reason may quote a name that is not UTF-8, which SQLite can't hold as text.
     reason = record.reason.encode(errors="replace").decode()
     blob = os.fsencode(record.path)
