@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from edge_app.cluster import node
 from edge_app.cluster.address import Address
 from edge_app.cluster.failures import line_of, name_of
+from edge_app.cluster.quiet import quietly
 
 # Of distributed, which has no types.
 Client: TypeAlias = Any
@@ -34,11 +35,12 @@ class Crew:
     """Those that work, by address. Whoever comes is asked whether it agrees with this client; one
     with another version, model or library is refused, by name, in the log.
 
-    Raises OSError or TimeoutError where the scheduler can't be reached; later it is tried again.
+    Raises OSError where the scheduler can't be reached; later it is tried again.
     """
 
     def __init__(self, address: Address, security: object, expected: node.Expected) -> None:
         self._address, self._security, self._expected = address, security, expected
+        quietly()
         self.client = self._connect(CONNECT_S)
         self.working: set[str] = set()
         self.names: dict[str, str] = {}  # of all that have been seen, by address
@@ -46,6 +48,7 @@ class Crew:
         self._joining: dict[str, Future] = {}  # whether it may, by address
         self._failed: Counter[str] = Counter()
         self._looked_s = self._tried_s = time.monotonic() - AGAIN_S
+        self._is_lost = False  # the scheduler
 
     def close(self) -> None:
         with suppress(Exception):  # it may be gone
@@ -115,19 +118,20 @@ class Crew:
         """Names by address; none where the scheduler does not answer."""
         if self.client.status == "closed":  # it gave the scheduler up
             self._connect_again()
-        try:
-            if self.client.status != "running":
-                return {}
-            workers: dict[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]
-        except (OSError, TimeoutError):
-            return {}
-        return {address: name_of(facts, address) for address, facts in workers.items()}
+        workers: dict[str, Any] | None = None
+        if self.client.status == "running":
+            with suppress(OSError):
+                workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        if workers is None and not self._is_lost:
+            log.warning("the scheduler at %s has gone; this machine goes on alone", self._address)
+        self._is_lost = workers is None
+        return {address: name_of(facts, address) for address, facts in (workers or {}).items()}
 
     def _connect_again(self) -> None:
         if time.monotonic() - self._tried_s < AGAIN_S:
             return
         self._tried_s = time.monotonic()
-        with suppress(OSError, TimeoutError):
+        with suppress(OSError):
             self.client = self._connect(BRIEF_S)
 
     def _connect(self, limit_s: float) -> Client:

@@ -154,12 +154,12 @@ class Machines:
                     str(self.address), security=security, timeout=CONNECT_S,
                     set_as_default=False, asynchronous=True,
                 )  # fmt: skip
-            except (OSError, TimeoutError) as error:
+            except OSError as error:
                 if not connected.done():
                     connected.set_exception(unreachable(self.address, error))
                     return
             else:
-                with suppress(OSError, TimeoutError):
+                with suppress(OSError):
                     await self._look()
                 if not connected.done():
                     connected.set_result(None)
@@ -167,7 +167,7 @@ class Machines:
                     await asyncio.sleep(LOOK_S)
                     try:
                         await self._look()
-                    except (OSError, TimeoutError):
+                    except OSError:
                         break
                 log.warning("the scheduler at %s has gone; this machine searches", self.address)
                 self._present = {}

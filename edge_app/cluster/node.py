@@ -60,6 +60,10 @@ class Node:
         decoder = DECODERS[card.preprocess]
         self.pool = DecodePool(card.input_size_px, config.limits, children, decoder=decoder)
 
+    def stop(self) -> None:
+        """End what is being decoded; from any thread."""
+        self.pool.stop()
+
     def close(self) -> None:
         self.pool.close()
 
@@ -131,7 +135,7 @@ class _Here:
     node: Node | None = None
 
 
-def become(node: Node) -> None:
+def become(node: Node | None) -> None:
     """Make this process's node the one that tasks use."""
     _Here.node = node
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -122,7 +123,7 @@ class ClusterPool:
         expected = node.Expected(VERSION, self._model, self._samples(first))
         try:
             opened = Crew(self._address, self._security, expected)
-        except (OSError, TimeoutError) as error:
+        except OSError as error:
             if not self._required:
                 log.warning("the cluster at %s can't be reached: %s", self._address, line_of(error))
                 yield from self._own_work(chain(first, jobs))
@@ -209,8 +210,9 @@ class ClusterPool:
             chunk.tried |= {address}
             waiting.again.append(chunk)
             return
-        except Exception as error:  # the scheduler has gone, or what came can't be read
-            log.warning("the cluster lost a part, it is done again: %s", line_of(error))
+        except Exception as error:  # what came can't be read, or the scheduler has gone
+            if not isinstance(error, CancelledError):  # which is said of that
+                log.warning("the cluster lost a part, it is done again: %s", line_of(error))
             waiting.put_back(chunk)
             return
         unseen = []

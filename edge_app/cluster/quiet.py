@@ -13,8 +13,26 @@ def no_page(*_: object, **__: object) -> None:
 
 
 def quietly() -> None:
-    """Warnings only: what a user asked for is said by the commands."""
-    logging.getLogger("distributed").setLevel(logging.WARNING)
+    """Of what Dask says only errors, and who is refused at the door, in one line each: what a user
+    is to know of machines is said by the commands."""
+    dask = logging.getLogger("distributed")
+    dask.setLevel(logging.ERROR)
+    logging.getLogger("distributed.comm").setLevel(logging.WARNING)
+    for handler in (*dask.handlers, *logging.getLogger().handlers):
+        handler.addFilter(_in_one_line)
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Leaves out tracebacks of Dask's, and what is no news: that a task ends when it is told to."""
+    if record.name.partition(".")[0] != "distributed":
+        return True
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, asyncio.CancelledError):
+        return False
+    said = record.getMessage() or repr(error)
+    record.msg, record.args = said.splitlines()[0], ()
+    record.exc_info = record.exc_text = None
+    return True
 
 
 def until_told() -> asyncio.Event:

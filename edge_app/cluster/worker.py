@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_app.cluster import node, scanner
 from edge_app.cluster.address import Address
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_S = 30
 AGAIN_S = 2.0  # between two tries to find a scheduler that has gone
+CLOSE_S = 5.0  # for what it does when it is told to end, such as reading from a share that hangs
 
 
 def work(
@@ -44,18 +45,21 @@ def work(
     address = Address.of(scheduler)
     security = security_of(address, tls)
     with ExitStack() as opened:
-        if embeds:
-            node.become(opened.enter_context(closing(node.Node(config))))
+        photos = opened.enter_context(closing(node.Node(config))) if embeds else None
+        node.become(photos)
         if copy is not None:
             scanner.become(opened.enter_context(closing(scanner.Scanner(copy))))
         try:
-            asyncio.run(_work(address, security, on_ready))
+            asyncio.run(_work(address, security, on_ready, photos))
         except OSError as error:
             raise unreachable(address, error) from None
 
 
 async def _work(
-    address: Address, security: Security | None, on_ready: Callable[[str], object]
+    address: Address,
+    security: Security | None,
+    on_ready: Callable[[str], object],
+    photos: node.Node | None,
 ) -> None:
     """Work until told to end; a scheduler that goes away later is waited for."""
     import dask
@@ -80,6 +84,8 @@ async def _work(
             await asyncio.wait(
                 [working, asyncio.create_task(ended.wait())], return_when=asyncio.FIRST_COMPLETED
             )
+            if photos and ended.is_set():
+                photos.stop()  # or Dask waits for the end of its tasks
             working.cancel()  # if it was told to end
             try:
                 await working
@@ -119,6 +125,9 @@ async def _while_scheduled(
 
     class Quiet(Worker):  # type: ignore[misc]
         start_http_server = no_page
+
+        async def close(self, timeout: float = CLOSE_S, **how: Any) -> Any:
+            return await super().close(timeout=timeout, **how)
 
     own_host = address.interface(address.own_host())
     security = security or Security()

@@ -162,7 +162,7 @@ def test_what_a_machine_has_no_memory_or_a_lower_limit_for_is_done_elsewhere_wit
         )  # fmt: skip
 
 
-def test_a_scheduler_that_restarts_costs_time_and_no_photo(
+def test_a_scheduler_that_restarts_and_a_machine_told_to_end_cost_time_and_no_photo(
     cluster: Cluster, library: Path, alone: dict[str, bytes]
 ) -> None:
     machine = cluster.machine(library)
@@ -178,10 +178,17 @@ def test_a_scheduler_that_restarts_costs_time_and_no_photo(
     assert (report(out)["added"], report(out)["rejected"]) == (PHOTOS, 1)
     assert rows(cluster.folder / "restarted") == alone
     again = cluster.index(library, "after")
+    until(lambda: bool(children(machine)))  # it is asked again
+    decoders = children(machine)
+    for decoder in decoders:
+        decoder.suspend()  # as on a share that hangs
+    machine.terminate()
+    assert machine.wait(PATIENCE_S) == 0
+    assert not any(decoder.is_running() for decoder in decoders)
     out, errors = again.communicate(timeout=PROGRAM_S)
+    assert again.returncode == 0, errors
+    assert "Traceback" not in errors
     assert report(out)["added"] == PHOTOS
-    told = json.loads(out.splitlines()[-2])["progress"]["machines"]
-    assert [name for name in told if name.endswith(f"-{machine.pid}")]
 
 
 def test_a_machine_with_other_photos_is_refused_by_name_and_this_one_does_all(

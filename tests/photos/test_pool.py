@@ -421,6 +421,20 @@ def test_a_run_that_is_given_up_ends_its_processes(others: set[int]) -> None:
         assert processes_below(os.getpid()) <= others
 
 
+@pytest.mark.parametrize("word", [b"ok", b"hang"])
+def test_a_run_that_is_stopped_from_another_thread_ends_whatever_its_images_do(word: bytes) -> None:
+    with misbehaving(limits=replace(LIMITS, decode_s=PATIENCE_S)) as pool:
+        run = pool.run(Job(n, b"ok" if n == 0 else word) for n in range(100))
+        next(run)
+        stop = threading.Thread(target=pool.stop)
+        stop.start()
+        with pytest.raises(EdgeAppError, match="the program ends"):
+            list(run)
+        stop.join()
+        with pytest.raises(EdgeAppError, match="the program ends"):
+            list(pool.run([Job(0, b"ok")]))
+
+
 def test_a_closed_pool_keeps_no_process(others: set[int]) -> None:
     pool = misbehaving()
     pool.decode(b"ok")

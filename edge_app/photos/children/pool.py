@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from edge_app.config import Limits
-from edge_app.errors import BusyError
+from edge_app.errors import BusyError, EdgeAppError
 from edge_app.library.source import InFolder
 from edge_app.photos.children.child import Settings
 from edge_app.photos.children.decode import Decoded
@@ -49,7 +49,8 @@ class DecodePool:
         self._lock = threading.Lock()
         self._places = threading.Semaphore(workers)  # each is a child that may grow to its cap
         self._spare: list[DecodeProcess] = []  # at most one, kept warm for decode()
-        self._closed = False
+        self._runs: dict[int, list[DecodeProcess]] = {}  # the children of those in progress
+        self._closed = self._stopped = False
 
     def __enter__(self) -> Self:
         return self
@@ -71,9 +72,11 @@ class DecodePool:
         root itself does. Children start when there is work for them and end with the run.
         """
         children: list[DecodeProcess] = []
+        self._runs[id(children)] = children
         try:
             yield from self._work(jobs, children, self._workers, self._nice)
         finally:
+            del self._runs[id(children)]
             for child in children:
                 child.close()
 
@@ -112,6 +115,13 @@ class DecodePool:
         for child in children:
             child.close()
 
+    def stop(self) -> None:
+        """End the children of runs in progress, which raise EdgeAppError then, and start no more.
+        From any thread."""
+        self._stopped = True
+        for child in [child for run in self._runs.copy().values() for child in run.copy()]:
+            child.kill()
+
     def _keep(self, children: list[DecodeProcess]) -> None:
         with self._lock:
             if not self._closed and not self._spare:
@@ -120,6 +130,8 @@ class DecodePool:
             child.close()
 
     def _start(self, nice: int) -> DecodeProcess:
+        if self._stopped:
+            raise EdgeAppError("the program ends")
         settings = Settings(self._size_px, asdict(self._limits), nice, self._decoder)
         return DecodeProcess(settings, self._limits)
 

@@ -163,6 +163,10 @@ class DecodeProcess:
             return None
         return self.jobs.popleft(), reason
 
+    def kill(self) -> None:
+        """End it from another thread; whoever waits for its answer has EOFError."""
+        self._process.kill()
+
     def close(self) -> None:
         """Kill it; it has nothing to lose."""
         self._process.kill()
