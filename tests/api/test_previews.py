@@ -16,11 +16,12 @@ import pytest
 from PIL import Image
 
 from edge_app.api.files import previews as making
-from edge_app.api.files.previews import AT_ONCE, FOLDER, WAITING, Previews
+from edge_app.api.files.previews import AT_ONCE, WAITING, Previews
 from edge_app.api.routes import make_app
 from edge_app.config import Config, Limits
 from edge_app.errors import BusyError, EdgeAppError
 from edge_app.index.format.records import ImageRecord
+from edge_app.index.repair.beside import PREVIEWS
 from edge_app.indexing.watch import Watcher
 from edge_app.library.source import InFolder
 from edge_app.search.alike.groups import Review
@@ -53,7 +54,7 @@ def saved(config: Config, name: str, number: int, **options: Any) -> ImageRecord
 
 
 def kept(config: Config) -> list[str]:
-    return sorted(path.name for path in (config.index / FOLDER).iterdir())
+    return sorted(path.name for path in (config.index / PREVIEWS).iterdir())
 
 
 def test_it_is_an_upright_jpeg_of_at_most_1600_px_without_metadata(
@@ -93,14 +94,14 @@ def test_the_oldest_make_room_for_new_ones(config: Config) -> None:
     names = kept(config)
     assert images[-1].content.hex() + ".jpg" in names
     assert images[0].content.hex() + ".jpg" not in names
-    folder = config.index / FOLDER
+    folder = config.index / PREVIEWS
     assert sum(path.stat().st_size for path in folder.iterdir()) <= limits.preview_bytes
 
 
 def test_nothing_is_kept_where_the_cache_is_switched_off(config: Config) -> None:
     with closing(Previews(replace(config, limits=Limits(preview_bytes=0)))) as previews:
         assert previews.of(saved(config, "a.png", 1))
-    assert not (config.index / FOLDER).exists()
+    assert not (config.index / PREVIEWS).exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff cut"])
@@ -109,7 +110,7 @@ def test_a_kept_file_that_is_damaged_is_made_again(
 ) -> None:
     image = saved(config, "a.png", 1)
     made = previews.of(image)
-    (config.index / FOLDER / f"{image.content.hex()}.jpg").write_bytes(content)
+    (config.index / PREVIEWS / f"{image.content.hex()}.jpg").write_bytes(content)
     assert previews.of(image) == made
 
 
@@ -117,7 +118,7 @@ def test_a_kept_file_of_any_size_is_not_read(config: Config, previews: Previews)
     image = saved(config, "a.jpg", 1)
     made = previews.of(image)
     (name,) = kept(config)
-    os.truncate(config.index / FOLDER / name, 2**34)  # it takes no room
+    os.truncate(config.index / PREVIEWS / name, 2**34)  # it takes no room
     assert previews.of(image) == made
 
 
@@ -126,10 +127,24 @@ def test_a_link_in_the_place_of_a_preview_is_not_followed(
 ) -> None:
     image = saved(config, "a.png", 1)
     (tmp_path / "secret").write_bytes(b"\xff\xd8 secret \xff\xd9")
-    (config.index / FOLDER).mkdir()
-    (config.index / FOLDER / f"{image.content.hex()}.jpg").symlink_to(tmp_path / "secret")
+    (config.index / PREVIEWS).mkdir()
+    (config.index / PREVIEWS / f"{image.content.hex()}.jpg").symlink_to(tmp_path / "secret")
     assert b"secret" not in previews.of(image)
     assert (tmp_path / "secret").read_bytes() == b"\xff\xd8 secret \xff\xd9"
+
+
+def test_a_folder_that_a_link_names_is_neither_read_nor_written_nor_cleared(
+    config: Config, previews: Previews, tmp_path: Path
+) -> None:
+    image = saved(config, "a.png", 1)
+    downloads = tmp_path / "downloads"
+    downloads.mkdir()
+    files = {"video.mp4.part": b"half", f"{image.content.hex()}.jpg": b"\xff\xd8 secret \xff\xd9"}
+    for name, content in files.items():
+        (downloads / name).write_bytes(content)
+    (config.index / PREVIEWS).symlink_to(downloads)
+    assert b"secret" not in previews.of(image)
+    assert {path.name: path.read_bytes() for path in downloads.iterdir()} == files
 
 
 def test_a_photo_that_can_not_be_read_is_one_error(config: Config, previews: Previews) -> None:

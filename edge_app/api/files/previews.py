@@ -8,25 +8,23 @@ time. Making one takes a decoding process, so few are made at one time and few w
 from __future__ import annotations
 
 import os
-import re
 import threading
 from contextlib import suppress
 
 from edge_app.config import Config, MiB
 from edge_app.errors import BusyError, StoreError
 from edge_app.index.format.records import ImageRecord
-from edge_app.index.format.regular import open_regular
+from edge_app.index.format.regular import check_folder, open_regular
+from edge_app.index.repair.beside import PREVIEW, PREVIEWS
 from edge_app.library.sources import library_of
 from edge_app.photos.children import preview
 from edge_app.photos.children.pool import REQUEST_NICE, DecodePool
 from edge_app.photos.reading.lacks import check_size
 
-FOLDER = "previews"  # in the index folder
 AT_ONCE = 2  # made; each takes up to decode_memory_bytes, and a thread of the server
 WAITING = 2  # for a turn beside those, so that threads stay free for others ...
 WAIT_S = 5.0  # ... and no longer
 KEPT_BYTES_MAX = 16 * MiB  # a preview has a fiftieth of that; an index folder may hold any file
-NAME = re.compile(r"[0-9a-f]{32}\.jpg")
 
 
 class Previews:
@@ -37,7 +35,7 @@ class Previews:
         self._pool = DecodePool(
             1, config.limits, AT_ONCE, nice=REQUEST_NICE, decoder=preview.__name__
         )
-        self._folder = config.index.absolute() / FOLDER
+        self._folder = config.index.absolute() / PREVIEWS
         self._most_bytes = config.limits.preview_bytes
         self._places = threading.Semaphore(AT_ONCE + WAITING)
         self._turns = threading.Semaphore(AT_ONCE)
@@ -81,6 +79,7 @@ class Previews:
         if not self._most_bytes:
             return None
         with suppress(OSError, StoreError):
+            check_folder(self._folder)
             with open(open_regular(self._folder / name, os.O_RDONLY), "rb") as file:
                 if os.fstat(file.fileno()).st_size > KEPT_BYTES_MAX:
                     return None
@@ -94,6 +93,7 @@ class Previews:
         if len(content) > self._most_bytes:
             return
         with self._lock, suppress(OSError, StoreError):
+            check_folder(self._folder)
             self._folder.mkdir(exist_ok=True)
             kept = self._listed()
             part = self._folder / f"{name}.part"
@@ -112,10 +112,11 @@ class Previews:
         if self._kept is None:
             found = []
             for path in self._folder.iterdir():
-                status = path.lstat()
-                if NAME.fullmatch(path.name):
-                    found.append((status.st_mtime_ns, path.name, status.st_size))
-                elif path.name.endswith(".part"):
+                named = PREVIEW.fullmatch(path.name)
+                if named and named[1]:
                     path.unlink()
+                elif named:
+                    status = path.lstat()
+                    found.append((status.st_mtime_ns, path.name, status.st_size))
             self._kept = {name: size for _, name, size in sorted(found)}
         return self._kept

@@ -33,7 +33,7 @@ def time_of(seconds: int) -> str:
     """Seconds since 1970 as an ISO time without zone, which is how cameras keep it."""
     try:
         return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
-    except (OverflowError, ValueError):  # a file system's clock may be anywhere
+    except (OverflowError, ValueError, OSError):  # a file system's clock may be anywhere
         return "0001-01-01T00:00:00" if seconds < 0 else "9999-12-31T23:59:59"
 
 

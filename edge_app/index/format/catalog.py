@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from edge_app.config import MiB
 from edge_app.index.format.records import (
     GenerationRecord,
     ImageRecord,
@@ -28,8 +29,9 @@ from edge_app.index.format.records import (
     stored,
     typed,
 )
-from edge_app.index.format.regular import check_regular
+from edge_app.index.format.regular import check_regular, refuse_journal
 from edge_app.index.format.schema import (
+    EARLIER,
     IMAGE_COLUMNS,
     IMAGE_TABLES,
     LARGEST,
@@ -37,9 +39,11 @@ from edge_app.index.format.schema import (
     PAGE_BYTES,
     SCHEMA,
     SCHEMA_VERSION,
+    digest_of,
 )
 
 _SIGNAL_STEPS = 1_000_000  # of SQLite's machine, some 10 ms
+_VALUE_BYTES = 256 * MiB  # the largest that is read: a layout's column as one text has 20
 
 
 class Catalog:
@@ -60,8 +64,9 @@ class Catalog:
 
         sqlite3.Error if it can't be read, found out at once. Commits are on the medium on return.
         """
-        for ending in ("", "-wal", "-shm", "-journal"):
+        for ending in ("", "-wal", "-shm"):
             check_regular(path.with_name(path.name + ending))
+        refuse_journal(path.with_name(f"{path.name}-journal"))
         uri = f"file:{quote(os.fsencode(path.absolute()))}?{options}"
         connection = sqlite3.connect(
             uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10
@@ -121,13 +126,15 @@ class Catalog:
 
     def check_schema(self) -> None:
         """sqlite3.DatabaseError if the catalogue has anything but our tables and indexes: a view
-        may take a table's name and compute for ever, a trigger acts on what we write."""
+        may take a table's name and compute for ever, and so may a column; a trigger acts on what we
+        write. Of one of a newer version it is only known that it has neither."""
         version, found = self.schema_version(), self.schema()
         foreign = any(
             kind not in ("table", "index") or "VIRTUAL" in (sql or "").upper()[:40]
             for kind, _, sql in found
         )
-        if foreign or (version == SCHEMA_VERSION and found != _sound_schema()):
+        known = version == SCHEMA_VERSION or version in EARLIER
+        if foreign or (known and digest_of(found) != (EARLIER.get(version) or _sound_digest())):
             raise sqlite3.DatabaseError("its schema is not the one it was made with")
 
     def data_version(self) -> int:
@@ -169,7 +176,7 @@ class Catalog:
                FROM images, state WHERE images.id = ?""",
             (id,),
         ).fetchone()
-        return ThumbPlace(*row) if row else None
+        return typed(ThumbPlace(*row)) if row else None
 
     def image_at(self, path: str) -> ImageRecord | None:
         folder, _, name = os.fsencode(path).rpartition(b"/")
@@ -272,9 +279,9 @@ class Catalog:
 
 
 @cache
-def _sound_schema() -> frozenset[tuple[str, str, str | None]]:
+def _sound_digest() -> str:
     with closing(Catalog.empty()) as sound:
-        return frozenset(sound.schema())
+        return digest_of(sound.schema())
 
 
 def _distrust(connection: sqlite3.Connection) -> None:
@@ -283,6 +290,7 @@ def _distrust(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
     if sys.version_info >= (3, 12):  # before that Python has no way to say it
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_BYTES)
     connection.set_progress_handler(_let_signals_through, _SIGNAL_STEPS)
 
 

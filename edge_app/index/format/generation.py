@@ -6,9 +6,10 @@ Row i of every per-row file of a generation belongs to the same image.
 from __future__ import annotations
 
 import json
+import sqlite3
 import zlib
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
@@ -16,8 +17,10 @@ from pathlib import Path
 from edge_app.errors import StoreError
 from edge_app.index.format import codes
 from edge_app.index.format.appendfile import AppendFile, Header
-from edge_app.index.format.records import GenerationRecord, State
+from edge_app.index.format.records import GenerationRecord, State, typed
 from edge_app.model.card import ModelIdentity
+
+_DIM_MAX = 2**20  # a float32 vector of 4 MiB; models have 4,096 at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,14 @@ def model_text(identity: ModelIdentity) -> str:
 
 def identity_of(record: GenerationRecord) -> ModelIdentity:
     """The model a generation was built with."""
-    try:
-        return ModelIdentity(**json.loads(record.model))
-    except (ValueError, TypeError):
-        raise StoreError(
-            f"the catalogue's record of generation {record.generation} is damaged; repair "
-            "it with: lookalike check --repair"
-        ) from None
+    with suppress(ValueError, TypeError, RecursionError, sqlite3.DatabaseError):
+        identity = typed(ModelIdentity(**json.loads(record.model)))
+        if 0 < identity.dim <= _DIM_MAX:
+            return identity
+    raise StoreError(
+        f"the catalogue's record of generation {record.generation} is damaged; repair it with: "
+        "lookalike check --repair"
+    )
 
 
 def columns(record: GenerationRecord, mixed: bool = False) -> list[Column]:

@@ -54,6 +54,11 @@ def errors_translated(index: Path, need_bytes: int = MiB) -> Iterator[None]:
         raise StoreError(
             f"index folder {index} can't be written: {error.strerror}; choose another with --index"
         ) from error
+    except OverflowError as error:  # as Python's sqlite3 says it of a number
+        raise StoreError(
+            f"the catalogue of {index} can't be written: {error}; repair it with: lookalike "
+            "check --repair"
+        ) from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         # Of its shared memory file SQLite says "I/O error" where it means a full disk.

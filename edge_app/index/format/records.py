@@ -129,7 +129,8 @@ class State:
     openings: int
 
 
-class ThumbPlace(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ThumbPlace:
     """Where a thumbnail lies: thumbs-<generation>.bin, from a byte on, and its CRC-32."""
 
     generation: int
@@ -267,12 +268,18 @@ def image_record(columns: tuple[Any, ...]) -> ImageRecord:
             None if pattern is None else pattern % 2**64,
             None if located is None else bool(located), taken_ms,
         )  # fmt: skip
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise sqlite3.DatabaseError(f"a record of an image is damaged: {error}") from None
+    if not (record.width_px and record.height_px):
+        raise sqlite3.DatabaseError("a record of the catalogue has an image without pixels")
     return typed(record)
 
 
 def rejected_record(columns: tuple[Any, ...]) -> RejectedRecord:
     """A RejectedRecord from a selection of all its columns."""
     path, size_bytes, mtime_ns, *others = columns
-    return RejectedRecord(os.fsdecode(path), size_bytes, int(mtime_ns), *others)
+    try:
+        record = RejectedRecord(os.fsdecode(path), size_bytes, int(mtime_ns), *others)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise sqlite3.DatabaseError(f"a record of a file is damaged: {error}") from None
+    return typed(record)

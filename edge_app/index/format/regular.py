@@ -45,6 +45,28 @@ def unused_name(path: Path) -> Path:
     return aside
 
 
+def check_folder(path: Path) -> None:
+    """StoreError if `path` is there and is no folder: what is in one that a link names is not ours
+    to write or to remove."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return
+    if not stat.S_ISDIR(mode):
+        kind = "a link" if stat.S_ISLNK(mode) else "no folder"
+        raise StoreError(f"{path} is {kind}: remove it")
+
+
+def refuse_journal(journal: Path) -> None:
+    """StoreError if it is there. A catalogue has a write-ahead log in its place. SQLite would write
+    what this one holds into the catalogue, and delete the file that it names as its superior: any
+    file of the user's (pager_delsuper in SQLite's pager.c)."""
+    if os.path.lexists(journal):
+        raise StoreError(
+            f"{journal} is not of this index, whose catalogue has no rollback journal: remove it"
+        )
+
+
 def replace_regular(path: Path, content: bytes) -> None:
     """Make `path` a file of this content, durably, whole or not at all."""
     part = path.with_suffix(".part")

@@ -54,7 +54,7 @@ def load_scale(index: Path) -> KeptScale:
     try:
         kept = json.loads(text)
         scale = KeptScale(**{**kept, "levels": Levels(**kept["levels"])})
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, RecursionError) as error:
         raise ValueError(str(error)) from None
     pairs, *scores = scale.levels
     counts = scale.generation, scale.rows, scale.live, pairs

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from hashlib import blake2b
+
 from edge_app.config import MiB
 
 CATALOG = "catalog.db"  # its name in the index folder
 
 SCHEMA_VERSION = 5  # each has a step from the one before: steps.py
+
+# By version, what `digest_of` says of the schema that it had.
+EARLIER = {
+    1: "0beffc30fd72188a",
+    2: "87096e92bd6741cf",
+    3: "477a9912c3d1c749",
+    4: "d048134701ef4185",
+}
 
 LARGEST = 2**63 - 1  # integer that SQLite can hold, or be asked for
 
@@ -114,3 +125,8 @@ IMAGE_COLUMNS = """
 IMAGE_TABLES = """
     images LEFT JOIN folders ON folders.id = folder_id LEFT JOIN formats ON formats.id = format_id
 """
+
+
+def digest_of(schema: Iterable[tuple[str, str, str | None]]) -> str:
+    """Of a schema, to the letter."""
+    return blake2b(repr(sorted(schema, key=str)).encode(), digest_size=8).hexdigest()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -116,6 +117,8 @@ def _rebuild(catalog: Catalog, table: str, steps: list[Step]) -> None:
         before = after = tuple(values)
         for step in steps:
             after = step(after)
+        if type(crc) is not int:
+            raise sqlite3.DatabaseError(f"a record of {table} has {ascii(crc)[:40]} as CRC")
         # What was damaged stays damaged: `check` finds it as before.
         damage = crc ^ record_crc(_summed(before, names))
         catalog.insert(table, after, crc=record_crc(_summed(after, names)) ^ damage)

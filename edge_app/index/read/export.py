@@ -77,6 +77,8 @@ def export(
         sync_folder(folder)
     except OSError as error:
         raise StoreError(f"{folder} can't be written: {error.strerror or error}") from None
+    except ValueError as error:  # a size of more than 32 bits, such as no photo has
+        raise StoreError(f"{reader.index} can't be exported: {error}") from None
     finally:
         for part in parts:
             with suppress(OSError):  # a folder that can't be written, as was said

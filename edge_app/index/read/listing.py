@@ -133,6 +133,8 @@ def facets(catalog: Catalog) -> Facets:
         """SELECT (SELECT min(taken_at) FROM images), (SELECT max(taken_at) FROM images),
                   (SELECT count(*) FROM images WHERE taken_at IS NULL)"""
     ).fetchone()
+    if not all(isinstance(seconds, int | None) for seconds in (first, last)):
+        raise TypeError("a date is no number")
     return Facets(
         formats.most_common(),
         [(ORIENTATIONS[code], images) for code, images in sorted(orientations.items())],

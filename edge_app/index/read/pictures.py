@@ -26,7 +26,7 @@ class Pictures(NamedTuple):
 
 
 def load_pictures(catalog: Catalog, generation: int, rows: int) -> Pictures:
-    """Of the first `rows` rows of a generation; ValueError if the catalogue is damaged."""
+    """Of the first `rows` rows of a generation."""
     found = catalog.connection.execute(
         """SELECT row, coalesce(pattern, 0), pattern IS NOT NULL, ratio, width_px, height_px,
                   CASE WHEN taken_from IN ('exif', 'xmp') THEN taken_at ELSE ? END,
@@ -43,10 +43,7 @@ def load_pictures(catalog: Catalog, generation: int, rows: int) -> Pictures:
         np.full(rows, UNDATED),
         np.full(rows, NO_MS),
     )
-    try:
-        columns = np.array(found.fetchall(), np.int64).reshape(-1, 8).T
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"the catalogue is damaged ({error})") from None
+    columns = np.array(found.fetchall(), np.int64).reshape(-1, 8).T
     row = columns[0]
     pictures.pattern[row] = columns[1].view(np.uint64)
     for column, values in zip(pictures[1:], columns[2:], strict=True):

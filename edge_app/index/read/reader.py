@@ -120,12 +120,7 @@ class Reader:
     def pictures(self, snapshot: Snapshot) -> Pictures:
         """What tells whether two rows of a snapshot show the same picture."""
         with self._reading() as catalog:
-            try:
-                return load_pictures(catalog, snapshot.generation, snapshot.rows)
-            except (ValueError, IndexError) as error:
-                raise StoreError(
-                    f"{error} in {self.index}; repair it with: lookalike check --repair"
-                ) from error
+            return load_pictures(catalog, snapshot.generation, snapshot.rows)
 
     def image(self, id: int) -> ImageRecord:
         """What the catalogue says of an image; NotFoundError if there is none with this id."""
@@ -246,6 +241,13 @@ class Reader:
                 ) from error
             except OSError as error:
                 raise self._unreadable(error) from error
+            # Text where a number belongs, a number that is out of range, a name that is not there:
+            # a catalogue from elsewhere may hold anything, and not every query looks for it.
+            except (TypeError, ValueError, ArithmeticError, LookupError, MemoryError) as error:
+                raise StoreError(
+                    f"the catalogue of {self.index} is damaged "
+                    f"({type(error).__name__}: {error}); repair it with: lookalike check --repair"
+                ) from error
 
     def _unreadable(self, error: OSError) -> StoreError:
         return StoreError(

@@ -171,12 +171,6 @@ def load_snapshot(index: Path, catalog: Catalog) -> Snapshot:
     try:
         vectors_file.expect_random_reads()
         return _assemble(catalog, number, identity, record.rows, files, vectors_file)
-    except (IndexError, TypeError, ValueError, OverflowError) as error:
-        vectors_file.close()
-        raise StoreError(
-            f"the catalogue of {index} is damaged ({error}); repair it with: lookalike "
-            "check --repair"
-        ) from error
     except BaseException:
         vectors_file.close()
         raise
@@ -237,10 +231,13 @@ def _catalogued(catalog: Catalog, number: int, rows: int) -> NDArray[np.int64]:
 
 
 def _places(names: dict[int, str], ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Record ids -> places in `names`, whose keys they are."""
-    places = np.zeros(max(names, default=0) + 1, np.int64)
-    places[list(names)] = np.arange(len(names))
-    found: NDArray[np.int64] = places[ids]
+    """Record ids -> places in `names`, whose keys they are; ValueError if one is not there."""
+    known = np.array(list(names), np.int64)
+    order = np.argsort(known)
+    at = np.searchsorted(known, ids, sorter=order)
+    found: NDArray[np.int64] = order.take(at, mode="clip") if len(names) else at
+    if len(ids) and not (len(names) and np.array_equal(known[found], ids)):
+        raise ValueError("an image names a folder or a format that is not there")
     return found
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from edge_app.errors import StoreError
 from edge_app.index.format import linkfile, scalefile
-from edge_app.index.format.regular import open_regular
+from edge_app.index.format.regular import check_folder, open_regular
 from edge_app.index.repair import cures
 from edge_app.index.repair.report import Problem
 from edge_app.index.write.decided import MARKED, DecidedFile
 from edge_app.index.write.dismissed import DISMISSED
 
 PREVIEWS = "previews"
+PREVIEW = re.compile(r"[0-9a-f]{32}\.jpg(\.part)?")  # a file there, complete or being written
 _JPEG = (b"\xff\xd8", b"\xff\xd9")  # the first and last bytes
 
 
@@ -45,13 +47,14 @@ def _remade(index: Path) -> Iterator[Problem]:
 def _previews(folder: Path) -> Iterator[Problem]:
     """Each begins and ends as a JPEG does; the bytes between have no checksum."""
     try:
+        check_folder(folder)
         names = sorted(os.listdir(folder))
     except FileNotFoundError:
         return
-    except OSError as error:
-        yield _to_be_made_again(PREVIEWS, error.strerror or str(error), folder)
+    except (OSError, StoreError) as error:
+        yield _to_be_made_again(PREVIEWS, str(error), folder)
         return
-    for name in names:
+    for name in filter(PREVIEW.fullmatch, names):
         reason = _fault_of_preview(folder / name)
         if reason:
             yield _to_be_made_again(f"{PREVIEWS}/{name}", reason, folder / name)

@@ -141,5 +141,5 @@ def _damage_told() -> Iterator[None]:
     """Text where a number belongs, and the like, is damage of the catalogue."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise sqlite3.DatabaseError(f"a record is damaged: {error}") from error

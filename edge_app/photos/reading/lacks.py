@@ -57,7 +57,8 @@ def is_worth_a_try(lacks: str, limits: Limits) -> bool:
     """Whether decoding may end differently now."""
     kind, _, what = lacks.partition(" ")
     if kind == "package":
-        return util.find_spec(what) is not None
+        # A name of an index from elsewhere could have a package imported to look for it.
+        return what in INSTALL and util.find_spec(what) is not None
     if kind == "limit":
         return lacks_limit(what.partition("=")[0], limits) != lacks if _is_limit(what) else True
     package = "".join(what.split()[1:2])
@@ -70,9 +71,9 @@ def is_worth_a_try(lacks: str, limits: Limits) -> bool:
 def group_of(reason: str, lacks: str, path: str) -> tuple[str, str | None]:
     """What to call all files with such a rejection, and what to do about them."""
     kind, _, what = lacks.partition(" ")
-    if kind == "package":
-        package, suffix = INSTALL.get(what, what), Path(path).suffix.lstrip(".").upper()
-        return f"{suffix} photos need an add-on", install_with(package)
+    if kind == "package" and what in INSTALL:
+        suffix = Path(path).suffix.lstrip(".").upper()
+        return f"{suffix} photos need an add-on", install_with(INSTALL[what])
     if kind == "limit" and _is_limit(what):
         name, _, value = what.partition("=")
         text = limit_text(name, float(value))

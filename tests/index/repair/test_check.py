@@ -254,17 +254,31 @@ def test_previews_that_are_no_whole_jpegs_are_found_and_made_again(folder: Path)
     previews = folder / "index/previews"
     previews.mkdir()
     whole = b"\xff\xd8...\xff\xd9"
-    (previews / "sound.jpg").write_bytes(whole)
-    (previews / "cut.jpg").write_bytes(whole[:-1])
-    (previews / "empty.jpg").write_bytes(b"")
-    (previews / "link.jpg").symlink_to(previews / "sound.jpg")
-    (previews / "new.jpg.part").write_bytes(whole[:3])  # being written
+    sound, cut, empty, link, new = (f"{digit * 32}.jpg" for digit in "01234")
+    (previews / sound).write_bytes(whole)
+    (previews / cut).write_bytes(whole[:-1])
+    (previews / empty).write_bytes(b"")
+    (previews / link).symlink_to(previews / sound)
+    (previews / f"{new}.part").write_bytes(whole[:3])  # being written
+    (previews / "thesis.txt").write_bytes(b"not ours")
     assert [message.split(" ", 1)[0] for message in messages(folder)] == [
-        "previews/cut.jpg", "previews/empty.jpg", "previews/link.jpg",
-    ]  # fmt: skip
+        f"previews/{name}" for name in (cut, empty, link)
+    ]
     repair(folder / "index")
     assert messages(folder) == []
-    assert sorted(os.listdir(previews)) == ["new.jpg.part", "sound.jpg"]
+    assert sorted(os.listdir(previews)) == [sound, f"{new}.part", "thesis.txt"]
+
+
+def test_a_folder_that_a_link_names_is_not_cleared(folder: Path) -> None:
+    (folder / "documents").mkdir()
+    other = folder / "documents" / f"{'1' * 32}.jpg"
+    other.write_bytes(b"not ours")
+    (folder / "index/previews").symlink_to(folder / "documents")
+    (message,) = messages(folder)
+    assert "previews is a link" in message
+    repair(folder / "index")
+    assert messages(folder) == []
+    assert other.exists()
 
 
 def test_a_catalogue_that_another_program_locks_is_neither_damaged_nor_set_aside(
