@@ -53,12 +53,12 @@ def default_threads() -> int:
 
 
 def default_interpreters(model_bytes: int) -> int:
-    """One for each core, as far as half the memory goes round: each packs the weights anew."""
+    """One for each core, as many as fit into half the memory: each has a copy of the weights."""
     return max(1, min(default_threads(), available_bytes() // 2 // model_bytes))
 
 
 def default_workers(limits: Limits) -> int:
-    """One decoding child for each core, as far as half the memory goes round."""
+    """One decoding child for each core, as many as fit into half the memory."""
     fitting = available_bytes() // 2 // limits.decode_memory_bytes
     return max(1, min(default_threads(), fitting))
 

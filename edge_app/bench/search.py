@@ -16,7 +16,7 @@ from edge_app.search.vectors.peaks import Floats
 from edge_app.search.vectors.products import kernel
 
 _BLOCK_ROWS = 1024  # of the brute force, in float64
-_TIE = 1e-12  # scores closer than this are equal but for the rounding of float64
+_TIE = 1e-12  # scores closer than this differ by the rounding of float64 only
 
 
 @dataclass(frozen=True, slots=True)

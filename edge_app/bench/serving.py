@@ -28,7 +28,7 @@ from edge_app.search.vectors.exact import K
 
 _SEARCHING = 16  # connections
 _WARM_UP_S = 0.5
-_ANSWER_S = 10.0  # a server that says nothing for so long has failed
+_ANSWER_S = 10.0  # a server that says nothing for this time has failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def text(figures: Figures) -> str:
 
 
 def load(port: int, path: str, ids: list[int], connections: int, seconds: float) -> Load:
-    """Ask for `path` with random ids in the place of its {}, after a moment to warm up."""
+    """Ask for `path` with random ids for its {}, after a moment to warm up."""
     chance = np.random.default_rng(0)
 
     def next_path() -> str:

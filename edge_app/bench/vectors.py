@@ -12,7 +12,7 @@ from edge_app.index.write.batch import Batch, NewImage
 from edge_app.index.write.writer import Writer
 from edge_app.model.card import ModelIdentity
 
-NO_JPEG = b"\0" * 64  # in the place of thumbnails that nobody looks at
+NO_JPEG = b"\0" * 64  # instead of thumbnails, which nobody looks at
 _BATCH_IMAGES = 4096  # each commit waits for the medium; decoding would take far longer than that
 
 _CLUSTER_ROWS = 100

@@ -24,7 +24,7 @@ def limit_options(*names: str) -> Callable[[ArgumentParser], None]:
 
 
 def limits_of(options: Namespace) -> Limits:
-    """The default limits, but for those that were given."""
+    """The limits that were given, and the defaults of all others."""
     given = {name: getattr(options, _dest(name)) for name in LIMITS if _dest(name) in options}
     return Limits(**given)
 

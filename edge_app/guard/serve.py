@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # How long a thread may keep Python from the others. Python's own 5 ms are 40 beside eight threads
 # that search, each time a request has read or sent something.
 SWITCH_S = 0.0005
-BACKLOG = 1024  # connections the system holds until the loop comes round
+BACKLOG = 1024  # connections the system holds until the loop accepts them
 REASONS = {
     errno.EADDRINUSE: "another program already uses this port",
     errno.EADDRNOTAVAIL: "this device does not have this address",

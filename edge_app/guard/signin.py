@@ -64,7 +64,7 @@ class Attempts:
 
 
 class Passcode:
-    """WSGI middleware: nothing but the sign-in page without a session."""
+    """WSGI middleware: without a session only the sign-in page is answered."""
 
     def __init__(
         self,

@@ -259,7 +259,7 @@ class _Run:
             self.batch.offline.append(old.id)
 
     def _commit(self, count: int) -> None:
-        """Begin to commit the batch of so many files; returns when the one before is committed."""
+        """Begin to commit the batch, of `count` files; returns when the one before is committed."""
         self.batch.images.extend(self.images.rest())
         self.commits.start(partial(self._committed, self.batch, count))
         self.batch = Batch()

@@ -11,7 +11,8 @@ from edge_app.library.places import renamed
 
 
 def rename_sources(writer: Writer) -> None:
-    """All at once or, after a kill, not at all. A library of one folder gets its first name so."""
+    """All together or, after a kill, not at all. A library of one folder gets its first name this
+    way."""
     renames = writer.renames
     if not renames:
         return

@@ -119,7 +119,7 @@ class _Donor:
     def images_of(
         self, library: Source, files: list[FoundFile], held: dict[str, bytes]
     ) -> Iterator[NewImage]:
-        """Those of the files whose content this index knows, undamaged; but for files that have
+        """Those of the files whose content this index knows, undamaged; except files that have
         the content already which is `held` of their path."""
         for file in files:
             # What can't be read is the index run's to report, which comes after.

@@ -31,8 +31,8 @@ from edge_app.library.places import is_url
 from edge_app.library.sources import rules_of
 from edge_app.library.watching import LOOK_S, SILENT, FolderWatch, Mode, Watched
 
-SETTLE_S = 2.0  # files are read when nothing has changed for so long ...
-SETTLE_MAX_S = 60.0  # ... or at the latest after this
+SETTLE_S = 2.0  # files are read when nothing has changed for this time ...
+SETTLE_MAX_S = 60.0  # ... or after this one at the latest
 RETRY_S = 15.0  # after a run that failed
 _SAMPLE = 8  # photos of a source that are looked for to tell whether it is there
 

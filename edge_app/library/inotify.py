@@ -124,7 +124,7 @@ class WatchedFolders:
 
 
 def shortage(folders: int) -> str | None:
-    """Which setting is too low to watch so many folders, None if they are enough."""
+    """Which setting is too low to watch this many folders, None if none is."""
     name, limit = _lowest("watches")
     if limit is None or limit > folders:
         return None

@@ -36,8 +36,8 @@ from edge_app.library.source import Original
 TIMEOUT_S = 30.0  # for a page of a listing, or for a part of an object
 TRIES = 3
 PIECE_BYTES = 256 * 1024  # of an original that is sent to a browser
-SLOW_S, SLOW_BYTES = 60.0, 1024  # an object that comes slower than so many a second after so long
-CHECK_S = 5.0  # what `check` found is true for so long
+SLOW_S, SLOW_BYTES = 60.0, 1024  # after this time an object comes at this rate a second, or fails
+CHECK_S = 5.0  # what `check` found holds for this time
 _SLOW = "it comes too slowly; the next run tries again"
 _CHANGED = "it has changed while it was read"
 
@@ -206,7 +206,7 @@ class _RefusedError(LibraryError):
 
 
 def read_up_to(read: Callable[[int], bytes], size_bytes: int) -> bytes:
-    """So many bytes, or all that there are; UnreadableError where they come drop by drop."""
+    """This many bytes, or all that there are; UnreadableError where they come too slowly."""
     data, start_s = bytearray(), time.monotonic()
     while len(data) < size_bytes and (piece := read(size_bytes - len(data))):
         data += piece

@@ -42,7 +42,7 @@ class FoundFile:
         return tuple(raw.path.rpartition("/")[2] for raw in self.raws)
 
 
-UNTOLD = "0"  # the version of a file of which nothing but size and time is told
+UNTOLD = "0"  # the version of a file of which only size and time can be trusted
 LeftOut = Literal["links", "marked", "excluded", "names", "unreadable"]
 
 

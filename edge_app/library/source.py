@@ -86,8 +86,8 @@ class Source(Protocol):
         """An original, for reading."""
 
     def to_decode(self, path: str, size_bytes: int) -> InFolder | bytes:
-        """An original for a decoding process: its place if that can open it, or all its bytes, of
-        which there are so many."""
+        """An original for a decoding process: its place if that can open it, or all its bytes,
+        `size_bytes` of them."""
 
     def is_here(self, path: str) -> bool:
         """Whether an original is on this machine, and needs no reading ahead."""

@@ -28,7 +28,7 @@ class Embedder:
     tflite-runtime 90), one interpreter told to use two threads 119 (70).
     runtime: a key of RUNTIMES, or None for the first that is installed.
     Raises ModelError if the model, its card or a runtime is missing, if they don't fit together, or
-    if the embeddings are of no use; DelegateError if the delegate is to blame.
+    if the embeddings are useless; DelegateError if the fault is the delegate's.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Embedder:
 
     @property
     def delegate_failure(self) -> str | None:
-        """Why an optional delegate is not at work."""
+        """Why an optional delegate is not used."""
         return self._runtime.delegate_failure
 
     @property
@@ -88,7 +88,7 @@ class Embedder:
                 interpreter.set_tensor(self._input_index, self._prepare(image))
                 interpreter.invoke()
                 vector[:] = self._output.vector(interpreter.get_tensor(self._output.tensor.index))
-            with np.errstate(over="ignore"):  # what comes of it is refused
+            with np.errstate(over="ignore"):  # the infinite numbers that follow are refused
                 norms = np.linalg.norm(vectors, axis=1, keepdims=True)
             if not np.isfinite(norms).all():
                 raise ModelError("gives embeddings with NaN or infinite numbers; convert it again")

@@ -98,7 +98,7 @@ def failures_named(model: Path, runtime: Runtime) -> Iterator[None]:
 
 
 def _dtype(details: Sequence[dict[str, Any]]) -> str:
-    """`float16` and `int8` where any of all tensors is so."""
+    """`float16` or `int8` where any tensor has that type."""
     # Only arithmetic counts: a float model may take uint8 pixels and convert them itself.
     if any(len(detail["quantization_parameters"]["scales"]) for detail in details):
         return "int8"

@@ -89,7 +89,7 @@ class Runtime:
         self._module = _interpreter_module(self._installed)
         self._delegate = delegate
         self._making = threading.Lock()
-        self.delegate_failure: str | None = None  # why an optional delegate is not at work
+        self.delegate_failure: str | None = None  # why an optional delegate is not used
 
     @property
     def name(self) -> str:
@@ -100,7 +100,7 @@ class Runtime:
 
     def interpreter(self, content: bytes) -> Any:
         """An interpreter of a .tflite file for one thread, its tensors allocated. Raises
-        DelegateError, and ModelError, RuntimeError or ValueError where the file is at fault."""
+        DelegateError, and ModelError, RuntimeError or ValueError where the fault is the file's."""
         with self._making:
             if self._delegate:
                 try:

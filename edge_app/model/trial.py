@@ -62,7 +62,7 @@ def fault_of(
         return "was ended by the system, probably because memory ran out"
     if code < 0:
         return f"crashes {runtime} ({signal.Signals(-code).name}): the file is damaged"
-    return None  # what it failed with is said by who loads it next
+    return None  # whoever loads it next says why it failed
 
 
 def _file() -> Path:

@@ -56,8 +56,8 @@ class Scale:
         return "similar" if score >= self.similar else "less_similar"
 
     def stretched(self, length: float) -> Scale:
-        """The scale for a query that is the mean, made a unit, of photos whose mean is so long: its
-        scores are those of the photos, averaged, over this length."""
+        """The scale for a query that is the mean of photos, scaled to length 1 from `length`: its
+        scores are the mean of the photos' scores, divided by this length."""
 
         def over(score: float | None) -> float | None:
             return None if score is None else round(score / length, 4)

@@ -46,12 +46,14 @@ class Bounds:
     connections: int = Limits().connections  # over this the one doing least makes room
     connections_per_address: int = Limits().connections_per_address
     idle_s: float = 60.0  # between two requests on one connection
-    send_s: float = 30.0  # a client that takes not one byte of its answer for so long is gone, ...
+    send_s: float = 30.0  # a client that takes no byte of its answer for this time is gone, ...
     send_bytes_per_s: int = 32 * 1024  # ... and one that needs over 1 s for each of these
     # What the system may hold of an answer. Linux goes up to 4 MB for each client, which a small
     # device has not, and a client that reads them slowly looks like one that reads nothing.
     send_buffer_bytes: int = 128 * 1024  # a Wi-Fi round trip of 5 ms leaves 25 MB/s
-    linger_s: float = 2.0  # what a refused client still sends is read and dropped for so long, ...
+    linger_s: float = (
+        2.0  # what a refused client still sends is read and dropped for this time, ...
+    )
     linger_bytes: int = 4 * MiB  # ... and no further than this
 
     # --- the whole server ---

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 LOOP_S = 0.25  # how often the loop wakes by itself; deadlines are this exact at best
 PAUSE_S = 0.5  # without a descriptor for a new connection; those that are open go on
-SILENT_S = 60.0  # ... and so long nothing more is said about it
+SILENT_S = 60.0  # ... and nothing more is logged about it for this time
 ANY_BYTES = 10**4300  # Python reads no longer number, and so no larger Content-Length
 ACCEPTS = 16  # per turn of the loop, so that those accepted are read before they are evicted
 

@@ -29,7 +29,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Refusal(NamedTuple):
-    """Why a request gets no further than the server; waitress's own errors have these names too."""
+    """Why a request does not reach the app; waitress's own errors have these names too."""
 
     code: int
     body: str  # the one line that the client reads

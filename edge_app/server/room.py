@@ -27,14 +27,14 @@ C = TypeVar("C", bound=Occupant)
 
 
 def least(connections: Iterable[C], now: float) -> C | None:
-    """The one that does least; None where all are at work."""
+    """The one that does least; None where all are busy."""
     ranked = [(rank, one) for one in connections if (rank := one.rank(now)) is not None]
     return min(ranked, key=lambda pair: pair[0])[1] if ranked else None
 
 
 def to_close(connections: Collection[C], network: str, now: float) -> C | None:
     """Which makes room for a newcomer of this network: one of whoever has the most. None where
-    that is the newcomer's own network, and all it has are at work."""
+    that is the newcomer's own network, and all its connections are busy."""
     counts = Counter(one.network for one in connections)
     counts[network] += 1
     greediest = max(counts, key=lambda name: (counts[name], name == network))

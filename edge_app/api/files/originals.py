@@ -119,7 +119,7 @@ class Sent:
 
     @classmethod
     def raw(cls, path: str) -> Sent:
-        """A RAW file beside its picture, of which the index knows nothing but the name."""
+        """A RAW file beside its picture, of which the index knows only the name."""
         return cls(path.rpartition("/")[2], OTHER, "raw")
 
 
@@ -191,7 +191,7 @@ def _body(original: Original, file: Any, start: int, size_bytes: int) -> Any:
 
 
 def _is_unmodified(changed_s: float, environ: Mapping[str, Any]) -> bool:
-    """Whether the client has what is as old as this; a tag, which tells more, goes before."""
+    """Whether the client has what is as old as this; a tag, which tells more, takes precedence."""
     since = environ.get("HTTP_IF_MODIFIED_SINCE")
     if since is None or "HTTP_IF_NONE_MATCH" in environ:
         return False

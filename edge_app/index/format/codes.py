@@ -48,7 +48,7 @@ def are_unit(vectors: Floats) -> NDArray[np.bool_]:
 
 
 def encode(vectors: Floats) -> Encoded:
-    """(n, dim) float32, unit rows -> codes and bounds. The same bytes on every machine but for
+    """(n, dim) float32, unit rows -> codes and bounds. The same bytes on every machine except for
     rounding, which the stored angles cover."""
     rows, dim = vectors.shape
     rotated = _rotate(vectors)
@@ -74,7 +74,7 @@ def largest_angle(bounds: Floats) -> float:
     if not len(bounds):
         return 0.0
     scales, angles = bounds.T
-    # NaN fails each of these; an angle is pi / 2 at most, but for rounding.
+    # NaN fails each of these; an angle is pi / 2 at most, except for rounding.
     if not (scales.min() > 0 and scales.max() <= 1 and angles.min() >= 0 and angles.max() < 1.6):
         raise ValueError("are damaged")
     return float(angles.max())
@@ -86,7 +86,7 @@ def mixed_bytes(dim: int) -> int:
 
 
 def checked_bytes(dim: int) -> int:
-    """How much of a code its CRC covers: all but the padding."""
+    """How much of a code its CRC covers: all except the padding."""
     return -(-dim // 4) * 4
 
 

@@ -31,7 +31,7 @@ class Column:
     header: Header
     row_shape: tuple[int, ...]
     crc: str  # what a RowRecord calls the CRC-32 that covers a row of it
-    checked_bytes: int  # of a row, that are covered: all but zeros behind
+    checked_bytes: int  # of a row, that are covered: all except the zeros behind
 
 
 def model_text(identity: ModelIdentity) -> str:

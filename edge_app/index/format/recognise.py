@@ -12,7 +12,7 @@ from edge_app.library.places import roots_in
 from edge_app.library.source import Source, fingerprint_at
 
 _SAMPLE_FILES = 64  # looked up to recognise a library that has been moved ...
-_SAMPLE_CONTENTS = 8  # ... and of those so many are read
+_SAMPLE_CONTENTS = 8  # ... of which this many are read
 
 
 def recognise(index: Path, catalog: Catalog, library: Source) -> None:

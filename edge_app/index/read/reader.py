@@ -260,7 +260,7 @@ class Reader:
         )
 
     def _look(self) -> None:
-        """Notice a commit, or another catalogue in the place of the one that is open."""
+        """Notice a commit, or another catalogue where the open one was."""
         self._looked_ns = time.monotonic_ns()
         try:
             status = os.stat(self._catalog_path)

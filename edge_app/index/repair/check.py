@@ -62,7 +62,7 @@ def check(index: Path) -> CheckReport:
 
 
 def repair(index: Path) -> CheckReport:
-    """Clear damage away so that the next index run makes it good; what `check` had found.
+    """Clear damage away so that the next index run restores what was lost; what `check` had found.
 
     Damaged rows, thumbnails and records are forgotten. A catalogue that can't be trusted is
     renamed to catalog.db.broken-<n>, never deleted, and the next run starts a new one.

@@ -1,4 +1,4 @@
-"""What clears damage away, so that the next index run makes good what was lost."""
+"""What clears damage away, so that the next index run restores what was lost."""
 
 from __future__ import annotations
 

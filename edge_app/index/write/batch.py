@@ -14,7 +14,7 @@ BATCH_IMAGES = 256  # a kill costs no more: half is committed while the other ha
 
 @dataclass(frozen=True, slots=True)
 class NewImage:
-    """An image to add, or to put in the place of the one at the same path."""
+    """An image to add, or to replace the one at the same path with."""
 
     path: str
     size_bytes: int

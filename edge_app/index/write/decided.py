@@ -57,7 +57,7 @@ class DecidedFile:
         return sum(self._is_damaged(line) for line in self._lines(index))
 
     def blank_damaged(self, index: Path) -> None:
-        """Put spaces in the place of the lines that are passed over; a copy of the file as it was
+        """Overwrite the lines that are passed over with spaces; a copy of the file as it was
         is kept. In place: whoever adds records meanwhile has the same file open."""
         path = index / self.name
         with open(open_regular(path, os.O_RDWR), "r+b") as file:

@@ -23,7 +23,7 @@ from edge_app.search.alike.patterns import WITHIN_BITS, distances, near_pairs
 from edge_app.search.vectors.kernels import pair_scores
 
 CLOSE_SCORE = 0.99  # of 435 pairs of pages of text 3 score that within CLOSE_BITS
-EQUAL_SCORE = 0.9999  # of two files with the same pixels, but for rounding
+EQUAL_SCORE = 0.9999  # of two files with the same pixels, except for rounding
 CLOSE_BITS = 16  # smooth pictures, all slow waves, keep fewer of their bits when they are edited
 LIKE_SHAPE = 0.03  # by which two ratios of width and height differ at most
 

@@ -212,7 +212,7 @@ def _sketches(vectors: Floats, rows: Rows) -> Floats:
 
 def _reaching(one: Floats, other: Floats, min_score: float) -> Pairs:
     """(n, dim), (m, dim) float32, lengths up to 1 -> the pairs of row numbers whose product is
-    min_score or more, or would be but for rounding."""
+    min_score or more, or would be without rounding."""
     least = np.float32(min_score - rounding_bound(one.shape[1]))
     places = np.flatnonzero(one @ other.T >= least)
     return np.stack(np.divmod(places, len(other)), axis=1)

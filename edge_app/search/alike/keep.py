@@ -109,7 +109,7 @@ def is_real(larger: Patches, smaller: Patches) -> bool:
     width_px, height_px = smaller.width_px, smaller.height_px
     straight = width_px / larger.width_px, height_px / larger.height_px
     turned = height_px / larger.width_px, width_px / larger.height_px
-    # A turned copy and a stretched one may have the same sides: real is what is so by both.
+    # A turned copy and a stretched one may have the same sides: real is what both say.
     return all(_is_real(larger.greys, smaller.greys, *steps) for steps in (straight, turned))
 
 

@@ -48,8 +48,8 @@ def find_all(
     pictures = reader.pictures(snapshot)
     close = components(snapshot, links, CLOSE_SCORE, dismissed)
     copies = same_pictures(snapshot, pictures, close, dismissed)
-    # What is alike to a photo is so to its copies: each picture is compared once. A black frame is
-    # like all others, and like every photo taken in the dark.
+    # Of copies only the first is compared: what is like one is like all. Black frames are hidden:
+    # they are like each other, and like every photo taken in the dark.
     hidden = pictures.known & (pictures.pattern == FLAT)
     for rows in copies:
         hidden[rows[1:]] = True

@@ -75,7 +75,7 @@ class _Table:
     def near(
         self, wanted: NDArray[np.int64], flips: NDArray[np.int64]
     ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-        """Places in `wanted`, and higher places of numbers that are the same but for one of
+        """Places in `wanted`, and higher places of numbers that are the same except for one of
         `flips`, some at a time."""
         rows = np.arange(len(wanted), dtype=np.int32)
         for flip in flips:

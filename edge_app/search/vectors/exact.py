@@ -43,7 +43,7 @@ def combine(likes: Floats, unlikes: Floats, weight: float = 0.5) -> Floats:
             raise UsageError("like and unlike are the same images: leave one of them out")
         query -= weight * unlike
     length = math.sqrt(query @ query)
-    if not length > 1e-6:  # NaN fails too; less is nothing but rounding
+    if not length > 1e-6:  # NaN fails too; less comes from rounding
         raise UsageError("like and unlike cancel each other out; change the images or the weight")
     unit: Floats = (query / length).astype(np.float32)
     return unit

@@ -9,8 +9,8 @@ from edge_app.config import MiB
 from edge_app.search.vectors.peaks import Floats
 
 # BLAS copies a matrix before it multiplies it by another, which pays from a dozen queries on. Fewer
-# take turns at blocks of rows that stay in the cache: 8 queries 69 ms, at once 91, one by one 170
-# (100,000 × 1280, 2 cores).
+# take turns at blocks of rows that stay in the cache: 8 queries take 69 ms so,
+# 91 in one product, 170 one by one (100,000 × 1280, 2 cores).
 _FEW = 12
 
 _BLOCK_BYTES = 4 * MiB
