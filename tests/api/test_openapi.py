@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -109,3 +111,22 @@ def test_every_route_says_what_it_refuses_and_in_what_shape() -> None:
 
 def test_an_empty_value_is_an_absent_one() -> None:
     assert requests.read(requests.Similar, {"k": "", "folder": None, "box": ""}).k == 20
+
+
+PREPARED = """
+import gc
+from edge_app.api.types.requests import Request
+from edge_app.api.types.statusshapes import Indexing
+kinds = [Indexing, Request]
+for kind in kinds:
+    kinds += kind.__subclasses__()
+    print(kind.__name__, *{type(held).__name__ for held in gc.get_referents(kind)})
+"""
+
+
+def test_no_request_finds_a_type_that_another_one_is_just_learning() -> None:
+    """msgspec ends the process there; so each type is known before the first request."""
+    told = subprocess.run([sys.executable, "-c", PREPARED], capture_output=True, text=True)
+    lines = told.stdout.splitlines()
+    assert len(lines) > 10, told.stderr
+    assert [line.split()[0] for line in lines if "StructInfo" not in line] == []

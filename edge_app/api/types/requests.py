@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta, Struct, inspect
 
-from edge_app.api.types.shapes import Id, Orientation
+from edge_app.api.types.shapes import Id, Orientation, prepare
 from edge_app.errors import UsageError
 from edge_app.index.format.schema import LARGEST
 from edge_app.index.read.listing import LAYOUT_MAX
@@ -156,6 +156,9 @@ class Download(Request):
 
     download: bool = False
     raw: Annotated[int, Meta(ge=0, le=1000)] = 0  # its first RAW file is 1
+
+
+prepare(Request)
 
 
 def read(kind: type[T], values: Mapping[str, Any]) -> T:

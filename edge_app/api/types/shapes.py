@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.json import Decoder
 
 from edge_app.search.alike.duplicates import Kind
 from edge_app.search.alike.keep import Reason as KeepReason
@@ -22,6 +23,17 @@ Day = Annotated[
     Meta(min_length=2, max_length=2, description="day, count; null: photos without a date, last"),
 ]
 Sides = Annotated[list[float], Meta(min_length=4, max_length=4)]  # x, y, w, h of a box
+
+
+def prepare(kind: type[Struct]) -> None:
+    """Have values be converted to this type, and to those made of it, by several threads at once.
+
+    msgspec 0.22.0 learns a type when it is first needed. A second thread that needs it meanwhile
+    finds it half learnt, and the process dies.
+    """
+    Decoder(kind)
+    for each in kind.__subclasses__():
+        prepare(each)
 
 
 class Shape(Struct, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from edge_app.api.types.shapes import Count, Doing, Score, Shape
+from edge_app.api.types.shapes import Count, Doing, Score, Shape, prepare
 from edge_app.library.scan import LeftOut
 
 
@@ -118,3 +118,6 @@ class Health(Shape):
     """The server is well."""
 
     status: Literal["ok"] = "ok"
+
+
+prepare(Indexing)
