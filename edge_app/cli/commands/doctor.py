@@ -79,7 +79,8 @@ def folder_problems(config: Config) -> Iterator[str]:
         if short := shortage(sum(1 for _ in os.walk(root, onerror=closed.append))):
             yield short
         if closed:
+            more = f" and {len(closed) - 1} more" if len(closed) > 1 else ""
             yield (
-                f"{len(closed)} folders of photos can't be read by this user, such as "
-                f"{printable(str(closed[0].filename))}; change their permissions"
+                f"this user can't read the folder {printable(str(closed[0].filename))}{more}; "
+                "change the permissions"
             )
