@@ -120,20 +120,52 @@ def test_a_tiff_of_nothing_but_a_flagged_page_is_shown() -> None:
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("kind", ["16 white", "16", "32", "32 white", "float white"])
-def test_greys_of_many_bits_keep_their_range(kind: str, order: str) -> None:
-    bits, white = int(kind[:2]) if kind[0] != "f" else 32, kind.endswith("white")
+@pytest.mark.parametrize("compression", [1, 8])
+@pytest.mark.parametrize("kind", ["16 white", "16", "32", "32 white", "float white", "signed"])
+def test_greys_of_many_bits_keep_their_range(kind: str, compression: int, order: str) -> None:
+    bits, white = {"f": 32, "s": 16}.get(kind[0]) or int(kind[:2]), kind.endswith("white")
     levels = 255 - GREY if white else GREY
     pixels = {
         "16": levels.astype(order + "u2") * 257,
-        "32": levels.astype(order + "u4") * 0x01010101,
+        "32": (levels.astype("u4") << 24).astype(order + "u4"),
         "fl": (levels / 255).astype(order + "f4"),
+        "si": (levels.astype(int) * 100).astype(order + "i2"),
     }[kind[:2]]
-    page: Page = {258: (bits,), 262: (0 if white else 1,), 339: (3 if kind[0] == "f" else 1,)}
-    decoded = decode(tiff((page, pixels.tobytes()), order=order), SIZE_PX, LIMITS)
+    page: Page = {
+        258: (bits,), 262: (0 if white else 1,), 259: (compression,),
+        339: ({"f": 3, "s": 2}.get(kind[0], 1),),
+    }  # fmt: skip
+    data = pixels.tobytes() if compression == 1 else zlib.compress(pixels.tobytes())
+    decoded = decode(tiff((page, data), order=order), SIZE_PX, LIMITS)
     low, high = int(GREY.min()), int(GREY.max())
-    right = (as_grey() - low) * 255 // (high - low) if kind[0] == "f" else as_grey()
+    right = (as_grey() - low) * 255 // (high - low) if kind[0] in "fs" else as_grey()
     assert difference(decoded, right) < 2
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [1, 8])
+@pytest.mark.parametrize("white", [1, 65535])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_colours_of_floats_are_right(alpha: bool, white: int, compression: int, order: str) -> None:
+    pixels = (np.asarray(PHOTO) * (white / 255)).astype(order + "f4")
+    page: Page = {258: (32,) * 3, 262: (2,), 339: (3,) * 3, 259: (compression,), 274: (3,)}
+    if alpha:
+        pixels = np.dstack([pixels, np.ones(GREY.shape)]).astype(order + "f4")
+        page |= {258: (32,) * 4, 338: (2,), 339: (3,) * 4}
+    data = pixels.tobytes() if compression == 1 else zlib.compress(pixels.tobytes())
+    decoded = decode(tiff((page, data), order=order), SIZE_PX, LIMITS)
+    brightest = 255 if white == 1 else np.asarray(PHOTO).max()
+    assert (decoded.width_px, decoded.height_px) == PHOTO.size
+    assert difference(decoded, RIGHT[::-1, ::-1] * 255 // brightest) < 2
+
+
+@pytest.mark.parametrize("tag", [284, 317])
+def test_colours_of_floats_that_lie_apart_or_are_differences_are_not_called_damaged(
+    tag: int,
+) -> None:
+    page: Page = {258: (32,) * 3, 262: (2,), 339: (3,) * 3, 259: (8,), tag: (2,)}
+    pixels = zlib.compress(np.asarray(PHOTO).astype("<f4").tobytes())
+    assert refusal(tiff((page, pixels))) == "TIFF of a kind that the installed Pillow can't read"
 
 
 def test_greys_of_12_bits_keep_their_range() -> None:

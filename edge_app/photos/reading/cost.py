@@ -7,6 +7,7 @@ from PIL import Image
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError
 from edge_app.photos.reading.lacks import lacks_limit
+from edge_app.photos.reading.tiffpixels import Floats
 
 # Bytes of a pixel in Pillow's memory (libImaging/Storage.c): three channels take four.
 PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "LA": 4, "La": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}
@@ -43,6 +44,8 @@ def refuse_over(need_bytes: int, what: str, limits: Limits) -> None:
 def decoded_bytes(image: Image.Image, name: str, size: tuple[int, int], data: bytes) -> int:
     """Memory that decoding takes; size: what a JPEG is decoded at, for others their own."""
     out_bytes = size[0] * size[1] * PIXEL_BYTES.get(image.mode, USUAL_PIXEL_BYTES)
+    if isinstance(image, Floats):  # and what is made of them
+        out_bytes *= image.channels + 1
     if name == "JPEG":
         held = bool(image.info.get("progressive") or image.info.get("progression"))
         held = held or _comes_by_channel(image, data)

@@ -11,6 +11,7 @@ from PIL import Image, TiffImagePlugin
 
 from edge_app.photos.reading.bigtiff import as_tiff
 from edge_app.photos.reading.rawkinds import COMPRESSION, PHOTOMETRIC, SUB_IFDS, values_of
+from edge_app.photos.reading.tiffpixels import TiffFile, of_floats
 
 # Compressions that every build of libtiff has: none, CCITT's, LZW, JPEG, Deflate, PackBits, and
 # those of ThunderScan, NeXT and SGI. Others are optional, or not in it at all.
@@ -39,6 +40,8 @@ for _kind, _modes in _MORE.items():
 def opened(data: bytes) -> Image.Image:
     """The photo, its header read."""
     data = as_tiff(data)
+    if (floats := of_floats(data)) is not None:
+        return floats
     with _decoder_for(data):
         image = _file(data)
         for page in range(PAGES):
@@ -87,7 +90,7 @@ def _below(
 
 
 def _file(data: bytes) -> TiffImagePlugin.TiffImageFile:
-    return TiffImagePlugin.TiffImageFile(BytesIO(data), "")
+    return TiffFile(BytesIO(data), "")
 
 
 def _is_reduced(image: TiffImagePlugin.TiffImageFile) -> bool:
