@@ -97,7 +97,9 @@ class ModelCard:
                 f"{model}` shows"
             ) from None
         except (OSError, ValueError, RecursionError) as error:
-            raise ModelError(f"model card {path} can't be read: {error}") from None
+            raise ModelError(
+                f"model card {path} can't be read: {error}; copy it again with {model.name}"
+            ) from None
         try:
             return _card_of(content)
         except ValueError as error:

@@ -80,7 +80,9 @@ def read_model(model: Path) -> tuple[bytes, str]:
     try:
         content = model.read_bytes()
     except OSError as error:
-        raise ModelError(f"model {model} can't be read: {error.strerror}") from None
+        raise ModelError(
+            f"model {model} can't be read: {error.strerror}; choose another with --model"
+        ) from None
     return content, hashlib.sha256(content).hexdigest()
 
 

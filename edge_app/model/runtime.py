@@ -168,7 +168,7 @@ def _interpreter_module(installed: str) -> Any:
     try:
         return importlib.import_module(f"{RUNTIMES[name]}.interpreter")
     except ImportError as error:
-        raise ModelError(f"{installed} can't be imported: {error}") from None
+        raise ModelError(f"{installed} can't be imported: {error}; install it again") from None
 
 
 @contextmanager

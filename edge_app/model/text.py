@@ -24,6 +24,7 @@ from edge_app.model.tokenizer import Tokenizer
 Floats = npt.NDArray[np.float32]
 
 TEXT_CHARS = 1000  # the longest text; CLIP reads 77 tokens, about 300 characters
+COPY = "copy all files of one model again"  # what to do about one that is damaged
 TEXTS_KEPT = 256  # vectors of texts: 2 KB each with 512 dimensions
 
 
@@ -89,7 +90,7 @@ class TextTower:
                 raise ValueError("not all vectors are of length 1")
         except (ValueError, EOFError) as error:
             path = self._model.with_name(name)
-            raise ModelError(f"the captions {path} can't be used: {error}") from None
+            raise ModelError(f"the captions {path} can't be used: {error}; {COPY}") from None
         return vectors
 
     def close(self) -> None:
@@ -169,7 +170,7 @@ def _load(model: Path, card: ModelCard, runtime_name: str | None) -> _Loaded:
             raise ValueError(f"it has {tokenizer.size} tokens, the text tower {tokens}")
     except ValueError as error:
         path = model.with_name(str(named["vocab"]))
-        raise ModelError(f"the vocabulary {path} can't be used: {error}") from None
+        raise ModelError(f"the vocabulary {path} can't be used: {error}; {COPY}") from None
     file = model.with_name(str(named["file"]))
     content = _read(model, file.name, str(named["sha256"]))
     runtime = Runtime(runtime_name)
@@ -181,7 +182,9 @@ def _load(model: Path, card: ModelCard, runtime_name: str | None) -> _Loaded:
     grown_bytes = max(0, memory.resident_bytes() - before_bytes)
     loaded = _Loaded(file, runtime, interpreter, source, target, tokenizer, length, grown_bytes)
     if np.allclose(loaded.embed("a dog"), loaded.embed("the sea at night"), atol=1e-5):
-        raise ModelError(f"model {file} gives the same vector for different texts")
+        raise ModelError(
+            f"model {file} gives the same vector for different texts; convert it again"
+        )
     grown_bytes = max(0, memory.resident_bytes() - before_bytes)  # with what computing takes
     return loaded._replace(resident_bytes=grown_bytes)
 
@@ -209,6 +212,6 @@ def _read(model: Path, name: str, sha256: str) -> bytes:
     if actual != sha256:
         raise ModelError(
             f"{path} has SHA-256 {actual[:12]}…, the card of {model.name} says {sha256[:12]}…; it "
-            "may be another model's: copy all files of one model again"
+            f"may be another model's: {COPY}"
         )
     return content

@@ -149,8 +149,11 @@ def _check(
         raise UsageError("this index has no tiles; create them with: lookalike index --tiles")
     rows, dim = snapshot.vectors.shape
     if rows > 0 and queries.shape[1] != dim:
-        raise UsageError(f"a query of {queries.shape[1]} numbers does not fit {dim} dimensions")
+        raise UsageError(
+            f"a query of {queries.shape[1]} numbers does not fit {dim} dimensions; make it with "
+            "the model that the index was made with"
+        )
     exact = queries.astype(np.float64)
     lengths = np.sqrt(np.einsum("ij,ij->i", exact, exact))
     if not np.abs(lengths - 1).max(initial=0) < codes.UNIT_ERROR:  # NaN fails too
-        raise UsageError("a query vector's length is not 1")
+        raise UsageError("a query vector's length is not 1: divide it by its length")
