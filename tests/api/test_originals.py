@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import bottle
 import pytest
 
 from edge_app.api.files import originals
-from edge_app.api.files.originals import STRIPPED_KNOWN, Stripper
+from edge_app.api.files.originals import STRIPPED_KNOWN, Sent, Stripper, send_original
 from edge_app.config import Limits
 from edge_app.errors import LimitError, NotStrippableError
+from edge_app.library.source import Original
 from edge_app.photos.stripping.strip import without_location
 from tools.testing.pictures import picture
 
@@ -87,3 +89,19 @@ def test_an_original_that_has_grown_over_the_limit_is_not_read(
         monkeypatch.setattr(originals, "STRIPPED_BYTES", size - 1)
         with pytest.raises(LimitError, match=f"{size} bytes"):
             Stripper(size).strip(file)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (3 * 10**11, "Fri, 31 Dec 9999 23:59:59 GMT"),  # btrfs and tmpfs know later years
+        (-(10**11), "Thu, 01 Jan 1970 00:00:00 GMT"),
+        (1_500_000_000, "Fri, 14 Jul 2017 02:40:00 GMT"),
+    ],
+)
+def test_a_file_of_any_time_is_sent(original: Path, seconds: int, said: str) -> None:
+    bottle.request.bind({})
+    opened = Original(original.open("rb"), original.stat().st_size, seconds * 10**9)
+    answer = send_original(opened, Sent.raw("photo.cr2"), download=False)
+    assert (answer.status_code, answer.headers["Last-Modified"]) == (200, said)
+    answer.body.close()

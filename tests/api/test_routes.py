@@ -448,6 +448,17 @@ def test_originals_whole_in_part_and_conditionally(
     changed = whole.headers["last-modified"]
     for since, status in ((changed, 304), ("Mon, 01 Jan 1990 00:00:00 GMT", 200), ("x", 200)):
         assert site.ask(path, headers={"If-Modified-Since": since}).status == status, since
+    for name, wanted, status in (
+        ("If-Match", f'"other", {whole.headers["etag"]}', 200),
+        ("If-Match", "*", 200),
+        ("If-Match", '"other"', 412),
+        ("If-Match", f"W/{whole.headers['etag']}", 412),
+        ("If-Unmodified-Since", changed, 200),
+        ("If-Unmodified-Since", "Mon, 01 Jan 1990 00:00:00 GMT", 412),
+        ("If-Unmodified-Since", "x", 200),
+    ):
+        assert part("bytes=0-1", **{name: wanted}).status == (206 if status == 200 else 412), wanted
+        assert site.ask(path, headers={name: wanted}).status == status, wanted
     both = {"If-Modified-Since": changed, "If-None-Match": '"other"'}
     assert site.ask(path, headers=both).status == 200
     head = site.ask(path, "HEAD")

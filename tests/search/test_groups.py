@@ -149,6 +149,14 @@ def test_check_finds_damaged_links_and_repair_clears_them(reader: Reader, groups
     assert names(reader, Review(reader)) == before
 
 
+def test_links_of_any_size_are_not_read(reader: Reader, groups: Review) -> None:
+    before = names(reader, groups)
+    os.truncate(reader.index / FILE, 2**34)  # it takes no room
+    (problem,) = check(reader.index).problems
+    assert "it has more than 256 MiB" in str(problem)
+    assert names(reader, Review(reader)) == before
+
+
 def test_links_of_another_index_are_not_believed(tmp_path: Path, groups: Review) -> None:
     with Reader(tmp_path / "index") as reader:
         names(reader, groups)

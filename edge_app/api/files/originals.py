@@ -8,14 +8,14 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
 from io import BytesIO
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from bottle import HTTPResponse, parse_range_header, request
 
-from edge_app.api.caching import is_known
+from edge_app.api.caching import is_another, is_known, is_unmodified
 from edge_app.api.files.streams import Stream
 from edge_app.api.types.views import text_of
 from edge_app.config import MiB
@@ -45,6 +45,7 @@ MEDIA_TYPES = {
     "DNG": "image/x-adobe-dng",
 }
 OTHER = "application/octet-stream"
+_LATEST_S = 253_402_300_799  # the end of the year 9999: some file systems know later times
 
 ONE_RANGE = "[ \t]*(?:[0-9]{1,20}-[0-9]{0,20}|-[0-9]{1,20})[ \t]*"  # up to 2**64 - 1
 RANGES = re.compile(f"bytes=({ONE_RANGE}(?:,{ONE_RANGE})*)", re.IGNORECASE)
@@ -145,10 +146,14 @@ def send_original(
         "Content-Disposition": _disposition(sent.name, download),
         "Accept-Ranges": "bytes",
         "ETag": tag,
-        "Last-Modified": formatdate(changed_s, usegmt=True),
+        "Last-Modified": formatdate(min(max(changed_s, 0), _LATEST_S), usegmt=True),
         "Cache-Control": "private, no-cache",
     }
-    if is_known(tag, request.environ) or _is_unmodified(changed_s, request.environ):
+    if is_another(tag, changed_s, request.environ):
+        file.close()
+        error, body = refusal(412, "the original is another version now", [("ETag", tag)])
+        return HTTPResponse(body, 412, error)
+    if is_known(tag, request.environ) or is_unmodified(changed_s, request.environ):
         file.close()
         return HTTPResponse(status=304, headers=headers)
     if stripper:
@@ -188,17 +193,6 @@ def _body(original: Original, file: Any, start: int, size_bytes: int) -> Any:
         return Stream(file, start, size_bytes)
     file.seek(start)
     return file
-
-
-def _is_unmodified(changed_s: float, environ: Mapping[str, Any]) -> bool:
-    """Whether the client has what is as old as this; a tag, which tells more, takes precedence."""
-    since = environ.get("HTTP_IF_MODIFIED_SINCE")
-    if since is None or "HTTP_IF_NONE_MATCH" in environ:
-        return False
-    try:
-        return int(changed_s) <= parsedate_to_datetime(since).timestamp()
-    except (ValueError, OverflowError):  # no date: ignored (RFC 9110, 13.1.3)
-        return False
 
 
 def _ranges(tag: str, environ: Mapping[str, Any]) -> str | None:

@@ -26,6 +26,7 @@ REASONS = {
     403: "A request that a page of another site may have sent, or a file that is not given away",
     404: "There is no such image, word or path",
     408: "The request took too long",
+    412: "Another version than the one asked for",
     413: "Too large; the message names the limit",
     416: "No such part of the file",
     421: "This server is not known by that name",
@@ -124,7 +125,7 @@ ROUTES = (
     ),
     Route(
         "GET", "/originals/{id}", "The original file", "*/*", requests.Download,
-        also=(206, 304, 403, 413, 416),
+        also=(206, 304, 403, 412, 413, 416),
     ),
 )  # fmt: skip
 

@@ -21,6 +21,7 @@ from edge_app.index.format.records import GenerationRecord, State, typed
 from edge_app.model.card import ModelIdentity
 
 _DIM_MAX = 2**20  # a float32 vector of 4 MiB; models have 4,096 at most
+_TILES_MAX = 64  # photos.regions has 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def identity_of(record: GenerationRecord) -> ModelIdentity:
     """The model a generation was built with."""
     with suppress(ValueError, TypeError, RecursionError, sqlite3.DatabaseError):
         identity = typed(ModelIdentity(**json.loads(record.model)))
-        if 0 < identity.dim <= _DIM_MAX:
+        if 0 < identity.dim <= _DIM_MAX and record.tiles <= _TILES_MAX:
             return identity
     raise StoreError(
         f"the catalogue's record of generation {record.generation} is damaged; repair it with: "

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.config import MiB
 from edge_app.index.format.regular import open_regular, replace_regular
 
 FILE = "duplicates.npz"
+_MOST_BYTES = 256 * MiB  # 16,777,000 pairs, which are fewer than rows; all of it is read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ def save_links(index: Path, links: KeptLinks) -> None:
 def load_links(index: Path) -> KeptLinks:
     """What the file says; FileNotFoundError if there is none, ValueError if it is damaged."""
     with open(open_regular(index / FILE, os.O_RDONLY), "rb") as file:
+        if os.fstat(file.fileno()).st_size > _MOST_BYTES:
+            raise ValueError(f"it has more than {_MOST_BYTES // MiB} MiB")
         try:
             with np.load(file) as kept:
                 if any(member.compress_type for member in kept.zip.infolist()):

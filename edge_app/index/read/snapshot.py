@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app import memory
+from edge_app.config import MiB
 from edge_app.errors import NotFoundError, StoreError
 from edge_app.index.format import codes
 from edge_app.index.format.appendfile import HEADER_BYTES, AppendFile
@@ -23,6 +25,9 @@ from edge_app.index.read.numbers import read_numbers
 from edge_app.model.card import ModelIdentity
 
 _FINGERPRINT_ROWS = 64
+
+_ROW_BYTES = 64  # of memory that a row takes when it is opened: the columns, and their reading
+_ORDINARY_ROWS = 10_000_000  # below that the system finds room, if it must
 
 _BLOCK_ROWS = 100_000  # of the catalogue at a time: 5 MB of text
 
@@ -157,6 +162,7 @@ def load_snapshot(index: Path, catalog: Catalog) -> Snapshot:
     record = catalog.generations().get(number)
     if record is None:
         return _assemble(catalog, 0, None, 0, {}, None)
+    _refuse_more_than_memory(index, record.rows)
     identity, mixed = identity_of(record), has_mixed_codes(index, record)
     found = columns(record, mixed)
     try:
@@ -174,6 +180,17 @@ def load_snapshot(index: Path, catalog: Catalog) -> Snapshot:
     except BaseException:
         vectors_file.close()
         raise
+
+
+def _refuse_more_than_memory(index: Path, rows: int) -> None:
+    """StoreError for more rows than can be: files from elsewhere may name any number of them, and
+    be of that size without taking room."""
+    wanted, free = rows * _ROW_BYTES, memory.available_bytes()
+    if rows > _ORDINARY_ROWS and wanted > free:
+        raise StoreError(
+            f"{index} has {rows} rows, which take {wanted // MiB} MiB of memory; {free // MiB} MiB "
+            "are free. Serve it on a machine with more, or delete it"
+        )
 
 
 def _assemble(

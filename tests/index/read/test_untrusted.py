@@ -148,6 +148,13 @@ def test_a_thumbnail_of_a_gigabyte_is_not_read(index: Path) -> None:
     assert memory.resident_bytes() - before < 64 * MiB
 
 
+def test_more_rows_than_memory_are_not_opened(index: Path) -> None:
+    """Their files would take no room."""
+    change(index, f"UPDATE generations SET rows = {2**36}")
+    make_crcs_fit(index, "generations")
+    assert f"has {2**36} rows, which take 4194304 MiB of memory" in read_all(index)[0]
+
+
 def a_link(path: Path) -> None:
     path.rename(path.with_name("elsewhere"))
     path.symlink_to("elsewhere")
