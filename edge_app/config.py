@@ -51,7 +51,7 @@ class Limits:
         1024 * MiB, "--zip-size", "the largest zip of selected photos; less than 4 GiB"
     )
     connections: int = _limit(
-        128, "--connections", "how many at a time; beyond this the least active one is closed"
+        128, "--connections", "connections at a time; beyond these the least active one is closed"
     )
     connections_per_address: int = _limit(
         64,

@@ -19,7 +19,7 @@ from edge_app.library.places import is_url
 from edge_app.memory import available_bytes
 
 RELEASED_S = 1_767_225_600  # 2026-01-01: no clock that goes shows an earlier time
-FREE_MIB = 64  # 3,000 photos
+FREE_MIB = 64  # 2,600 photos
 
 
 def doctor(config: Config, options: Namespace) -> int:
@@ -67,7 +67,7 @@ def folder_problems(config: Config) -> Iterator[str]:
     if (free_mib := free_bytes(config.index) // MiB) < FREE_MIB:
         yield (
             f"{free_mib} MiB are free where the index folder {config.index} is, and 1,000 photos "
-            "take about 21: delete other files, or choose another folder with --index"
+            "take about 24: delete other files, or choose another folder with --index"
         )
     for _, root in config.places:
         if is_url(root) or not answers(root) or not os.path.isdir(root):
