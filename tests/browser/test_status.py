@@ -254,6 +254,13 @@ def test_a_notice_covers_no_control(
         expect(page.get_by_text("The photo library is offline")).to_be_visible()
         page.wait_for_load_state("networkidle")
         assert page.evaluate(COVERED) == [], url
+    page.goto("")
+    page.get_by_role("button", name="Select photos").tap()
+    page.locator(".tile a").first.tap()
+    expect(page.get_by_role("complementary")).to_contain_text("1 selected")
+    expect(page.get_by_text("Tap the photos to search by.")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 520})  # so that there is something to scroll
+    assert page.evaluate(COVERED) == []
     context.close()
 
 
