@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,18 @@ def served_roots() -> dict[Path, dict[str, str]]:
     folders = sorted(indexes_folder().glob("*"))
     with_photos = [folder for folder in folders if _has_photos(folder)]
     return {folder: _roots_of(folder) for folder in with_photos or folders}
+
+
+def all_served(config: Config, *, models: bool) -> list[Config]:
+    """These settings for each library that `lookalike FOLDER` has indexed, where there are several.
+
+    models: choose the model of each.
+    """
+    found = served_roots()
+    if len(found) < 2:
+        return [config]
+    each = [replace(config, index=index, **_settings_of(roots)) for index, roots in found.items()]
+    return [replace(one, model=model_for(one.index)) for one in each] if models else each
 
 
 def _has_photos(index: Path) -> bool:

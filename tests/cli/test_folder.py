@@ -64,10 +64,14 @@ def test_a_folder_is_served_with_an_index_of_its_own(
     assert main(["search", "Summer/a.jpg"]) == main(["doctor"]) == 0
     capsys.readouterr()
     shutil.copytree(index_of(home / "Summer"), index_of(home / "Winter"), dirs_exist_ok=True)
-    assert main(["search", "Summer/a.jpg"]) == main(["doctor"]) == 1
-    said = capsys.readouterr()
+    assert main(["search", "Summer/a.jpg"]) == 1
     summer = f"name one of them: --index {index_of(home / 'Summer')} ({home}/Summer), --index "
-    assert summer in said.err and summer in said.out
+    assert summer in capsys.readouterr().err
+    assert main(["doctor"]) == 0  # which looks at both
+    (index_of(home / "Winter") / "catalog.db").write_bytes(b"damaged")
+    capsys.readouterr()
+    assert main(["doctor"]) == 1
+    assert f"first: {index_of(home / 'Winter').name}: " in capsys.readouterr().out
     assert main(["doctor", "--gallery", "Summer"]) == 0
     for command in ("doctor", "duplicates", "check"):
         assert main([command, "--index", str(index_of(home / "Summer"))]) == 0, command

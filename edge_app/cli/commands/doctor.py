@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from edge_app.answering import answers
 from edge_app.cli.commands.info import describe
+from edge_app.cli.folder import all_served
 from edge_app.config import Config, MiB
 from edge_app.errors import printable
 from edge_app.index.format.locking import free_bytes, may_write
@@ -24,7 +25,7 @@ FREE_MIB = 64  # 2,600 photos
 
 def doctor(config: Config, options: Namespace) -> int:
     """Print what to fix; 1 if there is anything."""
-    problems = [*folder_problems(config), *describe(config)["to fix"], *device_problems(config)]
+    problems = [*library_problems(config, options), *device_problems(config)]
     if options.json:
         print(json.dumps({"problems": problems}))
         return bool(problems)
@@ -33,6 +34,18 @@ def doctor(config: Config, options: Namespace) -> int:
     if not problems:
         print("All is well.")
     return bool(problems)
+
+
+def library_problems(config: Config, options: Namespace) -> list[str]:
+    """What is wrong with folders, model or index; of every library where none is named."""
+    is_named = options.index or options.galleries or os.path.exists(config.index)
+    configs = [config] if is_named else all_served(config, models=options.model is None)
+    found = [[*folder_problems(one), *describe(one)["to fix"]] for one in configs]
+    return list(dict.fromkeys(
+        problem if all(problem in others for others in found) else f"{one.index.name}: {problem}"
+        for one, problems in zip(configs, found, strict=True)
+        for problem in problems
+    ))  # fmt: skip
 
 
 def device_problems(config: Config) -> Iterator[str]:
