@@ -3,9 +3,12 @@ its processes are told to end."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # it brings TLS, 5 MB: an index run without a cluster has no use for it
+    import asyncio
 
 
 def no_page(*_: object, **__: object) -> None:
@@ -24,6 +27,8 @@ def quietly() -> None:
 
 def _in_one_line(record: logging.LogRecord) -> bool:
     """Leaves out tracebacks of Dask's, and what is no news: that a task ends when it is told to."""
+    import asyncio
+
     if record.name.partition(".")[0] != "distributed":
         return True
     error = record.exc_info[1] if record.exc_info else None
@@ -37,6 +42,8 @@ def _in_one_line(record: logging.LogRecord) -> bool:
 
 def until_told() -> asyncio.Event:
     """Set by SIGTERM and SIGINT, for the loop that runs."""
+    import asyncio
+
     ended = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, ended.set)
