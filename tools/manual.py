@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from edge_app import VERSION
 from edge_app.cli.arguments import make_parser
-from edge_app.cli.folder import commands_of
+from edge_app.cli.parser import commands_of
 from tools.options import options_of, sentence
 
 EXIT_CODES = (

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_app.cli.arguments import make_parser
-from edge_app.cli.folder import commands_of
+from edge_app.cli.parser import arguments_of, commands_of
 from edge_app.config import LIMITS, Limits, about, limit_text, option_of
 
 ROOT = Path(__file__).parent.parent
@@ -65,7 +65,7 @@ def sentence(text: str) -> str:
 
 def options_of(command: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
     """How each option is written, and its help."""
-    for action in command._actions:
+    for action in arguments_of(command):
         if action.dest != "help":
             yield _spelling(action), (action.help or "") % {**vars(action), "prog": ""}
 
@@ -88,7 +88,7 @@ def _limits() -> Iterator[str]:
         users = [
             command
             for command, sub in commands.items()
-            if any(action.dest == f"limit_{name}" for action in sub._actions)
+            if any(action.dest == f"limit_{name}" for action in arguments_of(sub))
         ]
         default = limit_text(name, getattr(Limits(), name))
         yield f"| `{option_of(name)}` | {default} | {about(name)} | {', '.join(users)} |"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_app.answering import answers
-from edge_app.cli.parser import meant
+from edge_app.cli.parser import commands_of, meant, options_of
 from edge_app.config import Config, Place
 from edge_app.errors import StoreError
 from edge_app.index.read.reader import Reader
@@ -34,9 +34,8 @@ def words_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> Sequence[
     if first in commands or any(option.startswith(first) for option in own_options):
         return words
     if first.startswith("-"):
-        if not any(
-            first.split("=")[0] in each._option_string_actions for each in commands.values()
-        ):
+        option = first.partition("=")[0]
+        if not any(option in options_of(command) for command in commands.values()):
             parser.error(f"there is no option {first}" + meant(first, own_options))
         parser.error(f"{first} comes after a folder or a command: lookalike FOLDER {first}")
     if answers(first) and not os.path.isdir(first):
@@ -60,12 +59,6 @@ def _no_folder(first: str, commands: Sequence[str]) -> str:
         return f"{first} does not exist" + meant(name, folders)
     alike = meant(first, [*commands, "--help", "--version", *folders])
     return f"{first} is neither a folder nor a command" + (alike or f": {', '.join(commands)}")
-
-
-def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """The parser of each command, in their order."""
-    (commands,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    return dict(commands.choices)
 
 
 def served(named: Sequence[Place], index: Path | None, *, needed: bool) -> dict[str, Any]:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from edge_app.api.types.requests import Filters
-from edge_app.cli.folder import commands_of
-from edge_app.cli.parser import meant
+from edge_app.cli.parser import commands_of, meant, options_of
 from edge_app.errors import UsageError
 from edge_app.index.read.reader import Reader
 from edge_app.userfolders import index_of
@@ -32,9 +31,9 @@ def _refuse(parser: argparse.ArgumentParser, words: Sequence[str], unknown: list
     commands = commands_of(parser)
     command = commands[words[0]]
     said = f"unrecognized arguments: {' '.join(unknown)}"
-    known = [name for action in command._actions for name in action.option_strings]
+    known = options_of(command)
     wrong = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
-    takers = [name for name, other in commands.items() if wrong in other._option_string_actions]
+    takers = [name for name, other in commands.items() if wrong in options_of(other)]
     if takers:
         command.error(f"{said}; {wrong} is an option of {', '.join(takers)}")
     if folder := next(filter(os.path.isdir, unknown), None):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
@@ -23,12 +23,32 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {printable(message)} (see {self.prog} --help)\n")
 
 
+# What argparse has no public way to ask, in one place.
+
+
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command, in their order."""
+    (commands,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    return dict(commands.choices)
+
+
+def arguments_of(parser: argparse.ArgumentParser) -> Sequence[argparse.Action]:
+    """What a command takes: its options, and what is named without one."""
+    return parser._actions
+
+
+def options_of(parser: argparse.ArgumentParser) -> list[str]:
+    """The names of a command's options."""
+    return [name for argument in arguments_of(parser) for name in argument.option_strings]
+
+
 def short_usage(parser: argparse.ArgumentParser) -> str:
     """The first line of a command's help. All options would be 25 lines, and stand below anyway."""
     words = ["%(prog)s [OPTION ...]"]
-    for action in parser._get_positional_actions():
-        shown = {"?": "[{}]", "*": "[{} ...]"}.get(str(action.nargs), "{}")
-        words.append(shown.format(action.metavar))
+    for argument in arguments_of(parser):
+        if not argument.option_strings:
+            shown = {"?": "[{}]", "*": "[{} ...]"}.get(str(argument.nargs), "{}")
+            words.append(shown.format(argument.metavar))
     return " ".join(words)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.cli.arguments import make_parser
-from edge_app.cli.folder import commands_of
+from edge_app.cli.parser import arguments_of, commands_of
 from tests.conftest import ROOT
 from tools import options
 
@@ -40,12 +40,10 @@ def test_the_list_of_commands_is_of_today() -> None:
 
 def test_every_option_of_every_command_is_listed() -> None:
     text = (ROOT / "docs/cli.md").read_text()
-    (commands,) = [a for a in make_parser()._actions if isinstance(a.choices, dict)]
-    assert isinstance(commands.choices, dict)
-    for name, command in commands.choices.items():
+    for name, command in commands_of(make_parser()).items():
         shared, own = text.partition("## Shared options")[2].split("\n## ", 1)
         section = own.partition(f"{name}\n")[2].partition("\n## ")[0]
-        for action in command._actions:
+        for action in arguments_of(command):
             if action.dest != "help":
                 written = "/".join(action.option_strings) or f"{action.metavar}"
                 rows = [row for row in shared.splitlines() if row.startswith(f"| `{written}")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from edge_app.cli.folder import commands_of
+from edge_app.cli.parser import arguments_of, commands_of
 from edge_app.config import Config
 from edge_app.errors import UsageError
 from edge_app.host import install_with
@@ -42,7 +42,7 @@ def completion(config: Config, options: argparse.Namespace) -> int:
     kinds = {"DIR": folder, "PLACE": folder, "FILE": file, "IMAGE": file}
     commands = commands_of(parser)
     for command in commands.values():
-        for action in command._actions:
+        for action in arguments_of(command):
             kind = next((kind for word, kind in kinds.items() if word in str(action.metavar)), None)
             if kind:
                 action.complete = kind  # type: ignore[attr-defined] # how shtab is told
