@@ -60,7 +60,7 @@ class Limits:
     )
     server_threads: int = _limit(8, "--server-threads", "requests answered at the same time")
     text_idle_s: float = _limit(
-        300.0, "--text-idle", "a text tower that nobody uses is let go after this time"
+        300.0, "--text-idle", "a text tower that nobody uses is unloaded after this time"
     )
     cluster_s: float = _limit(
         10.0, "--cluster-time", "a search over a cluster takes no longer, or fails"
