@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -115,38 +116,35 @@ def _content(old: Known | None) -> bytes | None:
     return old.content if old and old.embedded else None
 
 
+@dataclass(slots=True)
 class _Run:
     """The state of one run: the batch being filled, and what is left of the missing files."""
 
-    def __init__(
-        self,
-        library: Source,
-        writer: Writer,
-        embedder: Embeds,
-        limits: Limits,
-        todo: Plan,
-        known: dict[str, Known],
-        lost: Lost,
-        report: IndexReport,
-        images: Ahead[NewImage],  # being embedded
-        commits: Ahead[int],  # of batches; each gives the count of its files
-        machines: Callable[[], dict[str, int]],  # files that each of a cluster has done
-        on_progress: Callable[[Progress], object],
-    ) -> None:
-        self.library, self.writer = library, writer
-        self.embedder, self.limits = embedder, limits
-        self.todo, self.known, self.lost = todo, known, lost
-        self.report, self.on_progress = report, on_progress
-        self.images, self.commits = images, commits
-        self.machines = machines
-        self.alone: list[FoundFile] = []  # RAW files whose picture can't be used
+    library: Source
+    writer: Writer
+    embedder: Embeds
+    limits: Limits
+    todo: Plan
+    known: dict[str, Known]
+    lost: Lost
+    report: IndexReport
+    images: Ahead[NewImage]  # being embedded
+    commits: Ahead[int]  # of batches; each gives the count of its files
+    machines: Callable[[], dict[str, int]]  # files that each of a cluster has done
+    on_progress: Callable[[Progress], object]
+    alone: list[FoundFile] = field(default_factory=list)  # RAW files whose picture can't be used
+    batch: Batch = field(init=False)
+    done: int = 0  # files that are committed
+    started_s: float = field(default_factory=time.monotonic)
+    filling_s: float = field(init=False)  # since when the batch is being filled
+
+    def __post_init__(self) -> None:
+        self.filling_s = self.started_s
         self.batch = Batch(
-            online=todo.back_online,
-            forgotten=todo.forgotten,
-            rejected=todo.noted_rejected,
+            online=self.todo.back_online,
+            forgotten=self.todo.forgotten,
+            rejected=self.todo.noted_rejected,
         )
-        self.done = 0
-        self.started = self.filling = time.monotonic()
 
     def read(self, results: Iterable[tuple[FoundFile, Result]]) -> None:
         """Embed and commit what the pool decodes, as it comes."""
@@ -250,8 +248,8 @@ class _Run:
         """Whether the batch is as old as all before it, or `batch_s`: the first photos show after
         a second, and commits soon become rare."""
         now = time.monotonic()
-        earlier_s = max(FIRST_BATCH_S, self.filling - self.started)
-        return now - self.filling >= min(earlier_s, self.limits.batch_s)
+        earlier_s = max(FIRST_BATCH_S, self.filling_s - self.started_s)
+        return now - self.filling_s >= min(earlier_s, self.limits.batch_s)
 
     def _mark_offline(self, old: Known) -> None:
         self.report.offline += 1
@@ -263,7 +261,7 @@ class _Run:
         self.batch.images.extend(self.images.rest())
         self.commits.start(partial(self._committed, self.batch, count))
         self.batch = Batch()
-        self.filling = time.monotonic()
+        self.filling_s = time.monotonic()
         self._note(self.commits.done())
 
     def _committed(self, batch: Batch, count: int) -> int:
@@ -277,7 +275,7 @@ class _Run:
             self._tell()
 
     def _tell(self) -> None:
-        rate = self.done / (time.monotonic() - self.started) if self.done else 0.0
+        rate = self.done / (time.monotonic() - self.started_s) if self.done else 0.0
         self.on_progress(
             Progress(
                 "indexing",

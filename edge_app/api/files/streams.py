@@ -12,7 +12,7 @@ from edge_app.photos.stripping.pieces import Sized
 STREAMS = 4  # each holds a thread of the server while its client reads; half of them stay free
 PIECE_BYTES = 256 * 1024
 
-_places = threading.BoundedSemaphore(STREAMS)
+_places = threading.BoundedSemaphore(STREAMS)  # of this process, as its threads are
 
 
 class Stream:
