@@ -23,9 +23,9 @@ from edge_app.photos.reading.colour import Colours
 from edge_app.photos.reading.cost import check_cost
 from edge_app.photos.reading.dates import moment_in_xmp
 from edge_app.photos.reading.lacks import needs_more
-from edge_app.photos.reading.mend import ends_in_zeros, mended
+from edge_app.photos.reading.mend import ends_in_zeros, mended, webp
 from edge_app.photos.reading.opening import format_of, opened, reasons
-from edge_app.photos.reading.partial import Frame, drawn, ends_early
+from edge_app.photos.reading.partial import OTHER_FILLER, Frame, drawn, ends_early, squeezed
 from edge_app.photos.regions import CROP, PREPROCESS, WHOLE, Box
 from edge_app.photos.shrink import draft_size, enough_of, region_of
 from edge_app.photos.thumbnail import THUMBNAIL, Fit, thumbnail
@@ -74,12 +74,15 @@ def decode(
         if needs_more(error.lacks):
             raise  # nothing is wrong with the file
         refused = DecodeError(str(error), error.lacks)  # `error` itself holds all that was decoded
-    gc.collect()  # which on Python 3.13 is a circle of objects
     # What browsers show in spite of its faults is shown: its end is missing, or a chunk broken.
     with _lenient():
         for whole in mended(data, name):
-            with suppress(DecodeError):
+            gc.collect()  # on Python 3.13 what was decoded before is a circle of objects
+            try:
                 return _decode(data, name, size_px, limits, boxes, fit, preprocess, whole)
+            except DecodeError as error:
+                if needs_more(error.lacks):
+                    raise
     raise refused
 
 
@@ -108,6 +111,8 @@ def _decode(
     with reasons(data, name):
         found = raw.opened(data, name, limits) if name in raw.KINDS else None
         whole_file = data if mended_file is None else mended_file
+        # Before the other: one at a time fits in the memory that is counted.
+        other = _with_other_filler(whole_file, limits) if note and name == "WEBP" else None
         image, coding = (found.image, found.coding) if found else (opened(whole_file, name), name)
         width_px, height_px = image.size
         # Before load(): what a PNG says behind its picture does not count, as in browsers.
@@ -127,7 +132,7 @@ def _decode(
         if not note and ends_early(image, data, coding):
             note = INCOMPLETE
         if note and (mended_file or coding == "PNG"):  # browsers show the grey of other JPEGs too
-            image = drawn(image, whole_file, coding, frame)
+            image = drawn(image, whole_file, coding, frame, other)
         if frame and frame.box != (0, 0, *image.size):
             image = _on_canvas(image, frame.box)
         # After load(): PNG may keep them last, TIFF is turned by it.
@@ -162,6 +167,13 @@ def _decode(
         content=fingerprint(data),
         pattern=pattern_of(whole),
     )
+
+
+def _with_other_filler(data: bytes, limits: Limits) -> Image.Image:
+    """What there would be of a WebP that lacks a part, were that another; for `drawn`."""
+    image = opened(webp(data, OTHER_FILLER), "WEBP")
+    check_cost(image, "WEBP", image.size, data, limits)
+    return squeezed(image)
 
 
 def _frame(image: Image.Image) -> Frame | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Collection, Iterator, Set
 from typing import Literal
 
 BIG_TIFF = 43  # in place of a TIFF's 42
@@ -22,6 +22,7 @@ SHOWN = {b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"eXIf"}
 LESS = 0.95, 0.85, 0.7
 # In a row, a block of a disk. A white WebP of 6 megapixels ends in 581, other pictures in a few.
 ZEROS_BYTES = 4096
+PADDING = b"free", b"skip"  # boxes that may be of zeros
 XMP = b"XML:com.adobe.xmp\0"
 XMP_BYTES = 1 << 16
 # Of a JPEG (ITU T.81, table B.1).
@@ -153,16 +154,18 @@ def _boxes(data: bytes, kept: float = 1) -> bytes:
     return data[: int(there * kept)].ljust(max(end, len(data)), b"\0")
 
 
-def _end_of_boxes(data: bytes) -> int:
-    """Of the last box that begins in the file, by its own account (ISO 14496-12, 4.2)."""
-    place = 0
+def _end_of_boxes(data: bytes, unless: Collection[bytes] = ()) -> int:
+    """Of the last box that begins in the file, by its own account (ISO 14496-12, 4.2); unless it is
+    of one of these kinds."""
+    place = end = 0
     while len(data) >= place + 16:
-        length, large = struct.unpack_from(">I4xQ", data, place)
+        length, kind, large = struct.unpack_from(">I4sQ", data, place)
         size = int(large if length == 1 else length)
         if size < 8:
             break
         place += size
-    return place
+        end = end if kind in unless else place
+    return end
 
 
 def is_cut(data: bytes, name: str) -> bool:
@@ -182,5 +185,7 @@ def ends_in_zeros(data: bytes, name: str) -> bool:
     decoder makes something of them."""
     if name not in ("WEBP", "AVIF", "HEIF"):
         return False
-    end = 8 + int.from_bytes(data[4:8], "little") if name == "WEBP" else _end_of_boxes(data)
+    end = (
+        8 + int.from_bytes(data[4:8], "little") if name == "WEBP" else _end_of_boxes(data, PADDING)
+    )
     return data[:end].endswith(bytes(ZEROS_BYTES))

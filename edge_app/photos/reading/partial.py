@@ -7,16 +7,10 @@ import zlib
 from io import BytesIO
 from typing import NamedTuple
 
-from PIL import Image, ImageChops, JpegImagePlugin, WebPImagePlugin
+from PIL import Image, ImageChops, JpegImagePlugin
 from PIL.Image import Resampling, Transform
 
-from edge_app.photos.reading.mend import (
-    END_OF_IMAGE,
-    START_OF_SCAN,
-    jpeg_segments,
-    png_chunks,
-    webp,
-)
+from edge_app.photos.reading.mend import END_OF_IMAGE, START_OF_SCAN, jpeg_segments, png_chunks
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the type of colour
 Colour = int | tuple[int, ...]
@@ -50,13 +44,21 @@ class Frame(NamedTuple):
     interlaced: bool
 
 
-def drawn(image: Image.Image, data: bytes, name: str, frame: Frame | None = None) -> Image.Image:
-    """The loaded image of a file of this format that may lack a part of it."""
+def drawn(
+    image: Image.Image,
+    data: bytes,
+    name: str,
+    frame: Frame | None = None,
+    other: Image.Image | None = None,
+) -> Image.Image:
+    """The loaded image of a file of this format that may lack a part of it.
+
+    other: of a WebP, what `squeezed` makes of it with the OTHER_FILLER.
+    """
     if name == "PNG":
         return _png(image, data)
-    if name == "WEBP":
-        other = WebPImagePlugin.WebPImageFile(BytesIO(webp(data, OTHER_FILLER)), "")
-        differs = ImageChops.difference(image, other).getbbox(alpha_only=False)
+    if other:
+        differs = ImageChops.difference(squeezed(image), other).getbbox(alpha_only=False)
         _whiten(image, differs[1] if differs else image.height)
     elif frame:
         _fill_rows(image, frame)
@@ -65,6 +67,11 @@ def drawn(image: Image.Image, data: bytes, name: str, frame: Frame | None = None
         differs = ImageChops.difference(image, filled).getbbox(alpha_only=False)
         _whiten(image, differs[3] if differs else 0)
     return image
+
+
+def squeezed(image: Image.Image) -> Image.Image:
+    """With all its rows, to be compared in little memory."""
+    return image.reduce((8, 1))
 
 
 def ends_early(image: Image.Image, data: bytes, name: str) -> bool:
