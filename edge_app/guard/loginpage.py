@@ -22,7 +22,7 @@ TEXTS = {
         "": "",
         "busy": "Busy. Try again.",
         "wrong": "Wrong passcode.",
-        "too_many": "Too many wrong passcodes. Try again in {minutes} minutes.",
+        "too_many": "Too many wrong passcodes. Try again in {minutes} min.",
     },
     "de": {
         "title": "Zugangscode · Lookalike",
@@ -31,7 +31,7 @@ TEXTS = {
         "": "",
         "busy": "Gerade beschäftigt. Bitte noch einmal versuchen.",
         "wrong": "Falscher Zugangscode.",
-        "too_many": "Zu viele falsche Zugangscodes. Nächster Versuch in {minutes} Minuten.",
+        "too_many": "Zu viele falsche Zugangscodes. Nächster Versuch in {minutes} min.",
     },
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import math
 import re
 import threading
 import time
@@ -126,7 +127,7 @@ class Passcode:
             retry = ("Retry-After", str(int(wait_s) + 1))
             return self.show(
                 environ, start_response, "429 Too Many Requests", "too_many", retry,
-                wanted=wanted, minutes=round(wait_s / 60 + 1),
+                wanted=wanted, minutes=math.ceil(wait_s / 60),
             )  # fmt: skip
         if not right or line is None:
             return self.show(environ, start_response, "401 Unauthorized", "wrong", wanted=wanted)

@@ -353,6 +353,7 @@ def test_wrong_passcodes_are_counted_for_each_address(
         late = sign_in(site, RIGHT, **guesser)
         assert late.status == 429
         assert 0 < int(late.headers["retry-after"]) <= signin.WINDOW_S + 1
+        assert b"Try again in 5 min." in late.body
         assert sign_in(site, RIGHT, **{"X-Forwarded-For": "192.0.2.7"}).status == 303
 
 
