@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import random
-import zipfile
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -88,13 +87,6 @@ def encoded(kind: str) -> bytes:
 def with_comment(jpeg: bytes, text: bytes) -> bytes:
     """The comment right behind the first marker, where a sniffing browser looks."""
     return jpeg[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + jpeg[2:]
-
-
-def zip_in_jpeg() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("a.class", b"\xca\xfe\xba\xbe")
-    return encoded("JPEG") + buffer.getvalue()
 
 
 def make_library(root: Path) -> None:

@@ -18,6 +18,7 @@ from edge_app.host import install_with
 from edge_app.index.format.appendfile import sync_folder
 from edge_app.index.format.records import ImageRecord
 from edge_app.index.read.reader import Reader
+from edge_app.index.read.snapshot import Snapshot
 
 FILES = {"parquet": ("images.parquet",), "npy": ("vectors.npy", "ids.npy", "images.jsonl")}
 _NPY: Any = np.lib.format  # typed in NumPy 2 alone
@@ -53,23 +54,14 @@ def export(
             raise UsageError(f"{folder / name} is there already; choose another folder")
     rows = np.flatnonzero(snapshot.live)
     rows = rows[np.argsort(snapshot.ids[rows], kind="stable")]
-
-    def blocks() -> Iterator[Block]:
-        for start in range(0, len(rows), _BLOCK_ROWS):
-            some = rows[start : start + _BLOCK_ROWS]
-            images = {image.id: image for image in reader.images(snapshot.ids[some].tolist())}
-            kept = [row for row in some.tolist() if int(snapshot.ids[row]) in images]
-            found = [images[int(snapshot.ids[row])] for row in kept]
-            yield Block(found, np.asarray(snapshot.vectors[kept]))
-            on_progress(min(start + _BLOCK_ROWS, len(rows)), len(rows))
-
     if format == "parquet":
         _check_arrow()
     write = _write_parquet if format == "parquet" else _write_npy
     parts = [folder / f"{name}.part" for name in names]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write(parts, blocks(), len(rows), snapshot.identity.dim)
+        blocks = _blocks(reader, snapshot, rows, on_progress)
+        write(parts, blocks, len(rows), snapshot.identity.dim)
         for part in parts:
             with part.open("rb") as file:
                 os.fsync(file.fileno())
@@ -84,6 +76,22 @@ def export(
             with suppress(OSError):  # a folder that can't be written, as was said
                 part.unlink(missing_ok=True)
     return made
+
+
+def _blocks(
+    reader: Reader,
+    snapshot: Snapshot,
+    rows: NDArray[np.intp],
+    on_progress: Callable[[int, int], object],
+) -> Iterator[Block]:
+    """These rows with their images, some at a time, except images that have gone meanwhile."""
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        some = rows[start : start + _BLOCK_ROWS]
+        images = {image.id: image for image in reader.images(snapshot.ids[some].tolist())}
+        kept = [row for row in some.tolist() if int(snapshot.ids[row]) in images]
+        found = [images[int(snapshot.ids[row])] for row in kept]
+        yield Block(found, np.asarray(snapshot.vectors[kept]))
+        on_progress(min(start + _BLOCK_ROWS, len(rows)), len(rows))
 
 
 def _check_arrow() -> None:
