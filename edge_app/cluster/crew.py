@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 1.0  # between two looks at which machines there are
 WAIT_S = 0.1  # between two looks at who has joined, while nobody has
 CONNECT_S = 30.0
+ANSWER_S = 10.0  # for who is there; a scheduler that is stopped keeps its connections
 AGAIN_S, BRIEF_S = 30.0, 2.0  # between two tries to find the scheduler again, and for one of them
 RESULTS = 32  # that come here at a time
 RESULT_S = 30.0  # for one of them
@@ -48,7 +49,7 @@ class Crew:
         self._joining: dict[str, Future] = {}  # whether it may, by address
         self._failed: Counter[str] = Counter()
         self._looked_s = self._tried_s = time.monotonic() - AGAIN_S
-        self._is_lost = False  # the scheduler
+        self._is_lost, self._ask_s = False, 0.0  # the scheduler, and when it is asked again
 
     def close(self) -> None:
         with suppress(Exception):  # it may be gone
@@ -119,9 +120,16 @@ class Crew:
         if self.client.status == "closed":  # it gave the scheduler up
             self._connect_again()
         workers: dict[str, Any] | None = None
-        if self.client.status == "running":
-            with suppress(OSError):
-                workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        if self.client.status == "running" and time.monotonic() >= self._ask_s:
+            try:
+                workers = self.client.sync(
+                    self.client.scheduler.identity, n_workers=-1,
+                    callback_timeout=BRIEF_S if self._is_lost else ANSWER_S,
+                )["workers"]  # fmt: skip
+            except TimeoutError:
+                self._ask_s = time.monotonic() + AGAIN_S
+            except OSError:
+                pass  # its client connects again by itself
         if workers is None and not self._is_lost:
             log.warning("the scheduler at %s has gone; this machine goes on alone", self._address)
         self._is_lost = workers is None

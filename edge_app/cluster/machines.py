@@ -86,7 +86,7 @@ class Machines:
         """Leave the cluster; its machines go on."""
         self._kept.cancel()
         with suppress(Exception):
-            self._start(self._leave()).result(CLOSE_S)
+            self._start(self._leave(self._client)).result(CLOSE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_S)
 
@@ -148,13 +148,16 @@ class Machines:
 
         quietly()
         while True:
+            client = None
             try:
                 self.address.own_host()  # a name that nobody has is said at once
-                self._client = await Client(
+                client = Client(
                     str(self.address), security=security, timeout=CONNECT_S,
                     set_as_default=False, asynchronous=True,
                 )  # fmt: skip
+                self._client = await client
             except OSError as error:
+                await self._leave(client)
                 if not connected.done():
                     connected.set_exception(unreachable(self.address, error))
                     return
@@ -171,11 +174,11 @@ class Machines:
                         break
                 log.warning("the scheduler at %s has gone; this machine searches", self.address)
                 self._present = {}
-                await self._leave()
+                await self._leave(self._client)
             await asyncio.sleep(LOOK_S)
 
-    async def _leave(self) -> None:
-        client, self._client = self._client, None
+    async def _leave(self, client: Client | None) -> None:
+        self._client = None
         if client is not None:
             with suppress(Exception):
                 await asyncio.wait_for(client.close(), CLOSE_S)

@@ -17,6 +17,7 @@ from edge_app.cluster.address import Address
 from edge_app.cluster.failures import unreachable
 from edge_app.cluster.keys import security_of
 from edge_app.cluster.quiet import no_page, quietly, until_told
+from edge_app.cluster.watchdog import watch
 from edge_app.config import Config
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ async def _work(
     import dask
 
     quietly()
+    watch(asyncio.get_running_loop())
     ended = until_told()
     settings = {
         "distributed.worker.memory.terminate": False,  # decoders have caps of their own

@@ -226,14 +226,21 @@ def test_a_machine_that_sees_a_part_does_that_part(
     assert min(told.values()) > PHOTOS // 4
 
 
-def test_a_server_has_its_photos_embedded_by_machines_that_see_them(
-    cluster: Cluster, library: Path, model: Path
+def test_a_server_and_an_index_run_have_their_photos_embedded_by_a_machine_at_once(
+    cluster: Cluster, library: Path, model: Path, alone: dict[str, bytes]
 ) -> None:
     machine = cluster.machine(library)
     site = Site(library, cluster.folder / "served", "--model", str(model), "--cluster",
                 cluster.address, *cluster.tls)  # fmt: skip
     try:
+        beside = cluster.index(library, "beside", "--exclude", "[0-4]")
         site.wait_until_indexed(PHOTOS)
+        out, errors = beside.communicate(timeout=PROGRAM_S)
+        assert beside.returncode == 0, errors
+        assert rows(cluster.folder / "served") == alone
+        some = {path: row for path, row in alone.items() if path[0] in "56"}
+        assert rows(cluster.folder / "beside") == some
+        assert list(json.loads(out.splitlines()[-2])["progress"]["machines"])
         told = site.get("api/status")["indexing"]["machines"]
         (name,) = (name for name in told if name.endswith(f"-{machine.pid}"))
         assert told[name] > 0

@@ -22,8 +22,12 @@ import numpy as np
 import pytest
 
 from edge_app import VERSION
-from edge_app.cluster import machines
+from edge_app.cluster import crew, machines
+from edge_app.cluster.address import Address
+from edge_app.cluster.crew import Crew
+from edge_app.cluster.keys import security_of
 from edge_app.cluster.machines import Machines, MachineState
+from edge_app.cluster.node import Expected
 from edge_app.cluster.over import Over, joined
 from edge_app.cluster.scanner import Scanner
 from edge_app.cluster.searching import SearchMachines, split
@@ -41,7 +45,7 @@ from edge_app.search.gallery import Gallery, Query
 from edge_app.search.vectors.exact import similar_many
 from edge_app.search.vectors.ranking import Asked
 from tests.cluster.members import Cluster
-from tests.indexes import new_image, writer_of
+from tests.indexes import MODEL, new_image, writer_of
 from tests.model.test_words import teach
 from tools.testing.pictures import picture, save
 from tools.testing.site import Site
@@ -103,8 +107,8 @@ class Library:
     def snapshot(self) -> Snapshot:
         return self.reader.snapshot()
 
-    def writer(self) -> Writer:
-        return writer_of(self.folder, ModelCard.load(self.model).identity("any"), tiles=2)
+    def writer(self, name: str = "") -> Writer:
+        return writer_of(self.folder / name, ModelCard.load(self.model).identity("any"), tiles=2)
 
     def join(self, name: str) -> subprocess.Popen[str]:
         """One more machine with a copy as the index is now."""
@@ -375,6 +379,29 @@ def test_a_machine_that_stops_costs_time_and_no_answer_and_one_that_dies_neither
     assert library.is_as_one(k=20) == 2
 
 
+def test_a_scheduler_that_stops_holds_nobody_up(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, brief in ((crew, ("ANSWER_S", "AGAIN_S", "BRIEF_S")), (machines, ("ANSWER_S",))):
+        for name in brief:
+            monkeypatch.setattr(module, name, 0.5)
+    assert library.over.machines
+    address, keys = Address.of(library.cluster.address), library.folder / "keys"
+    with closing(Crew(address, security_of(address, keys), Expected("9.9", MODEL, {}))) as run:
+        until(lambda: len(run._present()) == 2)
+        library.cluster.scheduler.send_signal(signal.SIGSTOP)
+        try:
+            until(lambda: not run._present())
+            search = SearchMachines(library.over.machines, limit_s=4.0)
+            query = library.snapshot.vectors[9:10]
+            found = similar_many(library.snapshot, query, 20, rank=search.rank)
+            assert found == similar_many(library.snapshot, query, 20)
+        finally:
+            library.cluster.scheduler.send_signal(signal.SIGCONT)
+        until(lambda: len(run._present()) == 2)
+    library.wait_for(ready=2)
+
+
 def test_a_machine_that_stops_does_not_hold_a_comparison(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -431,12 +458,18 @@ def test_a_copy_of_an_earlier_commit_is_not_asked(library: Library) -> None:
     assert library.is_as_one(k=20) == 2
 
 
-def test_a_server_tells_of_its_machines_and_answers_503_when_there_is_no_time(
+def test_servers_of_one_cluster_tell_of_their_machines_and_503_when_there_is_no_time(
     library: Library,
 ) -> None:
     words = "--no-watch", "--cluster", library.cluster.address, *library.cluster.tls
-    with served(library, *words, "--cluster-time", str(TIME_S)) as site:
-        until(lambda: [one["state"] for one in site.get("api/status")["machines"]] == ["ready"] * 2)
+    with library.writer("another") as writer:  # of which nobody has a copy
+        writer.commit(images(range(9)))
+    with (
+        served(library, *words, name="another") as other,
+        served(library, *words, "--cluster-time", str(TIME_S)) as site,
+    ):
+        until(lambda: states(site) == ["ready"] * 2 and states(other) == ["behind"] * 2)
+        assert len(other.get("api/images/9/similar?k=20")["items"]) == 8
         answer = site.get("api/images/9/similar?k=20")
         query = library.snapshot.vectors[library.snapshot.row_of(9)][np.newaxis]
         (alone,) = similar_many(library.snapshot, query, 20, exclude=[[9]])
@@ -450,9 +483,15 @@ def test_a_server_tells_of_its_machines_and_answers_503_when_there_is_no_time(
         assert "could not be searched within" in caught.value.read().decode()
 
 
+def states(site: Site) -> list[str]:
+    """How the machines stand for a server."""
+    return [one["state"] for one in site.get("api/status")["machines"]]
+
+
 @contextmanager
-def served(library: Library, *options: str) -> Iterator[Site]:
-    site = Site(library.folder / "library", library.folder / "index", *options)
+def served(library: Library, *options: str, name: str = "") -> Iterator[Site]:
+    folder = library.folder / name
+    site = Site(folder / "library", folder / "index", *options)
     try:
         yield site
     finally:
