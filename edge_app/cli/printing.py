@@ -65,7 +65,8 @@ def _named(path: str) -> str:
 def print_rejections(groups: Iterable[Rejections]) -> None:
     """What could not be used, why, and what to do about it."""
     for group in groups:
-        print(f"{group.count} not usable: {group.reason}{f': {group.advice}' * bool(group.advice)}")
+        reason = printable(group.reason)
+        print(f"{group.count} not usable: {reason}{f': {group.advice}' * bool(group.advice)}")
         for path in group.paths:
             print(f"  {printable(text_of(path))}")
         if group.count > len(group.paths):

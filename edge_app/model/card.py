@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from edge_app.config import Config
+from edge_app.config import Config, MiB
 from edge_app.errors import ModelError
 from edge_app.photos.regions import CROP, PREPROCESS
 from edge_app.userfolders import models_folder
 
 Triple = tuple[float, float, float]
+
+CARD_BYTES = MiB  # one has 600
 
 CHANNELS = ("RGB", "BGR")
 DTYPES = ("float32", "float16", "int8")
@@ -89,7 +92,7 @@ class ModelCard:
                 "checkout on a workstation: make model"
             )
         try:
-            content = json.loads(path.read_bytes())
+            content = json.loads(read_file(path, CARD_BYTES))
         except FileNotFoundError:
             raise ModelError(
                 f"model card {path} does not exist; copy it together with {model.name}, "
@@ -132,6 +135,18 @@ class ModelCard:
                 f"the model {self.name} needs the runtime {self.needs_runtime}, not {runtime}; "
                 "install that, or convert the model with --quantize none"
             )
+
+
+def read_file(path: Path, most_bytes: int) -> bytes:
+    """All of a file that belongs to a model; OSError where it is no regular file, which may have no
+    end, or has more than `most_bytes`."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("it is no regular file")
+        if status.st_size > most_bytes:
+            raise OSError(f"it has {status.st_size} bytes, and may have {most_bytes}")
+        return file.read(most_bytes)
 
 
 def _card_of(content: Any) -> ModelCard:

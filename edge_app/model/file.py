@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from edge_app import memory
 from edge_app.errors import ModelError
-from edge_app.model.card import ModelCard, Triple
+from edge_app.model.card import ModelCard, Triple, read_file
 from edge_app.model.runtime import Runtime, reason_of
 from edge_app.model.tensors import ImageInput, Tensor, VectorOutput
+
+MODEL_BYTES = 2**31  # the largest FlatBuffer, which a .tflite file is
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,13 @@ class ModelFile:
 def read_model(model: Path) -> tuple[bytes, str]:
     """A model file's bytes and their SHA-256."""
     try:
-        content = model.read_bytes()
+        content = read_file(model, min(MODEL_BYTES, memory.available_bytes()))
     except OSError as error:
         raise ModelError(
-            f"model {model} can't be read: {error.strerror}; choose another with --model"
+            f"model {model} can't be read: {error.strerror or error}; choose another with --model"
         ) from None
+    if not content:
+        raise ModelError(f"model {model} is empty: copy it again")
     return content, hashlib.sha256(content).hexdigest()
 
 

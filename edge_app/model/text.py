@@ -88,7 +88,7 @@ class TextTower:
                 raise ValueError(f"it is {vectors.dtype} of {vectors.shape}")
             if not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):  # NaN fails too
                 raise ValueError("not all vectors are of length 1")
-        except (ValueError, EOFError) as error:
+        except (ValueError, EOFError, MemoryError) as error:
             path = self._model.with_name(name)
             raise ModelError(f"the captions {path} can't be used: {error}; {COPY}") from None
         return vectors

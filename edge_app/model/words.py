@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge_app.config import MiB
 from edge_app.errors import ModelError, NotFoundError, UsageError
-from edge_app.model.card import ModelCard
+from edge_app.model.card import ModelCard, read_file
 
+WORDS_BYTES = 256 * MiB  # of their file: 1,000 words of 1,280 dimensions have 5
 WORDS_MAX = 20  # completions of a word in one answer
 WORD_CHARS = 100  # the longest word that is looked up
 Floats = npt.NDArray[np.float32]
@@ -79,10 +81,12 @@ def _read(model: Path, card: ModelCard) -> tuple[list[str], Floats]:
         )
     path = model.with_name(card.labels["file"])
     try:
-        content = path.read_bytes()
+        content = read_file(path, WORDS_BYTES)
         if hashlib.sha256(content).hexdigest() != card.labels["sha256"]:
             raise ValueError("its SHA-256 is not the one in the model's card")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            if sum(member.file_size for member in arrays.zip.infolist()) > WORDS_BYTES:
+                raise ValueError(f"it has more than {WORDS_BYTES // MiB} MiB when unpacked")
             words, vectors = arrays["words"], arrays["vectors"]
         if words.dtype.kind != "U" or vectors.dtype != np.float32:
             raise ValueError(f"words are {words.dtype}, vectors {vectors.dtype}")
@@ -92,6 +96,6 @@ def _read(model: Path, card: ModelCard) -> tuple[list[str], Floats]:
             raise ValueError("not all vectors are of length 1")
     except OSError as error:
         raise ModelError(f"the words {path} can't be read: {error.strerror or error}") from None
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, MemoryError, zipfile.BadZipFile) as error:
         raise ModelError(f"the words {path} can't be used: {error}; copy the file again") from None
     return words.tolist(), vectors

@@ -23,6 +23,7 @@ from edge_app.errors import (
     OldIndexError,
     StoreError,
     UsageError,
+    printable,
 )
 from edge_app.index.format.records import ImageRecord
 from edge_app.index.read.filters import Filter
@@ -116,8 +117,8 @@ class Gallery:
             return []
         return [
             f"The index {self.config.index} was built with another model "
-            f"({identity.name}) than {self.config.model}. It answers searches until every "
-            "photo is indexed again with the new model. To keep it, choose its model "
+            f"({printable(identity.name)}) than {self.config.model}. It answers searches until "
+            "every photo is indexed again with the new model. To keep it, choose its model "
             "with --model."
         ]
 

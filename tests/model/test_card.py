@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from edge_app.errors import ModelError
 from edge_app.model.card import ModelCard
+from edge_app.model.file import read_model
 from edge_app.photos.regions import CROP, PREPROCESS
 
 NEEDED = {"name": "m", "input_size_px": 96, "dim": 8, "dtype": "float32", "sha256": "a" * 64}
@@ -75,6 +77,36 @@ def test_a_wrong_value_is_named_with_what_would_do(
 def test_what_is_no_card_is_named(tmp_path: Path, content: str) -> None:
     with pytest.raises(ModelError, match=r"m\.json (is not|can't be read)"):
         load(tmp_path, content)
+
+
+@pytest.mark.parametrize("file", ["m.json", "m.tflite"])
+def test_a_file_without_an_end_is_not_read(tmp_path: Path, file: str) -> None:
+    """A pipe would be waited for, a device or a file that takes no room would fill the memory."""
+    load(tmp_path, NEEDED)
+
+    def read() -> object:
+        model = tmp_path / "m.tflite"
+        return ModelCard.load(model) if file == "m.json" else read_model(model)
+
+    def sparse(path: Path) -> None:
+        path.touch()
+        os.truncate(path, 2**40)
+
+    for make, said in (
+        (os.mkfifo, "it is no regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is no regular file"),
+        (sparse, f"it has {2**40} bytes, and may"),
+    ):
+        (tmp_path / file).unlink()
+        make(tmp_path / file)
+        with pytest.raises(ModelError, match=said):
+            read()
+
+
+def test_an_empty_model_is_said_to_be_that(tmp_path: Path) -> None:
+    load(tmp_path, NEEDED)
+    with pytest.raises(ModelError, match="is empty: copy it again"):
+        read_model(tmp_path / "m.tflite")
 
 
 def test_a_missing_model_says_what_makes_it(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from argparse import Namespace
 from edge_app.api.types.views import as_json, rejections_of
 from edge_app.cli.printing import print_rejections
 from edge_app.config import Config
-from edge_app.errors import StoreError
+from edge_app.errors import StoreError, printable
 from edge_app.index.read.reader import Reader
 from edge_app.index.read.rejections import NAMED, Rejections
 from edge_app.index.repair import check as checking
@@ -32,7 +32,7 @@ def check(config: Config, options: Namespace) -> int:
         print(json.dumps(counts | said | {"rejections": files}))
     else:
         for problem in problems:
-            print(problem)
+            print(printable(str(problem)))
         print(", ".join(f"{getattr(report, name)} {name}" for name in CHECKED) + " checked")
         print_rejections(_rejections(config))
     if not problems:

@@ -30,7 +30,7 @@ def doctor(config: Config, options: Namespace) -> int:
         print(json.dumps({"problems": problems}))
         return bool(problems)
     for number, problem in enumerate(problems):
-        print(f"{'first' if number == 0 else 'then'}: {problem}")
+        print(f"{'first' if number == 0 else 'then'}: {printable(problem)}")
     if not problems:
         print("All is well.")
     return bool(problems)

@@ -15,7 +15,7 @@ from edge_app.cli.ending import end_clean
 from edge_app.cli.printing import ProgressLine, notes, print_rejections, summary
 from edge_app.cluster.pool import opener
 from edge_app.config import DRAIN_S, Config
-from edge_app.errors import LibraryError
+from edge_app.errors import LibraryError, printable
 from edge_app.index.read.reader import Reader
 from edge_app.indexing.plan import IndexReport
 from edge_app.indexing.run import run_index
@@ -60,7 +60,7 @@ def _say_what_is_missing(config: Config, options: Namespace, report: IndexReport
             "choose another folder with --gallery"
         )
     for name, why in report.unreachable.items():
-        print(f"note: {name} is offline: {why}", file=sys.stderr)
+        print(f"note: {name} is offline: {printable(why)}", file=sys.stderr)
     if kept:
         print(
             f"note: {kept}to remove them from the index: lookalike index --prune", file=sys.stderr

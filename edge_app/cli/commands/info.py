@@ -19,7 +19,7 @@ from edge_app import VERSION
 from edge_app.api.state import IndexState, State, state_of
 from edge_app.cli.folder import to_begin, to_index
 from edge_app.config import Config, MiB
-from edge_app.errors import NoIndexError, StoreError
+from edge_app.errors import NoIndexError, StoreError, printable
 from edge_app.index.read.reader import Reader
 from edge_app.index.write.upgrade import bring_up_to_date
 from edge_app.library.places import arguments, shown
@@ -44,10 +44,10 @@ def info(config: Config, options: Namespace) -> int:
             print(f"{group}:")
             for name, value in values.items():
                 if value is not None:
-                    print(f"  {name}: {_shown(value)}")
+                    print(f"  {printable(name)}: {_shown(value)}")
         else:
             for line in values:
-                print(f"{group}: {line}")
+                print(f"{group}: {printable(line)}")
     return 0
 
 
@@ -56,12 +56,13 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
+        return printable(", ".join(map(str, value)))
     if not isinstance(value, dict):
-        return str(value)
+        return printable(str(value))
     if any(isinstance(part, str) for part in value.values()):  # a card, to copy
         return json.dumps(value, indent=2).replace("\n", "\n  ")
-    return ", ".join(f"{name} {part}" for name, part in value.items() if part is not None)
+    named = (f"{name} {part}" for name, part in value.items() if part is not None)
+    return printable(", ".join(named))
 
 
 def describe(config: Config) -> dict[str, Any]:
