@@ -151,3 +151,14 @@ def test_slideshow_and_drift(engine: Engine, site: Site) -> None:
     wait(engine, f"{slide} === 'photo-01.jpg'")
     press(engine, "d")
     wait(engine, f"location.search.includes('drift=1') && {slide} !== 'photo-01.jpg'")
+
+
+def test_a_download_is_taken_once_the_device_has_granted_it(engine: Engine, site: Site) -> None:
+    open_photo(engine, site, "photo-05.jpg")
+    clicks = """addEventListener('click', (event) => {
+        clicks.push(event.defaultPrevented);
+        event.preventDefault(); // nothing is left in anybody's folder
+    })"""
+    engine.run(f"(window.clicks = [], {clicks}, true)")
+    click(engine, "a.action[download]")
+    wait(engine, "clicks.join() === 'true,false'")
