@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 ANSWER_S = 20.0  # a disk that sleeps takes 10; of a share that takes longer the server is gone
@@ -15,23 +16,39 @@ _looking = threading.Lock()
 
 
 def answers(folder: str | os.PathLike[str]) -> bool:
-    """Whether opening a folder comes to an end, whatever that is. Takes ANSWER_S where it does not;
-    who asks again while that look hangs is told at once."""
-    name = os.fspath(folder)
+    """Whether opening a folder and asking for its state comes to an end, whatever that is."""
+    return not silent([os.fspath(folder)])
+
+
+def silent(folders: Iterable[str]) -> set[str]:
+    """Those of the folders that do not answer. Takes ANSWER_S then, however many they are; who asks
+    again while that look hangs is told at once."""
+    looks = {folder: _looking_at(folder) for folder in folders}
+    for look, until_s in looks.values():
+        look.join(max(0.0, until_s - time.monotonic()))
+    return {folder for folder, (look, _) in looks.items() if look.is_alive()}
+
+
+def _looking_at(folder: str) -> tuple[threading.Thread, float]:
     with _looking:
-        look, until_s = _looks.get(name, (None, 0.0))
+        look, until_s = _looks.get(folder, (None, 0.0))
         if look is None or not look.is_alive():
-            look = threading.Thread(target=_look, args=(name,), name="look", daemon=True)
+            look = threading.Thread(target=_look, args=(folder,), name="look", daemon=True)
             look.start()
             until_s = time.monotonic() + ANSWER_S
-            _looks[name] = look, until_s
-    look.join(max(0.0, until_s - time.monotonic()))
-    return not look.is_alive()
+            _looks[folder] = look, until_s
+    return look, until_s
 
 
 def _look(folder: str) -> None:
     with suppress(OSError):
-        os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # sshfs knows folders by heart for 20 s and longer; how full the disk is it has to ask.
+            os.fstatvfs(file)
+            os.fstat(file)
+        finally:
+            os.close(file)
 
 
 def real_path(folder: str | os.PathLike[str]) -> str:

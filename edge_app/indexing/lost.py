@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge_app.index.format.records import Known
-from edge_app.library.scan import UNTOLD, Scan
+from edge_app.library.originals import UNTOLD
+from edge_app.library.scan import Scan
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,7 @@ class Watcher:
         finally:
             over.set()
         if hung:
-            code, said = 1, f"the photo folder {', '.join(hung)} {SILENT}"
+            code, said = 1, f"{', '.join(hung)} {SILENT}"
         self._note_end(code, said, before.message)
         return code
 
@@ -233,11 +233,17 @@ class Watcher:
         while not over.wait(LOOK_S):
             now = self._silent()
             if now - before:
-                hung += sorted(self._folders[name].name for name in now - before)
+                hung += sorted(now - before)
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # those that decode hang as well
                 return
             before = now
 
     def _silent(self) -> set[str]:
-        return {name for name, one in self.watched.items() if one.offline_because == SILENT}
+        found = set()
+        for folder in self._folders.values():
+            state, name = folder.state, f"the photo folder {folder.name}"
+            if state.offline_because == SILENT:
+                found.add(name)
+            found |= {f"{share} in {name}" for share in state.silent}
+        return found

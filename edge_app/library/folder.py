@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
-from edge_app.answering import answers, real_path
+from edge_app.answering import answers, real_path, silent
 from edge_app.errors import LibraryError
 from edge_app.library import scan
-from edge_app.library.originals import open_original
+from edge_app.library.originals import has_version, open_original, version_of
 from edge_app.library.rules import Rules, folders_of
-from edge_app.library.scan import FoundFile, Scan, has_version, version_of
+from edge_app.library.scan import FoundFile, Scan, Walk
 from edge_app.library.source import InFolder, Original, Source
+
+LOOK_S = 5.0  # between two questions to the shares that a walk reads
 
 
 class Folder:
@@ -46,8 +49,12 @@ class Folder:
         return None if inside.split("/")[0] in (".", "..") else inside
 
     def scan(self) -> Scan:
-        self._check_answers()
-        return scan.scan(self.path, self.rules)
+        while True:
+            self._check_answers()
+            walking = _Walking(self.path, self.rules)
+            if walking.ends():
+                return walking.found()
+            # Another walk leaves out what does not answer any more.
 
     def open(self, path: str) -> Original:
         place = self._place(path)
@@ -84,6 +91,36 @@ class Folder:
             while link := _first_link(root, path):
                 root, path = os.path.realpath(f"{root}/{link}"), path[len(link) + 1 :]
         return InFolder(root, path)
+
+
+class _Walking(threading.Thread):
+    """A walk that can be left alone where it hangs: nothing ends a wait for a server that is
+    gone."""
+
+    def __init__(self, root: Path, rules: Rules) -> None:
+        super().__init__(name="walk", daemon=True)
+        self._walk = Walk(root, rules)
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._walk.found.files.extend(self._walk.files())
+        except BaseException as error:
+            self._error = error
+
+    def ends(self) -> bool:
+        """Wait for the end; False if there will be none, as a share does not answer any more."""
+        while self.is_alive():
+            self.join(LOOK_S)
+            if self.is_alive() and silent(self._walk.mounts):
+                return not self.is_alive()
+        return True
+
+    def found(self) -> Scan:
+        if self._error:
+            raise self._error
+        return self._walk.found
 
 
 def _first_link(root: str, path: str) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from inotify_simple import INotify, flags
 
+from edge_app.library.mounts import Mount
 from edge_app.library.rules import MARKERS, Rules, is_image_name, is_others_folder
 from edge_app.library.scan import Walk
 
@@ -59,7 +60,7 @@ class WatchedFolders:
         """Which setting to raise, if that is needed."""
         return _advice("watches", self._error) if self._error else None
 
-    def add(self, path: str, place: str) -> None:
+    def add(self, path: str, place: str, drive: Mount | None = None) -> None:
         """Watch a folder; one that is gone or can't be read is the scan's to report."""
         try:
             self._watched[self._inotify.add_watch(place, _ASKED)] = path, place

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_app.answering import answers
+from edge_app.answering import answers, silent
 
 MOUNTINFO = Path("/proc/self/mountinfo")
 _DEVICES = Path("/sys/dev/block")
+_LINKS = 40  # on one way, as many as the kernel follows (path_resolution(7))
 
 # File systems whose changes made elsewhere cause no events here (statfs(2), fstypes of mount(8)):
 # network, cluster and virtual machine shares, and all of FUSE but fuseblk, which is a local disk.
@@ -141,9 +143,52 @@ def mounts_below(root: str, known: Iterable[Mount]) -> dict[str, Mount]:
 
 
 def silent_below(root: str, below: Mapping[str, Mount]) -> set[str]:
-    """The shares among those whose server is gone: whoever enters them waits for ever."""
-    shares = {path for path, mount in below.items() if not mount.has_events}
-    return {path for path in shares if not answers(f"{root}/{path}")}
+    """Those that do not answer, as a share whose server is gone: whoever enters them waits for
+    ever."""
+    places = {f"{root}/{path}": path for path in below}
+    return {places[place] for place in silent(places)}
+
+
+class Ways:
+    """Tells of ways over several file systems whether they come to an end.
+
+    Remembers what it asked: a new one is for a new look.
+    """
+
+    def __init__(self, known: Iterable[Mount]) -> None:
+        self._points = {mount.point for mount in known}
+        self._silent: dict[str, bool] = {}
+
+    def answering(self) -> set[str]:
+        """The places of those that did."""
+        return {point for point, is_silent in list(self._silent.items()) if not is_silent}
+
+    def is_silent(self, path: str) -> bool:
+        """Whether a mount on the way to an absolute path, links and all, does not answer. Nothing
+        behind it is asked: who followed the way would wait for ever."""
+        for point in _on_the_way(path, self._points):
+            if point not in self._silent:
+                self._silent[point] = not answers(point)
+            if self._silent[point]:
+                return True
+        return False
+
+
+def _on_the_way(path: str, places: Set[str]) -> Iterator[str]:
+    """Those of the places that a path leads over, each before what is behind it is looked at."""
+    parts, at, links = deque(path.split("/")), "", 0
+    while parts and links < _LINKS:
+        part = parts.popleft()
+        if part in ("", "."):
+            continue
+        before, at = at, (at.rpartition("/")[0] if part == ".." else f"{at}/{part}")
+        if at in places:
+            yield at
+        with suppress(OSError):  # no link
+            target = os.readlink(at)
+            links += 1
+            parts.extendleft(reversed(target.split("/")))
+            at = "" if target.startswith("/") else before
 
 
 def mount_id(path: str) -> int | None:

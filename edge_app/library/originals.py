@@ -1,5 +1,5 @@
-"""Opens originals: below the library root, through no link, and regular files only; and tells by
-its content whether one is the same as another."""
+"""Opens originals: below the library root, through no link, and regular files only; and tells
+whether one is the same as another, or as before."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ import os
 import stat
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from edge_app.errors import DecodeError, LibraryError, NotFoundError, UnreadableError
+
+if TYPE_CHECKING:
+    from edge_app.library.mounts import Mount
+
+UNTOLD = "0"  # the version of a file of which only size and time can be trusted
 
 # O_NONBLOCK: opening a FIFO must not wait for its writer. It does nothing to a regular file.
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -53,6 +58,23 @@ def open_original(root: Path, path: str) -> BinaryIO:
 def fingerprint(data: bytes) -> bytes:
     """BLAKE2b-128 of a file's bytes: twins have the same, and so has a copy anywhere."""
     return blake2b(data, digest_size=FINGERPRINT_BYTES).digest()
+
+
+def version_of(stat: os.stat_result, drive: Mount | None = None) -> str:
+    """What tells versions of a file with the same size and time apart: the time of its last change,
+    which no program can set, and its inode; as far as its drive keeps them."""
+    if drive is not None and not drive.keeps_change_times:
+        return UNTOLD
+    inode = drive is not None and drive.keeps_inodes
+    return f"{stat.st_ctime_ns:x}" + (f"-{stat.st_ino:x}" if inode else "")
+
+
+def has_version(stat: os.stat_result, version: str) -> bool:
+    """Whether a file still is of a version that `version_of` told."""
+    changed, _, inode = version.partition("-")
+    return version == UNTOLD or (
+        changed == f"{stat.st_ctime_ns:x}" and inode in ("", f"{stat.st_ino:x}")
+    )
 
 
 def _reason(path: str, error: OSError) -> DecodeError | NotFoundError:

@@ -151,8 +151,10 @@ class Remote:
         folders, asked = deque([""]), {"", "/"}
         while folders:
             folder = folders.popleft()
+            is_there = not folder
             try:
                 for entry in self._list(folder, recursive=False):
+                    is_there = True  # it lists itself
                     yield entry
                     if is_folder_below(entry, folder) and entry.path not in asked:
                         asked.add(entry.path)
@@ -160,6 +162,7 @@ class Remote:
             except _RefusedError:
                 if not folder:
                     raise
+            if not is_there:  # though the folder above listed it
                 self._refused.add(folder.rstrip("/"))
 
     def _list(self, folder: str, *, recursive: bool) -> Iterator[Any]:

@@ -15,12 +15,14 @@ from edge_app.errors import LibraryError
 from edge_app.library.mounts import (
     Mount,
     Place,
+    Ways,
     mount_of,
     mounts,
     mounts_below,
     place_of,
     silent_below,
 )
+from edge_app.library.originals import version_of
 from edge_app.library.rules import MARKERS, Rules, folders_of, is_image_name, is_others_folder
 
 
@@ -42,7 +44,6 @@ class FoundFile:
         return tuple(raw.path.rpartition("/")[2] for raw in self.raws)
 
 
-UNTOLD = "0"  # the version of a file of which only size and time can be trusted
 LeftOut = Literal["links", "marked", "excluded", "names", "unreadable"]
 
 
@@ -111,23 +112,6 @@ def scan(root: Path, rules: Rules = Rules()) -> Scan:  # noqa: B008 - immutable
     return walk.found
 
 
-def version_of(stat: os.stat_result, drive: Mount | None = None) -> str:
-    """What tells versions of a file with the same size and time apart: the time of its last change,
-    which no program can set, and its inode; as far as its drive keeps them."""
-    if drive is not None and not drive.keeps_change_times:
-        return UNTOLD
-    inode = drive is not None and drive.keeps_inodes
-    return f"{stat.st_ctime_ns:x}" + (f"-{stat.st_ino:x}" if inode else "")
-
-
-def has_version(stat: os.stat_result, version: str) -> bool:
-    """Whether a file still is of a version that `version_of` told."""
-    changed, _, inode = version.partition("-")
-    return version == UNTOLD or (
-        changed == f"{stat.st_ctime_ns:x}" and inode in ("", f"{stat.st_ino:x}")
-    )
-
-
 def check_root(root: Path) -> list[os.DirEntry[str]]:
     """The entries of the library root; a LibraryError says why they are not available."""
     try:
@@ -151,7 +135,8 @@ def _tally(paths: set[str]) -> Tally:
 class Walk:
     """One walk over a library root.
 
-    enter: called with the path and the real place of each folder before it is listed.
+    enter: called with the path, the real place and the mount of each folder before it is listed;
+    where it answers False the folder is passed over.
     only_folders: nobody asks for the files, which are then not looked at.
     """
 
@@ -159,7 +144,7 @@ class Walk:
         self,
         root: Path,
         rules: Rules,
-        enter: Callable[[str, str], object] = lambda path, place: None,
+        enter: Callable[[str, str, Mount | None], object] = lambda path, place, drive: None,
         *,
         only_folders: bool = False,
     ) -> None:
@@ -169,20 +154,23 @@ class Walk:
         self._root, self._rules, self._enter = root, rules, enter
         self._links: deque[tuple[str, str]] = deque()  # path and place
         self._seen: set[tuple[int, int]] = set()  # device and inode of folders, if links count
+        self._real = ""  # the root's place
         self._known = mounts()
+        self._ways = Ways(self._known)
         self._below: dict[str, Mount] = {}
         self._places: dict[str, Place | None] = {}  # of the root, and where other drives begin
         self._here: dict[str, Mount] = {}  # of these, whose disk was there
 
     def files(self) -> Iterator[FoundFile]:
         """Each image file; LibraryError as `check_root` raises it."""
-        real = os.path.realpath(self._root)
+        self._real = real = os.path.realpath(self._root)
         self._below = mounts_below(real, self._known)
         self.found.mounted = set(self._below)
         self.found.unreadable = silent_below(real, self._below)
-        self._enter("", real)
-        entries = check_root(self._root)
         own = mount_of(real, self._known)
+        if self._enter("", real, own) is False:
+            return
+        entries = check_root(self._root)
         below = self._below.keys() - self.found.unreadable
         self._places = {path: place_of(f"{real}/{path}") for path in ("", *below)}
         drives = self._below | ({"": own} if own else {})
@@ -199,6 +187,12 @@ class Walk:
                     self._places[path] = place_of(place)
                     yield from self._folder(path, real, path, mount_of(real, self._known))
         self._note_drives_gone()
+
+    @property
+    def mounts(self) -> set[str]:
+        """Where file systems are that it may have to wait for."""
+        below = mounts_below(self._real, mounts()).keys() - self.found.unreadable
+        return {self._real, *(f"{self._real}/{path}" for path in below), *self._ways.answering()}
 
     def enter(self, path: str, place: str) -> None:
         """Enter a folder that is new below the root, and those in it; links in it are not
@@ -221,7 +215,8 @@ class Walk:
     def _folder(
         self, path: str, place: str, mount: str, drive: Mount | None
     ) -> Iterator[FoundFile]:
-        self._enter(path, place)
+        if self._enter(path, place, drive) is False:
+            return
         try:
             entries = _entries(place)
         except FileNotFoundError:
@@ -240,7 +235,7 @@ class Walk:
         for entry in entries:
             path = prefix + entry.name
             try:
-                if entry.is_dir():
+                if self._is_silent(entry) or entry.is_dir():
                     yield from self._subfolder(entry, path, mount, drive)
                 elif self._only_folders:
                     if self._rules.follow_links and entry.is_symlink():
@@ -267,11 +262,14 @@ class Walk:
         if self._is_excluded(path, is_folder=True):
             return
         if entry.is_symlink():
-            if self._rules.follow_links:
-                self.links.add(path)
-                self._links.append((path, entry.path))
-            else:
+            if not self._rules.follow_links:
                 self.found.linked.add(path)
+                return
+            self.links.add(path)
+            if self._is_silent(entry):
+                self.found.unreadable.add(path)
+            else:
+                self._links.append((path, entry.path))
         elif not self._rules.follow_links or self._is_new(entry.stat(follow_symlinks=False)):
             if path in self._below:
                 mount, drive = path, self._below[path]
@@ -283,6 +281,10 @@ class Walk:
         if excluded:
             self.found.excluded.add(path)
         return excluded
+
+    def _is_silent(self, entry: os.DirEntry[str]) -> bool:
+        """Whether it is a link to what does not answer, so that asking for more would not end."""
+        return entry.is_symlink() and self._ways.is_silent(os.path.abspath(entry.path))
 
     def _is_new(self, stat: os.stat_result) -> bool:
         """Whether this folder was not entered before: links may lead in circles."""

@@ -20,12 +20,20 @@ from typing import Literal, NamedTuple
 from edge_app.answering import ANSWER_S, answers
 from edge_app.errors import EdgeAppError
 from edge_app.library.inotify import LimitReachedError, WatchedFolders
-from edge_app.library.mounts import Mount, mount_id_of, mount_of, mounts, mounts_below, silent_below
-from edge_app.library.rules import Rules
+from edge_app.library.mounts import (
+    Mount,
+    Ways,
+    mount_id_of,
+    mount_of,
+    mounts,
+    mounts_below,
+    silent_below,
+)
+from edge_app.library.rules import Rules, folders_of
 from edge_app.library.scan import Walk
 
 LOOK_S = 5.0  # between two looks at the root: what changes shows within 30 s, settling included
-STALE_S = ANSWER_S  # a look that takes longer hangs
+STALE_S = ANSWER_S + 3.0  # a look that takes longer hangs; it waits ANSWER_S for a share below
 RETRY_S = 60.0  # after events could not be had for some folders
 
 SILENT = "does not answer"  # why a folder is offline
@@ -43,7 +51,7 @@ class Watched:
     mode: Mode  # how changes are noticed: by events, or only by looking from time to time
     offline_because: str | None = None  # follows the name of the folder
     polled_because: str | None = None
-    silent: tuple[str, ...] = ()  # where shares are mounted below it that do not answer
+    silent: tuple[str, ...] = ()  # mounts below it, and links, behind which nothing answers
 
 
 class _Place(NamedTuple):
@@ -153,7 +161,8 @@ class FolderWatch:
             if place and self._polled_because and limited and time.monotonic() > again_s:
                 self._set_up()
         if place and why is None:
-            expected = self._expected()
+            silent = set(self._silent)
+            expected = [path for path in self._expected() if silent.isdisjoint(folders_of(path))]
             if expected and not any(os.path.lexists(f"{self._root}/{path}") for path in expected):
                 why = "has none of the indexed photos; is its drive mounted?"
         mode: Mode = "polling" if self._polled_because else "events"
@@ -176,7 +185,7 @@ class FolderWatch:
             # Opening sets off an automount, which asking for its state would not.
             file = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            return None, _unreachable(error)
+            return None, f"can't be reached: {error.strerror}"
         try:
             stat, mount = os.fstat(file), mount_id_of(file)
         finally:
@@ -186,16 +195,24 @@ class FolderWatch:
         if own and self._is_gone(own):
             return None, "can't be reached: its drive was removed"
         real = os.path.realpath(self._root)
-        below = mounts_below(real, known)
-        self._silent = tuple(sorted(silent_below(real, below)))
-        for path in self._silent:
-            del below[path]
+        self._seen_s = time.monotonic()  # the root answers; what is below it may take a while
+        below, ways = mounts_below(real, known), Ways(known)
+        silent = silent_below(real, below)
+        below = {path: mount for path, mount in below.items() if path not in silent}
+        for link in self._links:
+            self._seen_s = time.monotonic()
+            if ways.is_silent(f"{self._root}/{link}"):
+                silent.add(link)
+        self._silent = tuple(sorted(silent))
         return _Place(
             stat.st_dev,
             stat.st_ino,
             mount,
             tuple(sorted((path, one.id) for path, one in below.items() if not self._is_gone(one))),
-            tuple((link, _identity(f"{self._root}/{link}")) for link in sorted(self._links)),
+            tuple(
+                (link, None if link in silent else _identity(f"{self._root}/{link}"))
+                for link in sorted(self._links)
+            ),
         ), None
 
     def _is_gone(self, mount: Mount) -> bool:
@@ -212,38 +229,37 @@ class FolderWatch:
             self._folders.close()
         self._folders, self._set_up_s, because = None, time.monotonic(), None
         if self._events and self._place:
-            known = mounts()
-            real = os.path.realpath(self._root)
-            own, below = mount_of(real, known), mounts_below(real, known)
-            silent = [one for one in (own, *below.values()) if one and not one.has_events]
-            if silent:
-                because = f"a file system there ({silent[0].kind}) does not report changes"
-            if own not in silent:
-                because = self._ask(silent) or because
+            own = mount_of(os.path.realpath(self._root), mounts())
+            because = _eventless(own.kind) if own and not own.has_events else self._ask()
         if because != self._polled_because and because:
             log.warning("changes in %s are only noticed by looking: %s", self._root, because)
         self._polled_because = because
 
-    def _ask(self, silent: list[Mount]) -> str | None:
+    def _ask(self) -> str | None:
         """Why not every folder can be watched."""
         try:
             self._folders = folders = WatchedFolders(self._rules)
         except LimitReachedError as error:
             return str(error)
 
-        def enter(path: str, place: str) -> None:
+        eventless: list[str] = []
+
+        def enter(path: str, place: str, drive: Mount | None) -> bool:
             self._seen_s = time.monotonic()  # a big library takes a while
             if self._stopped.is_set():
                 raise InterruptedError
-            if not any(f"{place}/".startswith(f"{one.point}/") for one in silent):
-                folders.add(path, place)
+            if drive and not drive.has_events:
+                eventless.append(drive.kind)
+                return False
+            folders.add(path, place)
+            return True
 
         walk = Walk(Path(self._root), self._rules, enter, only_folders=True)
         with suppress(OSError, EdgeAppError):
             for _ in walk.files():
                 pass
         self._links = walk.links
-        return folders.why_full()
+        return folders.why_full() or (_eventless(eventless[0]) if eventless else None)
 
     def _listen(self, until_s: float) -> None:
         """Take events until it is time for a look, or one of them asks for it."""
@@ -269,8 +285,8 @@ def seen_now(root: str | os.PathLike[str]) -> Watched:
     return Watched(there, there, "off", None if there else "can't be reached")
 
 
-def _unreachable(error: OSError) -> str:
-    return f"can't be reached: {error.strerror}"
+def _eventless(kind: str) -> str:
+    return f"a file system there ({kind}) does not report changes"
 
 
 def _identity(path: str) -> tuple[int, int] | None:

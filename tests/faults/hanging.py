@@ -19,8 +19,10 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from unittest.mock import patch
 
 from edge_app import answering
+from edge_app.library import folder as folders
 from edge_app.library import watching
 from edge_app.library.folder import Folder
 from edge_app.library.mounts import mount_of, mounts
@@ -69,6 +71,7 @@ def main(folder: Path) -> None:
 
 def come(root: Path) -> None:
     """As a server does that starts, and an index run."""
+    folders.LOOK_S = 0.1
     answering.ANSWER_S = (
         3.0  # for the folder that hangs, once; the other has it on a busy machine too
     )
@@ -82,8 +85,46 @@ def come(root: Path) -> None:
     above.wait()
     told["silent"] = [above.state.online, *above.state.silent]
     above.stop()
+    told["linked"] = come_by_link(root.parent / "linked", root / "deep")
+    told["later"] = come_earlier(root.parent / "later")
     said = {"offline": scan.offline, "unreadable": sorted(scan.unreadable)}
     print(json.dumps(told | said), flush=True)
+
+
+def come_by_link(folder: Path, share: Path) -> list[object]:
+    """To a folder with a link into the share: what a scan leaves out, and a watch says."""
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"x")
+    (folder / "link").symlink_to(share)
+    passed_over = Folder(folder).scan().linked
+    following = Rules(follow_links=True)
+    watch = FolderWatch(folder, following, lambda: None, lambda: ["link/b.jpg", "a.jpg"])
+    watch.start()
+    watch.wait()
+    until(lambda: bool(watch.state.silent))
+    state = watch.state
+    watch.stop()
+    scan = Folder(folder, following).scan()
+    found = [file.path for file in scan.files]
+    return [*passed_over, *scan.unreadable, *found, state.online, *state.silent]
+
+
+def come_earlier(folder: Path) -> list[object]:
+    """The share begins to hang while a scan is at it."""
+    for name in ("a/a.jpg", "share/b.jpg"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_bytes(b"x")
+    listing, programs = os.scandir, list[int]()
+
+    def hang(path: str) -> object:
+        if path.endswith("/a") and not programs:
+            programs.append(mount_fuse(folder / "share"))
+        return listing(path)
+
+    with patch.object(os, "scandir", hang):
+        scan = Folder(folder).scan()
+    os.close(programs[0])
+    return [*scan.unreadable, *(file.path for file in scan.files)]
 
 
 def tell(watch: FolderWatch, kind: str) -> None:

@@ -36,6 +36,8 @@ def test_a_share_that_does_not_answer_is_offline_until_it_is_gone(tmp_path: Path
     come, hanging, cut_off, without = run_in_mount_namespace("tests.faults.hanging", tmp_path)
     assert (come["late"], come["online"]) == ("does not answer", False)
     assert come["silent"] == [True, "library"]
+    assert come["linked"] == ["link", "link", "a.jpg", True, "link"]
+    assert come["later"] == ["share", "a/a.jpg"]
     assert come["unreadable"] == ["here/library", "nas"]
     assert come["offline"].keys() == {"nas"} and "does not answer" in come["offline"]["nas"]
     assert (hanging["online"], hanging["offline_because"]) == (False, "does not answer")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from edge_app.index.format.records import Known
 from edge_app.indexing.lost import Away, Lost
+from edge_app.library.originals import UNTOLD
 from edge_app.library.rules import Rules
-from edge_app.library.scan import UNTOLD, Scan
+from edge_app.library.scan import Scan
 
 
 def known(**mounts: str) -> dict[str, Known]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edge_app.library import inotify, watching
+from edge_app.library import inotify, scan, watching
 from edge_app.library.mounts import Mount
 from edge_app.library.rules import Rules
 from edge_app.library.watching import FolderWatch, Watched
@@ -251,7 +251,7 @@ def test_beside_a_share_below_the_root_the_rest_has_events(
     root: Path, watch: Start, changes: Changes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     share = {"2019": Mount(7, "0:9", str(root / "2019"), "cifs")}
-    monkeypatch.setattr(watching, "mounts_below", lambda root, known: share)
+    monkeypatch.setattr(scan, "mounts_below", lambda root, known: share)
     watched = watch()
     assert watched.state.mode == "polling"
     (root / "2019/may/b.jpg").write_bytes(b"x")
@@ -259,6 +259,19 @@ def test_beside_a_share_below_the_root_the_rest_has_events(
     assert not changes.any
     (root / "c.jpg").write_bytes(b"x")
     assert changes.seen()
+
+
+def test_a_share_behind_a_link_is_polled(
+    root: Path, watch: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = root.with_name("share")
+    share.mkdir()
+    (root / "link").symlink_to(share)
+    far = Mount(7, "0:9", str(share), "cifs")
+    monkeypatch.setattr(scan, "mount_of", lambda path, known: far if path == str(share) else None)
+    assert watch().state.mode == "events"
+    state = watch(Rules(follow_links=True)).state
+    assert (state.mode, "cifs" in (state.polled_because or "")) == ("polling", True)
 
 
 def test_a_drive_that_was_pulled_out_while_mounted_is_offline(

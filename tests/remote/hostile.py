@@ -68,7 +68,9 @@ class Handler(BaseHTTPRequestHandler):
         elif self.kind == "circle":
             self._send(207, folder_page(self.path, "again/", "a.jpg"))
         elif self.path == "/":
-            self._send(207, folder_page("/", "private/", "@eaDir/", "open/", "a.jpg"))
+            self._send(207, folder_page("/", "private/", "lost/", "@eaDir/", "open/", "a.jpg"))
+        elif self.path == "/lost/":
+            self._send(404, b"")
         else:
             self._send(207 if self.path == "/open/" else 403, folder_page(self.path, "b.jpg"))
 

@@ -111,11 +111,11 @@ def test_a_body_that_comes_drop_by_drop_is_not_waited_for(
         lie("slow").to_decode("good.jpg", 5 << 20)
 
 
-def test_a_folder_of_a_share_that_is_refused_takes_nothing_from_the_others(lie: Lie) -> None:
+def test_a_folder_of_a_share_that_is_not_handed_out_takes_nothing_from_the_others(lie: Lie) -> None:
     found = lie("refused", service="webdav").scan()
     assert [file.path for file in found.files] == ["a.jpg", "open/b.jpg"]
-    assert found.unreadable == {"private"}  # and nobody asked for @eaDir
-    assert found.hides("private/c.jpg")
+    assert found.unreadable == {"private", "lost"}  # and nobody asked for @eaDir
+    assert found.hides("private/c.jpg") and found.hides("lost/c.jpg")
 
 
 def test_a_share_without_end_ends_where_no_name_is_as_long(
