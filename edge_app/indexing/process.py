@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge_app.config import INDEXING_LIMITS, Config, options_of
+from edge_app.config import DRAIN_S, INDEXING_LIMITS, Config, options_of
 from edge_app.indexing.lost import Away
 from edge_app.indexing.plan import Skipped
 from edge_app.library.places import arguments
@@ -73,6 +75,26 @@ def start_index(config: Config, stderr: int = subprocess.PIPE) -> subprocess.Pop
         errors="replace",
         process_group=0,
     )
+
+
+def has_ended(process: subprocess.Popen[str]) -> bool:
+    """Whether a process has; also one that nobody can wait for, as a thread of it still waits."""
+    if process.poll() is not None:
+        return True
+    with suppress(OSError):
+        return Path(f"/proc/{process.pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z"
+    return True
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a run, and those that decode for it. First as a user would, so that it closes the index:
+    of a process that is killed it stays locked as long as a thread of it waits for a share."""
+    process.terminate()
+    until_s = time.monotonic() + DRAIN_S
+    while not has_ended(process) and time.monotonic() < until_s:
+        time.sleep(0.05)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def progress_in(line: str) -> dict[str, Any] | None:

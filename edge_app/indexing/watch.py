@@ -7,12 +7,9 @@ memory given back when it ends, and killed safely at any moment.
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import subprocess
 import threading
 import time
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -22,8 +19,10 @@ from edge_app.index.read.reader import Reader
 from edge_app.indexing.process import (
     Findings,
     IndexingStatus,
+    end,
     ending,
     findings_in,
+    has_ended,
     progress_in,
     start_index,
 )
@@ -34,6 +33,8 @@ from edge_app.library.watching import LOOK_S, SILENT, FolderWatch, Mode, Watched
 SETTLE_S = 2.0  # files are read when nothing has changed for this time ...
 SETTLE_MAX_S = 60.0  # ... or after this one at the latest
 RETRY_S = 15.0  # after a run that failed
+FIND_OUT_S = 10.0  # that a share does not answer, which a run does by itself
+LEFT_S = 2.0  # for what a run that has ended said before
 _SAMPLE = 8  # photos of a source that are looked for to tell whether it is there
 
 log = logging.getLogger(__name__)
@@ -178,40 +179,60 @@ class Watcher:
         """One index run to its end; its exit code."""
         before = self.status
         self.status = IndexingStatus("scanning", offline=before.offline)
-        over = threading.Event()
-        hung: list[str] = []
         try:
             # One pipe for both: a second one, read later, would fill up and stop the run.
-            with start_index(self.config, stderr=subprocess.STDOUT) as self._process:
-                if self._stop.is_set():
-                    self._process.terminate()
-                threading.Thread(
-                    target=self._end_where_silent, args=(self._process, over, hung), daemon=True
-                ).start()
-                said = self._listen(self._process)
-            code = self._process.returncode
+            self._process = start_index(self.config, stderr=subprocess.STDOUT)
         except OSError as error:  # there is no memory for it, or no process more
             code, said = 1, f"the indexing process can't be started: {error.strerror}"
-        finally:
-            over.set()
-        if hung:
-            code, said = 1, f"{', '.join(hung)} {SILENT}"
+        else:
+            code, said = self._follow(self._process)
         self._note_end(code, said, before.message)
         return code
 
-    def _listen(self, process: subprocess.Popen[str]) -> str:
+    def _follow(self, process: subprocess.Popen[str]) -> tuple[int, str]:
+        """Listen to a run until it ends; its exit code, and why it ended.
+
+        Where a folder stops answering it is ended if it does not go on: it would wait for that one
+        for ever, and all others with it. The next run does without. Nothing ends a thread that
+        waits for a FUSE program, so nobody waits for what such a process leaves open.
+        """
+        if self._stop.is_set():
+            process.terminate()
+        said = [""]
+        listener = threading.Thread(target=self._listen, args=(process, said), daemon=True)
+        listener.start()
+        before = self._silent()
+        while listener.is_alive() and not has_ended(process):
+            listener.join(LOOK_S)
+            now = self._silent()
+            if now - before:
+                listener.join(FIND_OUT_S)
+                if listener.is_alive() and not has_ended(process):
+                    end(process)
+                    return 1, f"{', '.join(sorted(now - before))} {SILENT}"
+            before = now
+        listener.join(LEFT_S)
+        if process.stdin:
+            process.stdin.close()
+        try:
+            return process.wait(LEFT_S), said[0]
+        except subprocess.TimeoutExpired:
+            return int(said[0].startswith("error: ")), said[0]
+
+    def _listen(self, process: subprocess.Popen[str], said: list[str]) -> None:
         """Take over what a run says of itself until it ends; why it does, as far as it says so."""
-        said = ""
         assert process.stdout
-        for line in process.stdout:
-            if progress := progress_in(line):
-                self.status = IndexingStatus(**progress)
-            elif findings := findings_in(line):
-                self.findings = findings
-            # The first error is why it ends; what was printed earlier may arrive later.
-            elif not line.startswith("{") and not said.startswith("error: "):
-                said = line.strip() or said
-        return said
+        with process.stdout:
+            for line in process.stdout:
+                if process is not self._process:  # it was left to itself
+                    return
+                if progress := progress_in(line):
+                    self.status = IndexingStatus(**progress)
+                elif findings := findings_in(line):
+                    self.findings = findings
+                # The first error is why it ends; what was printed earlier may arrive later.
+                elif not line.startswith("{") and not said[0].startswith("error: "):
+                    said[0] = line.strip() or said[0]
 
     def _note_end(self, code: int, said: str, told: str | None) -> None:
         """Say how a run ended, in the status; and in the log, unless the run before told it."""
@@ -223,21 +244,6 @@ class Watcher:
             self.status = IndexingStatus("failed", message=message, offline=last.offline)
         else:
             self.status = IndexingStatus(offline=last.offline, machines=last.machines)
-
-    def _end_where_silent(
-        self, process: subprocess.Popen[str], over: threading.Event, hung: list[str]
-    ) -> None:
-        """Kill a run when a folder stops answering: it would wait for that one for ever, and all
-        others with it. The next run does without."""
-        before = self._silent()
-        while not over.wait(LOOK_S):
-            now = self._silent()
-            if now - before:
-                hung += sorted(now - before)
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)  # those that decode hang as well
-                return
-            before = now
 
     def _silent(self) -> set[str]:
         found = set()

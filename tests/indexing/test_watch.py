@@ -20,7 +20,7 @@ from edge_app.bench.indexing import family
 from edge_app.config import Config, Limits, Place
 from edge_app.errors import LibraryError
 from edge_app.index.read.reader import Reader
-from edge_app.indexing import watch
+from edge_app.indexing import process, watch
 from edge_app.indexing.plan import Progress
 from edge_app.indexing.process import IndexingStatus, start_index
 from edge_app.indexing.watch import Watcher
@@ -238,27 +238,62 @@ def test_a_library_that_goes_away_and_comes_back_is_followed_without_a_restart(
         until(lambda: reader.counts().images == 2)
 
 
+@pytest.mark.parametrize("ends_by", [signal.SIGTERM, signal.SIGKILL])
 def test_a_run_that_waits_for_a_share_whose_server_is_gone_is_ended(
-    config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+    config: Config,
+    watching: Callable[..., Watcher],
+    monkeypatch: pytest.MonkeyPatch,
+    ends_by: signal.Signals,
 ) -> None:
+    busy = "trap '' TERM;" if ends_by == signal.SIGKILL else ""
     runs: list[subprocess.Popen[str]] = []
 
     def hang(config: Config, **options: Any) -> subprocess.Popen[str]:
         runs.append(
-            subprocess.Popen(["sleep", "600"], stdout=-1, text=True, process_group=0, **options)
+            subprocess.Popen(
+                ["sh", "-c", f"{busy} echo; sleep 600; :"],
+                stdout=-1,
+                text=True,
+                process_group=0,
+                **options,
+            )
         )
         return runs[-1]
 
     monkeypatch.setattr(watch, "start_index", hang)
     monkeypatch.setattr(watch, "LOOK_S", 0.05)
+    monkeypatch.setattr(watch, "FIND_OUT_S", 0.0)
+    monkeypatch.setattr(process, "DRAIN_S", 1.0)
     watcher = watching()
     until(lambda: bool(runs))
     silent = Watched(False, False, "events", SILENT)
     with monkeypatch.context() as patch:
         patch.setattr(FolderWatch, "state", property(lambda self: silent))
         until(lambda: watcher.status.message == "the photo folder library does not answer")
-        assert runs[0].wait(PATIENCE_S) == -signal.SIGKILL
+        assert runs[0].wait(PATIENCE_S) == -ends_by
     until(lambda: len(runs) == 2)  # as soon as anything can be found
+
+
+def test_nobody_waits_for_what_a_run_that_has_ended_leaves_open(
+    config: Config, watching: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a decoder does that hangs on a share, which nothing ends."""
+    left: list[subprocess.Popen[str]] = []
+
+    def leave(config: Config, **options: Any) -> subprocess.Popen[str]:
+        command = ["sh", "-c", "sleep 600 & echo error: no luck; exit 1"]
+        left.append(subprocess.Popen(command, stdout=-1, text=True, process_group=0, **options))
+        return left[-1]
+
+    monkeypatch.setattr(watch, "start_index", leave)
+    monkeypatch.setattr(watch, "LOOK_S", 0.05)
+    monkeypatch.setattr(watch, "LEFT_S", 0.5)
+    watcher = watching()
+    until(lambda: len(left) == 2)
+    assert watcher.status.state in ("failed", "scanning")
+    watcher.stop()
+    for run in left:
+        os.killpg(run.pid, signal.SIGKILL)
 
 
 def test_a_photo_on_a_share_that_hangs_below_a_folder_is_not_opened(
