@@ -22,6 +22,7 @@ from edge_app.indexing.process import Findings, IndexingStatus
 from edge_app.indexing.watch import Watcher
 from edge_app.library.source import Source
 from edge_app.library.sources import parts_of
+from edge_app.library.watching import SILENT
 from edge_app.model.card import ModelCard, ModelIdentity, comparable
 from edge_app.model.runtime import installed_runtime
 from edge_app.search.vectors.products import kernel
@@ -132,13 +133,17 @@ def _sources(
     for name, source in parts_of(library).items():
         watched = watcher.watched.get(name) if watcher else None
         message = watcher.status.offline.get(name) if watcher and not watched else None
-        if watched and not watched.online:
-            message = f"the photo folder {text_of(source.label)} {watched.offline_because}"
-        elif not watched and message is None and not source.online():
-            message = f"the photo folder {text_of(source.label)} can't be reached"
+        folder = f"the photo folder {text_of(source.label)}"
+        online = watched.online if watched else message is None and source.online()
+        if watched and not online:
+            message = f"{folder} {watched.offline_because}"
+        elif watched and watched.silent:
+            message = f"{text_of(', '.join(watched.silent))} in {folder} {SILENT}"
+        elif not online and message is None:
+            message = f"{folder} can't be reached"
         yield statusshapes.Source(
             name=text_of(name or source.label),
-            online=message is None,
+            online=online,
             message=message,
             watching=watcher.mode(name) if watcher else "off",
             polled_because=watched.polled_because if watched else None,

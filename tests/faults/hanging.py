@@ -16,7 +16,10 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import select
+import struct
 import sys
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from unittest.mock import patch
@@ -35,15 +38,38 @@ from tools.testing.pictures import save
 from tools.testing.site import Site
 from tools.testing.waiting import until
 
+INIT = 26  # of linux/fuse.h
 
-def mount_fuse(root: Path) -> int:
-    """The descriptor that its program would read requests from."""
-    program = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-    options = f"fd={program},rootmode=40000,user_id=0,group_id=0".encode()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"remote:", os.fsencode(root), b"fuse.rclone", 0, options):
-        raise OSError(ctypes.get_errno(), "mount")
-    return program
+
+class Hanging(threading.Thread):
+    """A FUSE program that takes all requests and answers none but the first, with which the mount
+    begins: not even a kill ends who waits for it."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(daemon=True)
+        self._program = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+        options = f"fd={self._program},rootmode=40000,user_id=0,group_id=0".encode()
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.mount(b"remote:", os.fsencode(root), b"fuse.rclone", 0, options):
+            raise OSError(ctypes.get_errno(), "mount")
+        self._over = False
+        self.start()
+
+    def run(self) -> None:
+        while not self._over:
+            if select.select([self._program], [], [], 0.05)[0]:
+                request = os.read(self._program, 1 << 18)
+                _, kind, number = struct.unpack_from("=IIQ", request)
+                if kind == INIT:
+                    version = struct.pack("=IIIIHHI40x", 7, 31, 65536, 0, 16, 16, 65536)
+                    head = struct.pack("=IiQ", 16 + len(version), 0, number)
+                    os.write(self._program, head + version)
+
+    def close(self) -> None:
+        """As a program that has crashed."""
+        self._over = True
+        self.join()
+        os.close(self._program)
 
 
 def main(folder: Path) -> None:
@@ -54,12 +80,12 @@ def main(folder: Path) -> None:
     watch.start()
     watch.wait()
     until(lambda: watch.state.online)
-    program = mount_fuse(root)
+    program = Hanging(root)
     [kind] = [mount.kind for mount in mounts() if mount.point == str(root)]
     until(lambda: not watch.state.online)
     come(root)
     tell(watch, kind)
-    os.close(program)
+    program.close()
     until(lambda: "not connected" in (watch.state.offline_because or ""))
     tell(watch, kind)
     unmount(root)
@@ -114,16 +140,16 @@ def come_earlier(folder: Path) -> list[object]:
     for name in ("a/a.jpg", "share/b.jpg"):
         (folder / name).parent.mkdir(parents=True)
         (folder / name).write_bytes(b"x")
-    listing, programs = os.scandir, list[int]()
+    listing, programs = os.scandir, list[Hanging]()
 
     def hang(path: str) -> object:
         if path.endswith("/a") and not programs:
-            programs.append(mount_fuse(folder / "share"))
+            programs.append(Hanging(folder / "share"))
         return listing(path)
 
     with patch.object(os, "scandir", hang):
         scan = Folder(folder).scan()
-    os.close(programs[0])
+    programs[0].close()
     return [*scan.unreadable, *(file.path for file in scan.files)]
 
 
@@ -146,13 +172,13 @@ def hang(site: Site, root: Path) -> None:
     id = site.id_of("a.png")
     paths = ["healthz", "api/status", f"thumbs/{id}", f"api/images/{id}/similar"]
     paths.append(f"originals/{id}")
-    program = mount_fuse(root)
+    program = Hanging(root)
     until(lambda: site.get("api/status")["library"]["message"] is not None)
     # As many at a time as the server has threads, and more: none of them is held.
     for _ in range(10):
         codes = {path.split("/")[0]: code_of(site.url + path) for path in paths}
     print(json.dumps(codes | {"message": site.get("api/status")["library"]["message"]}), flush=True)
-    os.close(program)
+    program.close()
     unmount(root)
     until(lambda: bool(site.get("api/status")["library"]["online"]))
     save(root / "b.png", 2)

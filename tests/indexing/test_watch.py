@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from edge_app.api.state import state_of
 from edge_app.bench.indexing import family
 from edge_app.config import Config, Limits, Place
 from edge_app.errors import LibraryError
@@ -26,6 +27,7 @@ from edge_app.indexing.process import IndexingStatus, start_index
 from edge_app.indexing.watch import Watcher
 from edge_app.library import watching as watching_folder
 from edge_app.library.mounts import Mount
+from edge_app.library.sources import library_of
 from edge_app.library.watching import SILENT, FolderWatch, Watched
 from tools.testing.hurried import PROGRAM
 from tools.testing.pictures import save
@@ -309,6 +311,9 @@ def test_a_photo_on_a_share_that_hangs_below_a_folder_is_not_opened(
         watcher.check(f"{start}nas.png")
         with pytest.raises(LibraryError, match="nas in the photo folder library does not answer"):
             watcher.check(f"{start}nas/a.png")
+        library, reader = library_of(watcher.config), Reader(config.index)
+        told = state_of(watcher.config, library, reader, watcher).sources[0]
+        assert told.online and "nas in the photo folder" in str(told.message)
 
 
 def test_a_bucket_that_is_away_is_asked_again_soon(

@@ -41,7 +41,7 @@ class Source(Shape):
 
     name: str  # paths begin with it where there are several
     online: bool
-    message: str | None
+    message: str | None  # why it is not, or which part of it can't be reached
     watching: Literal["events", "polling", "off"]  # how changes are noticed
     polled_because: str | None  # and what to do about it
     poll_s: float  # how often it is read in any case
