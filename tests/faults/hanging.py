@@ -159,30 +159,35 @@ def tell(watch: FolderWatch, kind: str) -> None:
 
 def serve(folder: Path, model: Path) -> None:
     root = folder / "library"
+    here = folder / "here"
     save(root / "a.png", 1)
-    site = Site(root, folder / "index", "--model", str(model))
+    save(here / "0.png", 0)
+    options = "--gallery", f"here={here}", "--model", str(model)
+    site = Site(Path(f"nas={root}"), folder / "index", *options)
     try:
-        hang(site, root)
+        hang(site, root, here)
     finally:
         site.stop()
 
 
-def hang(site: Site, root: Path) -> None:
-    site.wait_until_indexed(1)
+def hang(site: Site, root: Path, here: Path) -> None:
+    site.wait_until_indexed(2)
     id = site.id_of("a.png")
     paths = ["healthz", "api/status", f"thumbs/{id}", f"api/images/{id}/similar"]
     paths.append(f"originals/{id}")
     program = Hanging(root)
     until(lambda: site.get("api/status")["library"]["message"] is not None)
+    save(here / "1.png", 3)
+    until(lambda: bool(site.get("api/status")["images"] == 3))
     # As many at a time as the server has threads, and more: none of them is held.
     for _ in range(10):
         codes = {path.split("/")[0]: code_of(site.url + path) for path in paths}
     print(json.dumps(codes | {"message": site.get("api/status")["library"]["message"]}), flush=True)
     program.close()
     unmount(root)
-    until(lambda: bool(site.get("api/status")["library"]["online"]))
+    until(lambda: all(source["online"] for source in site.get("api/status")["sources"]))
     save(root / "b.png", 2)
-    site.wait_until_indexed(2)
+    site.wait_until_indexed(4)
     print(json.dumps({"originals": code_of(f"{site.url}originals/{id}")}), flush=True)
 
 
