@@ -289,10 +289,9 @@ class Walk:
     def _is_new(self, stat: os.stat_result) -> bool:
         """Whether this folder was not entered before: links may lead in circles."""
         place = stat.st_dev, stat.st_ino
-        if place in self._seen:
-            return False
+        is_new = place not in self._seen
         self._seen.add(place)
-        return True
+        return is_new
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
