@@ -12,6 +12,7 @@ import hmac
 import logging
 import os
 import re
+import stat
 from pathlib import Path
 
 from edge_app.errors import ServeError, UsageError
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 CHARS_MIN = 8  # of a passcode
 # From OWASP's password storage cheat sheet, the set with the least memory: 16 MiB, 0.28 s.
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 5
+COST_MAX = 2**22  # of n * r, and with p: 512 MiB, and 10 s of a small device
+FILE_CHARS = 1000  # ours has 130
 # The second line, if any, is of the sessions: with another one all that there are end.
 LINE = re.compile(
     r"scrypt(\$[0-9]{1,8}){3}\$[A-Za-z0-9+/]{22}==\$[A-Za-z0-9+/]{43}=(\nsessions [0-9a-f]{32})?"
@@ -106,8 +109,10 @@ class PasscodeFile:
 def read_hash(path: Path) -> str:
     """What a passcode file says; ServeError says what is wrong with it."""
     try:
-        line = path.read_text("ascii").strip()
-        shared = path.stat().st_mode & (0o037 if _is_credential(path) else 0o077)
+        with open(path, encoding="ascii", opener=_open_at_once) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            line = file.read(FILE_CHARS).strip() if stat.S_ISREG(mode) else ""
+        shared = mode & (0o037 if _is_credential(path) else 0o077)
     except FileNotFoundError:
         raise ServeError(
             f"cannot read the passcode file {path}: it does not exist; create it with: "
@@ -119,11 +124,22 @@ def read_hash(path: Path) -> str:
         line, shared = "", 0  # bytes that are no text
     if shared:
         raise ServeError(f"other users can read the passcode file {path}; run: chmod 600 {path}")
-    if not LINE.fullmatch(line):
+    if not LINE.fullmatch(line) or not _can_be_checked(line):
         raise ServeError(
             f"{path} is not a passcode file; create one with: lookalike passcode {path}"
         )
     return line
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Without waiting for the other end of a pipe, which would hold up every request."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _can_be_checked(line: str) -> bool:
+    """Whether the cost of the hash is one that scrypt takes, and that this device can pay."""
+    n, r, p = map(int, line.split("$")[1:4])
+    return n > 1 and n & (n - 1) == 0 and 0 < n * r <= COST_MAX and 0 < p <= COST_MAX // (n * r)
 
 
 def _is_credential(path: Path) -> bool:

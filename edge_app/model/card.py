@@ -140,7 +140,7 @@ class ModelCard:
 def read_file(path: Path, most_bytes: int) -> bytes:
     """All of a file that belongs to a model; OSError where it is no regular file, which may have no
     end, or has more than `most_bytes`."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError("it is no regular file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -120,6 +121,18 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         "md5$16$8$1$" + "A" * 22 + "==$" + "A" * 43 + "=",
         "scrypt$16$8$1$" + "A" * 22 + "==$" + "A" * 30,  # cut off
         "scrypt$16$8$1$" + "?" * 22 + "==$" + "A" * 43 + "=",
+        *(  # what scrypt does not take, or no device can pay
+            f"scrypt${cost}$" + "A" * 22 + "==$" + "A" * 43 + "="
+            for cost in (
+                "0$8$1",
+                "1$8$1",
+                "16383$8$5",
+                "67108864$8$1",
+                "16$0$1",
+                "16$8$0",
+                "16$8$9999999",
+            )
+        ),
     ],
 )
 def test_a_file_without_a_hash_is_refused_with_the_command_that_makes_one(
@@ -132,6 +145,10 @@ def test_a_file_without_a_hash_is_refused_with_the_command_that_makes_one(
         read_hash(path)
     with pytest.raises(ServeError, match="cannot read"):
         read_hash(tmp_path / "missing")
+    path.unlink()
+    os.mkfifo(path, 0o600)  # every request reads the file, and would wait for ever
+    with pytest.raises(ServeError, match="is not a passcode file"):
+        read_hash(path)
 
 
 def test_without_the_passcode_nothing_is_shown(site: Site) -> None:
