@@ -34,22 +34,30 @@ FAILURES = 3  # of one machine, before it is not asked any more
 
 class Crew:
     """Those that work, by address. Whoever comes is asked whether it agrees with this client; one
-    with another version, model or library is refused, by name, in the log.
+    with another version, model or library is refused, by name, in the log; one that sees none of
+    the photos is asked again when others come.
 
     Raises OSError where the scheduler can't be reached; later it is tried again.
     """
 
     def __init__(self, address: Address, security: object, expected: node.Expected) -> None:
-        self._address, self._security, self._expected = address, security, expected
+        self._address, self._security = address, security
+        self.expected = expected  # may change: by photos that come later
         quietly()
         self.client = self._connect(CONNECT_S)
         self.working: set[str] = set()
         self.names: dict[str, str] = {}  # of all that have been seen, by address
         self._refused: set[str] = set()
+        self._blind: dict[str, node.Expected] = {}  # which saw none of these photos, by address
         self._joining: dict[str, Future] = {}  # whether it may, by address
         self._failed: Counter[str] = Counter()
         self._looked_s = self._tried_s = time.monotonic() - AGAIN_S
         self._is_lost, self._ask_s = False, 0.0  # the scheduler, and when it is asked again
+
+    @property
+    def is_partly_blind(self) -> bool:
+        """Whether a machine is there that may see other photos."""
+        return bool(self._blind)
 
     def close(self) -> None:
         with suppress(Exception):  # it may be gone
@@ -60,7 +68,7 @@ class Crew:
         until = time.monotonic() + limit_s
         self.look()
         while not self.working and time.monotonic() < until:
-            if self._refused and not self._joining:
+            if (self._refused or self._blind) and not self._joining:
                 return
             time.sleep(WAIT_S)
             self.look()
@@ -96,10 +104,14 @@ class Crew:
             log.warning("machine %s has gone", self.names[address])
         for address in self._joining.keys() - present.keys():
             self._joining.pop(address).cancel()
-        for address in present.keys() - self.working - self._refused - self._joining.keys():
+        self._blind = {one: self._blind[one] for one in self._blind.keys() & present.keys()}
+        idle = present.keys() - self.working - self._refused - self._joining.keys()
+        for address in idle:
+            if self._blind.get(address) is self.expected:
+                continue
             # A task of its own: it reads photos there, and a machine that hangs holds nobody up.
             self._joining[address] = self.client.submit(
-                node.refusal, self._expected, workers=[address], pure=False, priority=1
+                node.refusal, self.expected, workers=[address], pure=False, priority=1
             )
 
     def _admit(self, address: str, answer: Future) -> None:
@@ -108,12 +120,18 @@ class Crew:
         except CancelledError:
             return  # the scheduler has gone
         except Exception as error:
-            refusal = f"it can't say what it has: {line_of(error)}"
+            refusal = node.Refusal(f"it can't say what it has: {line_of(error)}")
         if refusal is None:
+            self._blind.pop(address, None)
             self.working.add(address)
-        else:
+            return
+        if refusal.for_good:
             self._refused.add(address)
-            log.warning("machine %s is refused: %s", self.names[address], refusal)
+            log.warning("machine %s is refused: %s", self.names[address], refusal.reason)
+            return
+        if address not in self._blind:
+            log.warning("machine %s is not asked yet: %s", self.names[address], refusal.reason)
+        self._blind[address] = self.expected
 
     def _present(self) -> dict[str, str]:
         """Names by address; none where the scheduler does not answer."""

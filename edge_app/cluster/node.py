@@ -48,6 +48,13 @@ class Expected:
     samples: Mapping[str, bytes]  # fingerprints of some photos, by path
 
 
+class Refusal(NamedTuple):
+    """Why a machine may not work for a client."""
+
+    reason: str
+    for_good: bool = True  # False: it may see the photos that come later
+
+
 class Node:
     """The photos, the model and the decoders of this machine; safe to use from several threads."""
 
@@ -67,12 +74,12 @@ class Node:
     def close(self) -> None:
         self.pool.close()
 
-    def refusal(self, expected: Expected) -> str | None:
+    def refusal(self, expected: Expected) -> Refusal | None:
         """Why this machine may not work for a client, None if it may."""
         if expected.version != VERSION:
-            return f"it runs version {VERSION}, and {expected.version} is wanted"
+            return Refusal(f"it runs version {VERSION}, and {expected.version} is wanted")
         if self.embedder.identity != expected.model:
-            return (
+            return Refusal(
                 f"it has the model {self.embedder.identity.name} "
                 f"({self.embedder.identity.sha256[:12]}…, {self.embedder.identity.runtime}), and "
                 f"{expected.model.name} ({expected.model.sha256[:12]}…, "
@@ -85,10 +92,11 @@ class Node:
             except EdgeAppError:
                 continue  # it may see a part of the library
             if not same:
-                return f"it sees another library: its {path} has other bytes"
+                return Refusal(f"it sees another library: its {path} has other bytes")
             seen += 1
         if expected.samples and not seen:
-            return f"it sees none of the photos, such as {next(iter(expected.samples))}"
+            some = next(iter(expected.samples))
+            return Refusal(f"it sees none of the photos, such as {some}", for_good=False)
         return None
 
     def embed(self, files: Sequence[Wanted], boxes: tuple[Box, ...]) -> list[Done]:
@@ -140,10 +148,10 @@ def become(node: Node | None) -> None:
     _Here.node = node
 
 
-def refusal(expected: Expected) -> str | None:
+def refusal(expected: Expected) -> Refusal | None:
     """Task: see `Node.refusal`."""
     return (
-        "it sees no photos (worker --gallery)"
+        Refusal("it sees no photos (worker --gallery)")
         if _Here.node is None
         else _Here.node.refusal(expected)
     )

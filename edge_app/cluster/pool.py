@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeAlias
 
 from edge_app import VERSION
@@ -109,6 +110,7 @@ class ClusterPool:
         self._library, self._model, self.local = library, model, own
         self._security = security_of(self._address, tls)
         self.done: Counter[str] = Counter()  # photos, by the name of the machine
+        self._showing = Thread()
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
         """Each job with its outcome, in the order they are done; `jobs` is read lazily."""
@@ -120,9 +122,8 @@ class ClusterPool:
         first = list(islice(jobs, SAMPLES))
         if not first:
             return
-        expected = node.Expected(VERSION, self._model, self._samples(first))
         try:
-            opened = Crew(self._address, self._security, expected)
+            opened = Crew(self._address, self._security, self._expected(first))
         except OSError as error:
             if not self._required:
                 log.warning("the cluster at %s can't be reached: %s", self._address, line_of(error))
@@ -153,6 +154,7 @@ class ClusterPool:
                     chunk = waiting.take(busy=False)  # no machine is left
                     if chunk is None:
                         return
+                    self._show(machines, chunk)
                     waiting.here = chunk.jobs
                 if not flying or len(waiting.here) >= CHUNK_PHOTOS:
                     here, waiting.here = waiting.here, []
@@ -179,6 +181,7 @@ class ClusterPool:
             chunk = waiting.take(busy=bool(flying))
             if chunk is None:
                 return
+            self._show(machines, chunk)
             if chunk.lost < LOST and (asked := machines.working - chunk.tried):
                 chunk.asked = frozenset(asked)
                 future = self._submit(machines, chunk)
@@ -243,18 +246,30 @@ class ClusterPool:
         self.done["this machine"] += len(elsewhere)
         yield from elsewhere
 
+    def _show(self, machines: Crew, chunk: Chunk) -> None:
+        """Have machines that saw none of the photos before asked by these; in a thread, as reading
+        them here may hang."""
+        if machines.is_partly_blind and not self._showing.is_alive():
+            jobs = chunk.jobs[:: -(-len(chunk.jobs) // SAMPLES)]
+
+            def show() -> None:
+                machines.expected = self._expected(jobs)
+
+            self._showing = Thread(target=show, name="samples", daemon=True)
+            self._showing.start()
+
     def _submit(self, machines: Crew, chunk: Chunk) -> Future:
         wanted = [node.Wanted(job.key.path, job.key.size_bytes, job.known) for job in chunk.jobs]
         return machines.client.submit(
             node.embed, wanted, chunk.jobs[0].boxes, workers=sorted(chunk.asked), pure=False
         )
 
-    def _samples(self, jobs: Sequence[Job]) -> dict[str, bytes]:
-        found = {}
+    def _expected(self, jobs: Sequence[Job]) -> node.Expected:
+        found: dict[str, bytes] = {}
         for job in jobs:
             with suppress(EdgeAppError, OSError):
                 found[job.key.path] = fingerprint_at(self._library, job.key.path)
-        return found
+        return node.Expected(VERSION, self._model, found)
 
 
 def chunks(jobs: Iterable[Job]) -> Iterator[Chunk]:

@@ -22,15 +22,20 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
+from edge_app import VERSION
 from edge_app.cli.arguments import main
 from edge_app.cluster import crew, pool
-from edge_app.cluster.keys import CERTIFICATE, KEY, make_keys
+from edge_app.cluster.address import Address
+from edge_app.cluster.keys import CERTIFICATE, KEY, make_keys, security_of
+from edge_app.cluster.node import Expected
 from edge_app.config import Config
 from edge_app.errors import EdgeAppError
 from edge_app.index.read.reader import Reader
 from edge_app.library.folder import source_of
 from edge_app.library.scan import FoundFile
+from edge_app.library.source import fingerprint_at
 from edge_app.model.card import ModelIdentity
+from edge_app.model.embed import Embedder
 from edge_app.photos.children.pool import DecodePool, Job
 from edge_app.photos.regions import WHOLE
 from tests.cluster.members import Cluster
@@ -207,16 +212,12 @@ def test_a_machine_with_other_photos_is_refused_by_name_and_this_one_does_all(
     assert told == {"this machine": PHOTOS + 1}
 
 
-def test_a_machine_that_sees_a_part_does_that_part(
-    cluster: Cluster, library: Path, tmp_path: Path
+def test_a_machine_that_sees_a_part_does_that_part_once_it_comes(
+    cluster: Cluster, library: Path, tmp_path: Path, model: Path
 ) -> None:
-    part = tmp_path / "part"
-    (part / "1").parent.mkdir()
     for number in range(4):
-        (part / str(number)).symlink_to(library / str(number))
-    seen = tmp_path / "seen"
-    subprocess.run(["cp", "-rL", part, seen], check=True)
-    cluster.machine(seen)
+        shutil.copytree(library / str(number), tmp_path / "seen" / str(number))
+    cluster.machine(tmp_path / "seen")
     run = cluster.index(library, "part")
     out, errors = run.communicate(timeout=PROGRAM_S)
     assert run.returncode == 0, errors
@@ -224,6 +225,22 @@ def test_a_machine_that_sees_a_part_does_that_part(
     told = json.loads(out.splitlines()[-2])["progress"]["machines"]
     assert len(told) == 2
     assert min(told.values()) > PHOTOS // 4
+
+    def showing(photo: str) -> Expected:
+        samples = {photo: fingerprint_at(source_of(library), photo)}
+        return Expected(VERSION, Embedder.of(Config(model=model)).identity, samples)
+
+    address = Address.of(cluster.address)
+    security = security_of(address, cluster.folder / "keys")
+    with closing(crew.Crew(address, security, showing("6/6.jpg"))) as machines:
+
+        def stand() -> tuple[bool, int]:
+            machines.look()
+            return machines.is_partly_blind, len(machines.working)
+
+        until(lambda: stand() == (True, 0))
+        machines.expected = showing("3/3.jpg")
+        until(lambda: stand() == (False, 1))
 
 
 def test_a_server_and_an_index_run_have_their_photos_embedded_by_a_machine_at_once(

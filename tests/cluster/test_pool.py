@@ -27,6 +27,7 @@ from edge_app.photos.children.decode import Decoded
 from edge_app.photos.children.pool import DecodePool, Job, Same
 from edge_app.photos.regions import WHOLE
 from tests.indexes import DIM, MODEL, OTHER_MODEL, vector_of
+from tools.testing.waiting import until
 
 pytest.importorskip("distributed")
 
@@ -74,6 +75,7 @@ class Machines:
     def __init__(self, first: Answers, second: Answers, ends: str = "") -> None:
         self.working, self.names, self.failed = {"a", "b"}, {"a": "a", "b": "b"}, dict[str, str]()
         self.client = self
+        self.is_partly_blind, self.expected = False, cast(Expected | None, None)
         self._answers, self._ends = {"a": first, "b": second}, ends
         self._given: list[Task] = []
         self.alone = 0  # tasks that were done while there was no other
@@ -109,12 +111,12 @@ class Here:
             yield job, DecodeError("broken") if "broken" in job.key.path else embedded(job.key.path)
 
 
-def outcomes(machines: Machines, here: Here, names: Sequence[str]) -> dict[str, Any]:
+def outcomes(
+    machines: Machines, here: Here, names: Sequence[str], library: Path = Path("/")
+) -> dict[str, Any]:
     """What became of each photo."""
     jobs = [Job(FoundFile(name, 1, 1), InFolder("/", name), (WHOLE,)) for name in names]
-    run = ClusterPool(
-        "tcp://127.0.0.1:1", None, source_of(Path("/")), MODEL, cast(DecodePool, here)
-    )
+    run = ClusterPool("tcp://127.0.0.1:1", None, source_of(library), MODEL, cast(DecodePool, here))
     waiting = Waiting(chunks(iter(jobs)))
     done = [(job.key.path, one) for job, one in run._work(cast(Crew, machines), waiting)]
     assert sorted(path for path, _ in done) == sorted(names), "each photo has one outcome"
@@ -171,6 +173,18 @@ def test_a_machine_that_fails_or_answers_wrongly_is_named_and_others_do_its_part
     assert here.done == []
 
 
+def test_a_machine_that_saw_none_of_the_photos_is_shown_those_that_come(tmp_path: Path) -> None:
+    for name in NAMES:
+        (tmp_path / name).write_bytes(name.encode())
+    machines = Machines(well, well)
+    machines.is_partly_blind = True
+    outcomes(machines, Here(), NAMES, tmp_path)
+    until(lambda: bool(machines.expected))
+    assert machines.expected
+    (shown, *_) = machines.expected.samples.items()
+    assert shown == (shown[0], blake2b(shown[0].encode(), digest_size=16).digest())
+
+
 def test_this_machine_has_the_last_word_on_what_others_find_no_picture_in() -> None:
     names = [*NAMES, "broken.jpg"]
 
@@ -222,7 +236,12 @@ def test_who_may_not_work_is_told_why(
     }
     agreed = Expected(**{"version": VERSION, "model": MODEL, **expected, "samples": samples})
     refusal = Node.refusal(cast(Node, here), agreed)
-    assert said in (refusal or "") if said else refusal is None
+    if said is None:
+        assert refusal is None
+    else:
+        assert refusal
+        assert said in refusal.reason
+        assert refusal.for_good == ("sees none" not in said)
 
 
 def test_a_file_of_another_length_is_not_the_one_that_is_meant(tmp_path: Path) -> None:
