@@ -183,8 +183,9 @@ class _Contents:
                         "differs from its CRC",
                         forget,
                     )
-            for name in _not_unit(found, data) if sound else ():
-                yield Problem(f"{name}: row {row}, image {id}, is no vector of length 1", forget)
+            if sound and (impossible := _impossible(found, data)):
+                name, reason = impossible
+                yield Problem(f"{name}: row {row}, image {id}, {reason}", forget)
         self._report.rows += count
         if count != record.live:
             yield Problem(
@@ -255,14 +256,20 @@ class _File:
             return b""
 
 
-def _not_unit(found: list[Column], data: list[bytes]) -> Iterator[str]:
-    """The files whose vectors in these rows are not what searches take them for: a CRC can be made
-    for any. One of zeros is of a picture without a direction; it matches nothing."""
+def _impossible(found: list[Column], data: list[bytes]) -> tuple[str, str] | None:
+    """The file whose numbers in these rows are not what searches take them for, and why: a CRC can
+    be made for any. A vector of zeros is of a picture without a direction; it matches nothing."""
     for column, row in zip(found, data, strict=True):
         if column.header.kind in ("vectors", "tiles"):
             vectors = np.frombuffer(row, "<f4").reshape(-1, column.row_shape[-1])
             if not (codes.are_unit(vectors) | ~vectors.any(axis=1)).all():
-                yield column.name
+                return column.name, "is no vector of length 1"
+        elif column.header.kind == "bounds":
+            try:
+                codes.largest_angle(np.frombuffer(row, "<f4").reshape(1, 2))
+            except ValueError:
+                return column.name, "has bounds that no code has"
+    return None
 
 
 def _catalog_problem(message: str) -> Problem:

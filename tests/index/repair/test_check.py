@@ -244,6 +244,27 @@ def test_a_vector_that_is_not_of_length_1_is_found_though_its_crc_is_right(
         assert reader.snapshot().live.tolist() == [True, False, True]
 
 
+@pytest.mark.parametrize("bound", [float("nan"), float("inf"), -1])
+def test_bounds_that_stop_every_search_are_found_though_their_crc_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: float
+) -> None:
+    def encode(vectors: codes.Floats) -> codes.Encoded:
+        encoded = sound(vectors)
+        encoded.bounds[1] = bound
+        return encoded
+
+    sound = codes.encode
+    monkeypatch.setattr(codes, "encode", encode)
+    with writer_of(tmp_path) as writer:
+        writer.commit(Batch(images=[new_image(path) for path in PATHS]))
+    with Reader(tmp_path / "index") as reader, pytest.raises(StoreError, match="check --repair"):
+        reader.snapshot().angle_max  # noqa: B018 - what searches begin with
+    assert messages(tmp_path) == ["bounds-1.f32: row 1, image 2, has bounds that no code has"]
+    repair(tmp_path / "index")
+    with Reader(tmp_path / "index") as reader:
+        assert reader.snapshot().angle_max < 1.6
+
+
 def test_a_picture_without_a_direction_is_no_damage(tmp_path: Path) -> None:
     with writer_of(tmp_path) as writer:
         writer.commit(Batch(images=[new_image("a.jpg", vector=np.zeros(DIM, np.float32))]))
