@@ -16,7 +16,7 @@ from edge_app.cli.parser import commands_of, meant, options_of
 from edge_app.config import Config, Place
 from edge_app.errors import StoreError
 from edge_app.index.read.reader import Reader
-from edge_app.library.places import is_url, settings
+from edge_app.library.places import arguments, is_url, settings
 from edge_app.model.find import find_model
 from edge_app.userfolders import index_of, indexes_folder, pictures_folder
 
@@ -124,6 +124,20 @@ def served_roots() -> dict[Path, dict[str, str]]:
     folders = sorted(indexes_folder().glob("*"))
     with_photos = [folder for folder in folders if _has_photos(folder)]
     return {folder: _roots_of(folder) for folder in with_photos or folders}
+
+
+def to_type(config: Config, name: str, *options: str) -> str:
+    """The command that does this with the library of these settings."""
+    words = ["lookalike", name, *options]
+    if config.index != Config().index:
+        words += ["--index", str(config.index)]
+    if name != "index":
+        return shlex.join(words)
+    if config.places != Config().places:
+        words += arguments(config)
+    elif not os.path.exists(config.gallery):
+        words += ["--gallery", "FOLDER"]
+    return shlex.join(words)
 
 
 def all_served(config: Config, *, models: bool) -> list[Config]:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from edge_app.cli.arguments import main
+from edge_app.cli.folder import to_type
+from edge_app.config import Config
 from edge_app.userfolders import index_of
 from tests.conftest import ROOT
 from tools.testing.command import serving
@@ -141,3 +143,13 @@ def test_the_pictures_folder_is_offered_and_not_taken(
         main([])
     assert f"lookalike {home}/Pictures" in capsys.readouterr().err
     assert not (home / "state").exists()
+
+
+def test_advice_for_such_a_library_names_its_index_and_its_folder(home: Path) -> None:
+    config = Config(gallery=home / "Summer", index=index_of(home / "Summer"))
+    again = f"lookalike index --index {config.index} --gallery {home}/Summer"
+    assert to_type(config, "index") == again
+    assert (
+        to_type(config, "check", "--repair") == f"lookalike check --repair --index {config.index}"
+    )
+    assert to_type(Config(), "index") == "lookalike index --gallery FOLDER"  # none is known

@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 
 from edge_app.api.types.views import as_json, rejections_of
+from edge_app.cli.folder import to_type
 from edge_app.cli.printing import print_rejections
 from edge_app.config import Config
 from edge_app.errors import StoreError, printable
@@ -38,11 +39,10 @@ def check(config: Config, options: Namespace) -> int:
     if not problems:
         return 0
     if options.repair:
-        print(
-            "The damage is removed. Restore what is missing with: lookalike index", file=sys.stderr
-        )
+        again = to_type(config, "index")
+        print(f"The damage is removed. Restore what is missing with: {again}", file=sys.stderr)
         return 0
-    print("Repair the index with: lookalike check --repair", file=sys.stderr)
+    print(f"Repair the index with: {to_type(config, 'check', '--repair')}", file=sys.stderr)
     return 1
 
 

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from edge_app.api.types.views import as_json, group_of
 from edge_app.cli.commands import decided
+from edge_app.cli.folder import to_type
 from edge_app.cli.printing import print_group
 from edge_app.cluster.over import joined
 from edge_app.config import Config
@@ -48,7 +49,7 @@ def duplicates(config: Config, options: Namespace) -> int:
         if found.unpatterned:
             print(
                 f"note: edited copies of {found.unpatterned} images are found after the next index "
-                "run: lookalike index",
+                f"run: {to_type(config, 'index')}",
                 file=sys.stderr,
             )
     return 0

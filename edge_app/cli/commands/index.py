@@ -12,6 +12,7 @@ from argparse import Namespace
 
 from edge_app.api.types.views import as_json, rejections_of
 from edge_app.cli.ending import end_clean
+from edge_app.cli.folder import to_type
 from edge_app.cli.printing import ProgressLine, notes, print_rejections, summary
 from edge_app.cluster.pool import opener
 from edge_app.config import DRAIN_S, Config
@@ -62,9 +63,8 @@ def _say_what_is_missing(config: Config, options: Namespace, report: IndexReport
     for name, why in report.unreachable.items():
         print(f"note: {name} is offline: {printable(why)}", file=sys.stderr)
     if kept:
-        print(
-            f"note: {kept}to remove them from the index: lookalike index --prune", file=sys.stderr
-        )
+        prune = to_type(config, "index", "--prune")
+        print(f"note: {kept}to remove them from the index: {prune}", file=sys.stderr)
     for note in notes(report):
         print(f"note: {note}", file=sys.stderr)
 

@@ -17,7 +17,7 @@ import PIL
 
 from edge_app import VERSION
 from edge_app.api.state import IndexState, State, state_of
-from edge_app.cli.folder import to_begin, to_index
+from edge_app.cli.folder import to_begin, to_index, to_type
 from edge_app.config import Config, MiB
 from edge_app.errors import NoIndexError, StoreError, printable
 from edge_app.index.read.reader import Reader
@@ -146,7 +146,7 @@ def _index_problems(
     elif embedder and not comparable(embedder.identity, index.identity):
         yield (
             f"the index {config.index} was built with another model "
-            f"({index.identity.name}); `lookalike index` builds it again with this one"
+            f"({index.identity.name}); to build it again with this one: {to_type(config, 'index')}"
         )
 
 
