@@ -104,7 +104,7 @@ async function show({ restored, moved }) {
 function press(event) {
   const { target, key } = event;
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (target.closest('input:not([type=range], [type=checkbox], [type=radio]), select') || document.querySelector('dialog')) return;
+  if (target.closest('input:not([type=range], [type=checkbox], [type=radio]), select') || document.querySelector('dialog[open]')) return;
   if (key.startsWith('Arrow') ? target.closest('input') : event.repeat) return;
   const action = mounted?.view.keys?.[key] ?? keys[key];
   if (!action) return;
