@@ -54,3 +54,12 @@ def test_a_damaged_heic_is_tried_again_with_another_pillow_heif() -> None:
     with pytest.raises(DecodeError, match="HEIF") as caught:
         decode(b"\0\0\0\x18ftypheic" + bytes(64), 32, Limits())
     assert " pillow-heif " in caught.value.lacks
+
+
+@pytest.mark.parametrize("module", ["antigravity", "antigravity.x", "nothing.x", "", "a b"])
+def test_a_package_that_an_index_from_elsewhere_names_is_neither_imported_nor_advised(
+    module: str,
+) -> None:
+    assert not is_worth_a_try(f"package {module}", Limits())
+    assert "antigravity" not in sys.modules
+    assert group_of("no photo", f"package {module}", "a.jpg") == ("no photo", None)
