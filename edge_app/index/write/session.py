@@ -42,6 +42,8 @@ def open_catalog(index: Path) -> Catalog:
         _create_catalog(path)
     catalog = Catalog.connect(path, "mode=rw")
     try:
+        # Another program may have taken the log away; a kill would then leave a rollback journal.
+        catalog.connection.execute("PRAGMA journal_mode = WAL")
         upgrade(catalog, index)
     except BaseException:
         catalog.close()

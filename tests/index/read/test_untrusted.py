@@ -206,6 +206,16 @@ def test_a_rollback_journal_deletes_no_file_of_the_user(index: Path) -> None:
     assert superior.exists()
 
 
+def test_a_catalogue_without_its_log_gets_one_before_it_is_written(index: Path) -> None:
+    with closing(sqlite3.connect(index / CATALOG)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    with writer_of(index.parent) as writer:
+        writer.commit(Batch(images=[new_image("c.jpg")]))
+        assert (index / f"{CATALOG}-wal").exists()
+    with closing(sqlite3.connect(index / CATALOG)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 @pytest.mark.parametrize("version", EARLIER)
 def test_an_earlier_version_is_compared_with_the_schema_that_it_had(
     tmp_path: Path, version: int
