@@ -1,7 +1,7 @@
 """Whether what a machine answered can be true: memory fails, and programs have faults.
 
 What is checked here is what would harm the index or stop its writer, and what a search would show.
-A machine that leaves a good match out is not found out.
+A good match that a machine leaves out, with a worse one in its place, is not noticed.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def rankings_of(
     rankings = []
     for number, one in enumerate(answer):
         rows, scores = _ranking_of(one)
-        may = _without(asked.exclude[number], fits, snapshot, part) if asked.exclude else fits
-        _check_rows(rows, may, part[0], depth, asked.filter.min_score)
+        left = _without(asked.exclude[number], fits, snapshot, part) if asked.exclude else fits
+        _check_rows(rows, left, part[0], depth, asked.filter.min_score)
         order = np.argsort(rows)  # as they lie in the file
         rows, scores = rows[order].astype(np.intp), scores[order]
         own = exact_scores(snapshot, asked.queries[number], rows, snapshot.read_rows, asked.tiles)
@@ -103,6 +103,7 @@ def _fitting(snapshot: Snapshot, part: tuple[int, int], filter: Filter) -> NDArr
 def _without(
     ids: Collection[int], fits: NDArray[np.bool_], snapshot: Snapshot, part: tuple[int, int]
 ) -> NDArray[np.bool_]:
+    """The same without these images."""
     rows = [snapshot.find_row(id) for id in ids]
     places = [row - part[0] for row in rows if row is not None and part[0] <= row < part[1]]
     if places:
@@ -112,6 +113,7 @@ def _without(
 
 
 def _ranking_of(one: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Rows and scores, whatever they are."""
     try:
         rows, scores = (np.asarray(column) for column in one)
     except (TypeError, ValueError):
@@ -134,14 +136,15 @@ def _check_rows(
         raise WrongError("it answered rows that it was not asked for")
     if not fits[places].all():
         raise WrongError("it answered removed rows, or such as do not fit the filter")
-    all = min(depth, int(np.count_nonzero(fits)))
-    if len(rows) > all or (min_score is None and len(rows) < all):
+    expected = min(depth, int(np.count_nonzero(fits)))
+    if len(rows) > expected or (min_score is None and len(rows) < expected):
         raise WrongError("it answered too few rows or too many")
 
 
 def _reaching(
     min_score: float | None, rows: NDArray[np.intp], scores: NDArray[np.float64]
 ) -> Ranking:
+    """Those that score so much here: there it may have been a last bit more."""
     if min_score is None:
         return rows, scores
     if not (scores >= min_score - _ROUNDING).all():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.cli.arguments import main
+from edge_app.cli.commands import machines
 from edge_app.cluster.address import Address
 from edge_app.cluster.keys import CA, CERTIFICATE, KEY, make_keys, security_of
 from edge_app.errors import UsageError
@@ -107,3 +108,14 @@ def test_without_the_extra_it_is_one_line(
     assert main([*save, "--cluster", "tcp://127.0.0.1:1"]) != 0
     assert main(["scheduler", "tcp://127.0.0.1:0"]) == 2
     assert install_with("lookalike[cluster]") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("asked", "noted"), [("tls://photos", True), ("tls://localhost", False)])
+def test_a_name_that_leads_to_this_machine_alone_is_noted(
+    asked: str, noted: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        machines, "schedule", lambda address, tls, on_ready: on_ready("tls://127.0.1.1:8786")
+    )
+    assert main(["scheduler", asked]) == 0
+    assert ("note: here photos is this machine alone" in capsys.readouterr().err) == noted

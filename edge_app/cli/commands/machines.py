@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 
+from edge_app.cluster.address import Address
 from edge_app.cluster.keys import make_keys
 from edge_app.cluster.scheduler import schedule
 from edge_app.cluster.worker import work
@@ -21,10 +23,18 @@ def cluster_keys(config: Config, options: Namespace) -> int:
 
 def scheduler(config: Config, options: Namespace) -> int:
     """Run the meeting point of a cluster."""
-    schedule(
-        options.address, config.cluster_tls,
-        lambda address: print(f"Scheduling at {address}", flush=True),
-    )  # fmt: skip
+
+    def print_start(address: str) -> None:
+        print(f"Scheduling at {address}", flush=True)
+        asked = Address.of(options.address)
+        if Address.of(address).is_loopback and not asked.is_loopback:
+            print(
+                f"note: here {asked.host} is this machine alone; for others, give its address in "
+                "the network",
+                file=sys.stderr,
+            )
+
+    schedule(options.address, config.cluster_tls, print_start)
     return 0
 
 

@@ -19,7 +19,13 @@ from edge_app.index.read.reader import Reader
 from edge_app.index.write.batch import Batch
 from tests.indexes import DIM, new_image, vector_of, writer_of
 
-IMAGES = 10
+ODD = {  # what a name and a date may be, and what other programs read
+    "a \"b\"\n'c'; --,\\.jpg": (-62135596800, "0001-01-01T00:00:00"),
+    "Ünï/😀 %20\t\x1b.jpg": (253402300799, "9999-12-31T23:59:59"),
+    "null.jpg": (None, None),
+    "old.jpg": (-1, "1969-12-31T23:59:59"),
+}
+IMAGES = 10 + len(ODD)
 
 
 @pytest.fixture
@@ -27,8 +33,10 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     """An index with a dead row and a name that is no UTF-8, in blocks of four."""
     monkeypatch.setattr(exporting, "_BLOCK_ROWS", 4)
     with writer_of(tmp_path) as writer:
-        names = [f"{number}.jpg" for number in range(IMAGES)] + [os.fsdecode(b"\xff.jpg")]
-        ids = writer.commit(Batch([new_image(name, taken_at=1_700_000_000) for name in names]))
+        dated: dict[str, int | None] = {f"{number}.jpg": 1_700_000_000 for number in range(10)}
+        dated |= {name: taken_at for name, (taken_at, _) in ODD.items()}
+        dated[os.fsdecode(b"\xff.jpg")] = 1_700_000_000
+        ids = writer.commit(Batch([new_image(path, taken_at=at) for path, at in dated.items()]))
         writer.commit(Batch(removed=[ids[3]]))
     with Reader(tmp_path / "index") as reader:
         yield reader
@@ -48,7 +56,7 @@ def test_numpy_reads_what_was_exported(reader: Reader, tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
     made = export(reader, tmp_path / "out", "npy", lambda *step: steps.append(step))
     assert [path.name for path in made] == ["vectors.npy", "ids.npy", "images.jsonl"]
-    assert steps == [(4, IMAGES), (8, IMAGES), (IMAGES, IMAGES)]
+    assert steps == [(done, IMAGES) for done in (4, 8, 12, IMAGES)]
     vectors, ids = np.load(tmp_path / "out/vectors.npy", mmap_mode="r"), np.load(made[1])
     assert vectors.shape == (IMAGES, DIM)
     assert {int(id): row.tobytes() for id, row in zip(ids, vectors, strict=True)} == told(reader)
@@ -56,6 +64,8 @@ def test_numpy_reads_what_was_exported(reader: Reader, tmp_path: Path) -> None:
     assert [fact["id"] for fact in facts] == ids.tolist() == sorted(ids.tolist())
     assert facts[0]["path"] == "0.jpg"
     assert facts[-1]["path"] == r"\xff.jpg"
+    dates = {fact["path"]: fact["taken_at"] for fact in facts}
+    assert {path: dates[path] for path in ODD} == {path: at for path, (at, _) in ODD.items()}
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
         path.name for path in made
     )
@@ -84,6 +94,11 @@ def test_pyarrow_and_duckdb_read_what_was_exported(reader: Reader, tmp_path: Pat
         "ORDER BY list_dot_product(a.vector, b.vector) DESC LIMIT 1"
     ).fetchall()
     assert best == [("5.jpg",)]
+    by_arrow = {row["path"]: row["taken_at"] for row in rows}
+    by_duckdb = dict(duckdb.sql(f"SELECT path, taken_at FROM '{made}'").fetchall())
+    for path, (_, shown) in ODD.items():
+        for dates in (by_arrow, by_duckdb):
+            assert (dates[path] and dates[path].isoformat()) == shown
 
 
 def test_nothing_is_replaced_and_nothing_half_written_is_left(
