@@ -26,7 +26,8 @@ LOOK_S = 1.0  # between two looks at which machines there are
 WAIT_S = 0.1  # between two looks at who has joined, while nobody has
 CONNECT_S = 30.0
 ANSWER_S = 10.0  # for who is there; a scheduler that is stopped keeps its connections
-AGAIN_S, BRIEF_S = 30.0, 2.0  # between two tries to find the scheduler again, and for one of them
+AGAIN_S = 30.0  # between two tries to find the scheduler again
+BRIEF_S = 2.0  # for one of them, and for what should be there
 RESULTS = 32  # that come here at a time
 RESULT_S = 30.0  # for one of them
 FAILURES = 3  # of one machine, before it is not asked any more
@@ -64,7 +65,7 @@ class Crew:
             self.client.close(timeout=5)
 
     def wait(self, limit_s: float) -> None:
-        """Until somebody works, or so long; not if all who are there are refused."""
+        """Until somebody works, or so long; not if nobody may who is there."""
         until = time.monotonic() + limit_s
         self.look()
         while not self.working and time.monotonic() < until:
@@ -116,9 +117,9 @@ class Crew:
 
     def _admit(self, address: str, answer: Future) -> None:
         try:
-            refusal = answer.result()
-        except CancelledError:
-            return  # the scheduler has gone
+            refusal = answer.result(BRIEF_S)
+        except (CancelledError, TimeoutError):
+            return  # the scheduler has gone; who is there later is asked again
         except Exception as error:
             refusal = node.Refusal(f"it can't say what it has: {line_of(error)}")
         if refusal is None:
