@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_app.answering import answers, real_path, silent
 from edge_app.errors import LibraryError
 from edge_app.library import scan
+from edge_app.library.mounts import Mount, mount_of, mounts, mounts_below
 from edge_app.library.originals import has_version, open_original, version_of
 from edge_app.library.rules import Rules, folders_of
 from edge_app.library.scan import FoundFile, Scan, Walk
@@ -51,6 +52,8 @@ class Folder:
     def scan(self) -> Scan:
         while True:
             self._check_answers()
+            if not self._reaches_shares():
+                return scan.scan(self.path, self.rules)
             walking = _Walking(self.path, self.rules)
             if walking.ends():
                 return walking.found()
@@ -78,6 +81,15 @@ class Folder:
             return False
         same = (stat.st_size, stat.st_mtime_ns) == (file.size_bytes, file.mtime_ns)
         return same and has_version(stat, file.version)
+
+    def _reaches_shares(self) -> bool:
+        """Whether reading it may begin to hang. A thread more for that takes half a megabyte."""
+        known = mounts()
+        reached: list[Mount | None] = [*known]  # by links
+        if not self.rules.follow_links:
+            real = os.path.realpath(self.path)
+            reached = [mount_of(real, known), *mounts_below(real, known).values()]
+        return any(one and not one.has_events for one in reached)
 
     def _check_answers(self) -> None:
         if not answers(self.path):

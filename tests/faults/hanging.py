@@ -148,7 +148,7 @@ def come_earlier(folder: Path) -> list[object]:
         return listing(path)
 
     with patch.object(os, "scandir", hang):
-        scan = Folder(folder).scan()
+        scan = Folder(folder, Rules(follow_links=True)).scan()  # which reaches other shares
     programs[0].close()
     return [*scan.unreadable, *(file.path for file in scan.files)]
 
