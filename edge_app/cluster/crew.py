@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 1.0  # between two looks at which machines there are
 WAIT_S = 0.1  # between two looks at who has joined, while nobody has
-CONNECT_S = 30.0
+CONNECT_S, CLOSE_S = 30.0, 5.0
 ANSWER_S = 10.0  # for who is there; a scheduler that is stopped keeps its connections
 AGAIN_S = 30.0  # between two tries to find the scheduler again
 BRIEF_S = 2.0  # for one of them, and for what should be there
@@ -61,8 +61,7 @@ class Crew:
         return bool(self._blind)
 
     def close(self) -> None:
-        with suppress(Exception):  # it may be gone
-            self.client.close(timeout=5)
+        _leave(self.client)
 
     def wait(self, limit_s: float) -> None:
         """Until somebody works, or so long; not if nobody may who is there."""
@@ -136,8 +135,8 @@ class Crew:
 
     def _present(self) -> dict[str, str]:
         """Names by address; none where the scheduler does not answer."""
-        if self.client.status == "closed":  # it gave the scheduler up
-            self._connect_again()
+        if self._is_lost and self.client.status != "running":
+            self._connect_again()  # its client may have given the scheduler up
         workers: dict[str, Any] | None = None
         if self.client.status == "running" and time.monotonic() >= self._ask_s:
             try:
@@ -151,6 +150,7 @@ class Crew:
                 pass  # its client connects again by itself
         if workers is None and not self._is_lost:
             log.warning("the scheduler at %s has gone; this machine goes on alone", self._address)
+            self._tried_s = time.monotonic()  # first its client tries by itself
         self._is_lost = workers is None
         return {address: name_of(facts, address) for address, facts in (workers or {}).items()}
 
@@ -159,7 +159,9 @@ class Crew:
             return
         self._tried_s = time.monotonic()
         with suppress(OSError):
-            self.client = self._connect(BRIEF_S)
+            client = self._connect(BRIEF_S)
+            _leave(self.client)
+            self.client = client
 
     def _connect(self, limit_s: float) -> Client:
         from distributed import Client
@@ -168,6 +170,12 @@ class Crew:
         return Client(
             str(self._address), security=self._security, timeout=limit_s, set_as_default=False
         )
+
+
+def _leave(client: Client) -> None:
+    with suppress(Exception):  # the scheduler may be gone
+        client.close(timeout=CLOSE_S)
+    client.status = "closed"  # or Dask tries once more, for a minute, when it is collected
 
 
 class Results:

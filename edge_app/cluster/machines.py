@@ -182,6 +182,7 @@ class Machines:
         if client is not None:
             with suppress(Exception):
                 await asyncio.wait_for(client.close(), CLOSE_S)
+            client.status = "closed"  # or Dask tries once more when it is collected
 
     async def _look(self) -> None:
         """Which machines there are, and what they have."""
