@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-ANSWER_S = 20.0  # a disk that sleeps takes 10; of a share that takes longer the server is gone
+ANSWER_S = 18.0  # a disk that sleeps takes 10; of a share that takes longer the server is gone
 # Of this process, as its threads are: looks under way, and until when to wait for each.
 _looks: dict[str, tuple[threading.Thread, float]] = {}
 _looking = threading.Lock()

@@ -187,6 +187,8 @@ class FolderWatch:
         except OSError as error:
             return None, f"can't be reached: {error.strerror}"
         try:
+            with suppress(OSError):
+                os.fstatvfs(file)  # does not end where nothing answers, see answering.py
             stat, mount = os.fstat(file), mount_id_of(file)
         finally:
             os.close(file)
