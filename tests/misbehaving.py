@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from edge_app.config import Limits
 from edge_app.errors import DecodeError
-from edge_app.library.access import VARIABLES
+from edge_app.library.remote.access import VARIABLES
 from edge_app.photos.children.decode import Decoded
 from edge_app.photos.regions import Box
 

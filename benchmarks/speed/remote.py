@@ -25,7 +25,7 @@ from edge_app.config import Config, Limits, Place
 from edge_app.indexing import reading
 from edge_app.indexing.reading import Reads
 from edge_app.indexing.run import run_index
-from edge_app.library.remote import Remote
+from edge_app.library.remote.source import Remote
 from edge_app.library.rules import Rules
 from edge_app.photos.children.pool import DecodePool, Job, Outcome, Same
 from tools.report import machine, markdown, publish

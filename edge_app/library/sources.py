@@ -11,7 +11,7 @@ from edge_app.config import Config
 from edge_app.errors import LibraryError, NotFoundError
 from edge_app.library import places
 from edge_app.library.folder import Folder
-from edge_app.library.remote import Remote
+from edge_app.library.remote.source import Remote
 from edge_app.library.rules import Rules
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.library.source import InFolder, Original, Source

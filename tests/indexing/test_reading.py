@@ -12,7 +12,7 @@ from edge_app.errors import DecodeError, LibraryError, NotFoundError, Unreadable
 from edge_app.indexing import reading
 from edge_app.indexing.reading import AHEAD, Reads
 from edge_app.indexing.stages import Result
-from edge_app.library.remote import Remote
+from edge_app.library.remote.source import Remote
 from edge_app.library.rules import Rules
 from edge_app.library.scan import FoundFile
 from edge_app.library.source import Elsewhere

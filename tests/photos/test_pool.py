@@ -19,8 +19,8 @@ from PIL import Image
 
 from edge_app.config import Limits, MiB
 from edge_app.errors import DecodeError, EdgeAppError, LibraryError, NotFoundError, UnreadableError
-from edge_app.library.access import VARIABLES
 from edge_app.library.originals import fingerprint
+from edge_app.library.remote.access import VARIABLES
 from edge_app.library.source import InFolder
 from edge_app.photos.children.decode import INCOMPLETE, Decoded
 from edge_app.photos.children.nonetwork import can_do_without

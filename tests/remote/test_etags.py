@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from edge_app.errors import UnreadableError
-from edge_app.library.remote import Remote
+from edge_app.library.remote.source import Remote
 from edge_app.library.rules import Rules
 from tools.testing.rclone import SECRET, USER, Served, write_config
 

@@ -12,8 +12,9 @@ import pytest
 
 from edge_app.config import MiB
 from edge_app.errors import LibraryError, UnreadableError
-from edge_app.library import listing, remote
-from edge_app.library.remote import Remote
+from edge_app.library.remote import listing
+from edge_app.library.remote import source as remote
+from edge_app.library.remote.source import Remote
 from edge_app.library.rules import Rules
 from tests.conftest import ROOT
 from tests.remote.hostile import NAMES

@@ -17,7 +17,7 @@ from edge_app.index.read.reader import Reader
 from edge_app.index.write.writer import Writer
 from edge_app.indexing import indexer, reading
 from edge_app.indexing.plan import IndexReport
-from edge_app.library.remote import Remote
+from edge_app.library.remote.source import Remote
 from edge_app.library.rules import Rules
 from edge_app.library.sources import library_of
 from edge_app.photos.children.pool import DecodePool

@@ -26,7 +26,7 @@ from edge_app.errors import (
     NotFoundError,
     UnreadableError,
 )
-from edge_app.library.access import without_keys
+from edge_app.library.remote.access import without_keys
 from edge_app.library.source import Elsewhere, InFolder
 from edge_app.photos.children import child as decodechild
 from edge_app.photos.children.child import EXIT_MEMORY, LENGTHS, Settings, message, unpack

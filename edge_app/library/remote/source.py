@@ -17,8 +17,9 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 from edge_app.errors import EdgeAppError, LibraryError, NotFoundError, UnreadableError, UsageError
 from edge_app.host import install_with
-from edge_app.library.access import options_of
-from edge_app.library.failures import (
+from edge_app.library.places import shown, unescaped
+from edge_app.library.remote.access import options_of
+from edge_app.library.remote.failures import (
     NOTHING,
     is_failure,
     is_refusal,
@@ -27,8 +28,7 @@ from edge_app.library.failures import (
     reason_of,
     status_of,
 )
-from edge_app.library.listing import is_folder_below, listed, time_ns, version_of
-from edge_app.library.places import shown, unescaped
+from edge_app.library.remote.listing import is_folder_below, listed, time_ns, version_of
 from edge_app.library.rules import Rules
 from edge_app.library.scan import FoundFile, Scan
 from edge_app.library.source import Original

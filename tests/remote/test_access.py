@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.errors import UsageError
-from edge_app.library.access import options_of, without_keys
+from edge_app.library.remote.access import options_of, without_keys
 
 
 @pytest.fixture

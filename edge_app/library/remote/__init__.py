@@ -1,0 +1,1 @@
+"""Sources on other machines: buckets and WebDAV shares, through opendal."""
