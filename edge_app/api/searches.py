@@ -44,7 +44,7 @@ def add_searches(app: bottle.Bottle, gallery: Gallery, searched: Histogram) -> N
     def search() -> shapes.Answer:
         if not request.content_type.startswith("multipart/form-data"):
             return searches.combined(json_body(requests.Combined))
-        body = memoryview(request.environ["wsgi.input"].read())
+        body = request.environ["wsgi.input"].getbuffer()  # to read it would be to copy it
         values, files = read_form(body, request.environ["CONTENT_TYPE"])
         wanted = requests.read(requests.Upload, values)
         if "image" not in files:

@@ -11,6 +11,7 @@ import math
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -101,6 +102,12 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         self.bounds = bounds
         self.admit = admit  # is there room for one more upload?
         self.started = time.monotonic()
+
+    def close(self) -> None:
+        with suppress(
+            BufferError
+        ):  # somebody still reads the body where it lies: it goes with them
+            super().close()
 
     @property
     def deadline(self) -> float:

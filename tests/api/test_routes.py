@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from PIL import Image
 
 from edge_app.api.routes import make_app
 from edge_app.cli.arguments import main
-from edge_app.config import Config
+from edge_app.config import Config, MiB
 from edge_app.index.read.snapshot import Snapshot
 from edge_app.indexing.process import IndexingStatus
 from edge_app.indexing.watch import Watcher
@@ -319,6 +320,17 @@ def test_an_upload_finds_itself_and_is_not_kept(site: Site, config: Config) -> N
     assert answer.json["query"]["upload"] == {"width": 60, "height": 40, "format": "PNG"}
     assert sorted(path.name for path in config.index.iterdir()) == before
     assert get(site, "/api/status")["images"] == 9
+
+
+def test_an_upload_is_in_memory_once(site: Site, config: Config) -> None:
+    photo = encoded(picture(1), "JPEG") + bytes(12 * MiB)  # zeros behind the end are no harm
+    body, headers = form(photo)
+    tracemalloc.start()
+    answer = site.post("/api/search", body, headers)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert answer.status == 200
+    assert peak_bytes < 1.5 * len(body)
 
 
 def test_more_like_these_less_like_those(site: Site, ids: dict[str, int]) -> None:
