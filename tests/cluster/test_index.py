@@ -302,9 +302,11 @@ class Pickled:
 
 
 # Machines of two containers may have the same host name and process id.
+# As in two containers; what asks for the number of its own process otherwise gets the true one.
 ONE_NAME = """
-import os
-os.getpid = lambda: 7
+import os, sys
+own = os.getpid
+os.getpid = lambda: 7 if sys._getframe(1).f_code.co_name == "_names" else own()
 """
 
 

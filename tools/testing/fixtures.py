@@ -1,8 +1,10 @@
-"""What every suite needs: the model, turns for tests that must be alone, and no niceness."""
+"""What every suite needs: the model, turns for tests that must be alone, no niceness,
+and signals that do what they did."""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -32,6 +34,15 @@ def not_nice() -> Iterator[None]:
         for change in hurried.changes():
             patch.setattr(*change)
         yield
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """`serve` called in this process leaves SIGTERM ignored, and so would all that is started after
+    it."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")
