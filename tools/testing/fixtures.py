@@ -1,5 +1,5 @@
 """What every suite needs: the model, turns for tests that must be alone, no niceness,
-and signals that do what they did."""
+and signals that do what they do elsewhere."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ DOOR, ROOM = Path(__file__), ROOT / "pyproject.toml"  # files that are there, to
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest-timeout: waiting here is no hang
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    # As of a program that somebody has typed, and so of all that a test starts: a shell has what is
+    # in the background ignore Ctrl-C, and `serve` called in this process leaves SIGTERM ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     alone = item.get_closest_marker("alone") is not None
     with turn(DOOR, ROOM, alone=alone):
         return (yield)
@@ -34,15 +38,6 @@ def not_nice() -> Iterator[None]:
         for change in hurried.changes():
             patch.setattr(*change)
         yield
-
-
-@pytest.fixture(autouse=True)
-def signals_as_before() -> Iterator[None]:
-    """`serve` called in this process leaves SIGTERM ignored, and so would all that is started after
-    it."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")
