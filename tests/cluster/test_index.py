@@ -189,7 +189,7 @@ def test_a_scheduler_that_restarts_and_a_machine_told_to_end_cost_time_and_no_ph
         decoder.suspend()  # as on a share that hangs
     machine.terminate()
     assert machine.wait(PATIENCE_S) == 0
-    assert not any(decoder.is_running() for decoder in decoders)
+    until(lambda: not any(decoder.is_running() for decoder in decoders))
     out, errors = again.communicate(timeout=PROGRAM_S)
     assert again.returncode == 0, errors
     assert "Traceback" not in errors

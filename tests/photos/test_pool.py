@@ -345,9 +345,9 @@ def test_one_image_is_decoded_or_refused() -> None:
             pool.decode(b"text")
 
 
-@pytest.mark.parametrize(("kind", "size"), [("PNG", (3400, 2600)), ("WEBP", (1700, 1300))])
+@pytest.mark.parametrize(("kind", "size"), [("PNG", (3100, 2400)), ("WEBP", (1700, 1300))])
 def test_a_cut_photo_is_read_again_in_the_same_memory(kind: str, size: tuple[int, int]) -> None:
-    """34 of the 64 MiB: what was decoded at first is given up before the second time."""
+    """About 50 of the 64 MiB: what was decoded at first is given up before the second time."""
     buffer = BytesIO()
     Image.effect_noise(size, 40).convert("RGB").save(buffer, kind)
     with DecodePool(SIZE_PX, LIMITS, workers=1) as pool:

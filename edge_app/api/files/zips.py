@@ -65,15 +65,15 @@ class Zip(Sized):
             _END.size
             + sum(fixed + 2 * len(member.encoded) + member.size_bytes for member in self._members)
         )
+        self._parts = self._made()
+        self._window = b""  # what was made last: who sends it may look at it twice
+        self._start = 0  # where the window begins
         most = min(most_bytes, LARGEST_BYTES)
         if self.size_bytes > most:
             raise LimitError(
                 f"{len(photos)} photos have {self.size_bytes / MiB:.1f} MiB together, over the "
                 f"limit of {most / MiB:g} (--zip-size): select fewer"
             )
-        self._parts = self._made()
-        self._window = b""  # what was made last: who sends it may look at it twice
-        self._start = 0  # where the window begins
 
     def read(self, size: int = -1) -> bytes:
         """So many bytes, fewer only at the end; from no place before what was read last."""

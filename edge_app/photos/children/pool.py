@@ -105,7 +105,10 @@ class DecodePool:
         if isinstance(outcome, Decoded):
             return outcome
         assert not isinstance(outcome, Same), "nothing was said to be known"
-        raise outcome
+        try:
+            raise outcome
+        finally:
+            del outcome, job  # the error's traceback would hold itself, and so the whole upload
 
     def close(self) -> None:
         """End the child kept warm; a run or decode in progress ends its own."""
