@@ -103,6 +103,9 @@ def test_a_double_tap_zooms_in_and_out(phone: Page) -> None:
 def test_a_double_tap_on_a_tile_only_opens_its_photo(phone: Page) -> None:
     phone.goto("?sort=name&format=JPEG")
     expect_thumbnails(phone)
+    phone.evaluate(
+        "import(new URL('js/photo/fingers.js', document.baseURI))"
+    )  # as soon as it is idle
     box = tile(phone, "photo-01.jpg").bounding_box()
     assert box
     at = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

@@ -11,7 +11,8 @@ const GLIDE_MS = 180;
 const TWICE_MS = 320; // longest time between two taps that belong together
 
 // What ended last, anywhere: of a double tap on a tile, the second is on the photo that it opened.
-let [before, last] = [{}, {}];
+// The first tap of all may have ended before this was loaded.
+let [before, last] = [{}, { timeStamp: performance.now() }];
 addEventListener('touchend', ({ target, timeStamp }) => ([before, last] = [last, { target, timeStamp }]), { capture: true, passive: true });
 
 const still = matchMedia('(prefers-reduced-motion: reduce)');
