@@ -30,7 +30,7 @@ class LimitReachedError(Exception):
 
 
 class WatchedFolders:
-    """WatchedFolders that are watched, each by the path below the root that its files have.
+    """Folders that are watched, each by the path below the root that its files have.
 
     LimitReachedError if the kernel gives no more instances. `full` says that some folders are not
     watched, `stale` that all have to be asked for anew.

@@ -51,9 +51,8 @@ class Bounds:
     # What the system may hold of an answer. Linux goes up to 4 MB for each client, which a small
     # device has not, and a client that reads them slowly looks like one that reads nothing.
     send_buffer_bytes: int = 128 * 1024  # a Wi-Fi round trip of 5 ms leaves 25 MB/s
-    linger_s: float = (
-        2.0  # what a refused client still sends is read and dropped for this time, ...
-    )
+    # What a refused client still sends is read and dropped for this time, ...
+    linger_s: float = 2.0
     linger_bytes: int = 4 * MiB  # ... and no further than this
 
     # --- the whole server ---

@@ -104,9 +104,8 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         self.started = time.monotonic()
 
     def close(self) -> None:
-        with suppress(
-            BufferError
-        ):  # somebody still reads the body where it lies: it goes with them
+        # Somebody may still read the body where it lies: it goes with them.
+        with suppress(BufferError):
             super().close()
 
     @property

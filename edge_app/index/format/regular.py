@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,12 +29,7 @@ def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
 
 def check_regular(path: Path) -> None:
     """StoreError if `path` is there and is not a regular file."""
-    try:
-        mode = path.lstat().st_mode
-    except OSError:
-        return
-    if not stat.S_ISREG(mode):
-        kind = "a link" if stat.S_ISLNK(mode) else "no regular file"
+    if kind := _other_kind(path, stat.S_ISREG, "no regular file"):
         raise StoreError(f"{path} is {kind}; an index folder has regular files only: remove it")
 
 
@@ -48,13 +44,19 @@ def unused_name(path: Path) -> Path:
 def check_folder(path: Path) -> None:
     """StoreError if `path` is there and is no folder: what is in one that a link names is not ours
     to write or to remove."""
+    if kind := _other_kind(path, stat.S_ISDIR, "no folder"):
+        raise StoreError(f"{path} is {kind}: remove it")
+
+
+def _other_kind(path: Path, is_wanted: Callable[[int], bool], otherwise: str) -> str | None:
+    """What stands at `path`, if anything does and it is not of the wanted kind."""
     try:
         mode = path.lstat().st_mode
     except OSError:
-        return
-    if not stat.S_ISDIR(mode):
-        kind = "a link" if stat.S_ISLNK(mode) else "no folder"
-        raise StoreError(f"{path} is {kind}: remove it")
+        return None
+    if is_wanted(mode):
+        return None
+    return "a link" if stat.S_ISLNK(mode) else otherwise
 
 
 def refuse_journal(journal: Path) -> None:

@@ -97,34 +97,39 @@ def webp(data: bytes, filler: bytes = b"\0") -> bytes:
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
     """Kind, content and whether its checksum is right, of each chunk that is whole; then what is
     left of the file, as of the kind b""."""
-    view, place = memoryview(data), 8
-    while len(data) >= place + 12:
-        length, kind = struct.unpack_from(">I4s", data, place)
-        end = place + 12 + length
+    view, rest = memoryview(data), 8
+    for kind, place, end in _png_places(data):
         if end > len(data):
             break
         content = view[place + 8 : end - 4]
         (checksum,) = struct.unpack_from(">I", data, end - 4)
         yield kind, bytes(content), zlib.crc32(content, zlib.crc32(kind)) == checksum
+        rest = end
+    yield b"", data[rest:], False
+
+
+def _png_places(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The kind, start and end of each chunk, as long as one follows another."""
+    place = 8
+    while len(data) >= place + 12:
+        length, kind = struct.unpack_from(">I4s", data, place)
+        end = place + 12 + length
+        yield kind, place, end
         place = end
-    yield b"", data[place:], False
 
 
 def png_of_first(data: bytes) -> bytes:
     """A PNG without repeated chunks that say how it looks: the first counts, as in browsers."""
     parts: list[bytes] = []
     seen: set[bytes] = set()
-    start, place = 0, 8
-    while len(data) >= place + 12:
-        length, kind = struct.unpack_from(">I4s", data, place)
+    start = 0
+    for kind, place, end in _png_places(data):
         if kind == b"IDAT":
             break
-        end = place + 12 + length
         if kind in SHOWN & seen:
             parts.append(data[start:place])
             start = end
         seen.add(kind)
-        place = end
     return b"".join([*parts, data[start:]]) if parts else data
 
 
@@ -168,10 +173,15 @@ def _end_of_boxes(data: bytes, unless: Collection[bytes] = ()) -> int:
     return end
 
 
+def _end_of_webp(data: bytes) -> int:
+    """By its own account."""
+    return 8 + int.from_bytes(data[4:8], "little")
+
+
 def is_cut(data: bytes, name: str) -> bool:
     """Whether a file should go on behind its end, by its own account."""
     if name == "WEBP":
-        return 8 + int.from_bytes(data[4:8], "little") > len(data)
+        return _end_of_webp(data) > len(data)
     if name == "TIFF":  # what says what is in it often comes last
         order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
         is_big = int.from_bytes(data[2:4], order) == BIG_TIFF
@@ -185,7 +195,5 @@ def ends_in_zeros(data: bytes, name: str) -> bool:
     decoder makes something of them."""
     if name not in ("WEBP", "AVIF", "HEIF"):
         return False
-    end = (
-        8 + int.from_bytes(data[4:8], "little") if name == "WEBP" else _end_of_boxes(data, PADDING)
-    )
-    return data[:end].endswith(bytes(ZEROS_BYTES))
+    end = _end_of_webp(data) if name == "WEBP" else _end_of_boxes(data, PADDING)
+    return data.endswith(bytes(ZEROS_BYTES), 0, end)

@@ -11,6 +11,8 @@ from typing import cast
 from PIL import Image, ImageFile, TiffImagePlugin
 from PIL.Image import Resampling, Transform
 
+from edge_app.photos.reading.tifftags import SIGNATURES, Directories
+
 # How to read what libtiff gives in the order of the machine.
 NATIVE = {"F;32BF": "F;32NF", "I;16BS": "I;16NS", "I;32BS": "I;32NS", "I;32B": "I;32N"}
 # Tags (TIFF 6.0) and what they have to say; without them a file is not compressed by differences.
@@ -20,8 +22,6 @@ UNKNOWN = 337  # what EXTRA becomes: it would be of channels that are no longer 
 COLOURS = {BITS: 32, PHOTOMETRIC: 2, FORMAT: 3}
 USUAL = {PLANAR: 1, PREDICTOR: 1}
 GREYS = {BITS: 32, PHOTOMETRIC: 1, FORMAT: 3, SAMPLES: 1}
-CODES = {3: "H", 4: "I"}  # of the types SHORT and LONG
-ENTRIES = 1000  # of a directory, at most
 STRIP_PIXELS = 1 << 20  # converted at a time
 
 
@@ -40,14 +40,11 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
 def of_floats(data: bytes) -> Image.Image | None:
     """The image, its header read; None for a file that is no such TIFF, or one whose values are
     differences or lie apart by channel."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
-    if order is None:
+    if data[:4] not in SIGNATURES:
         return None
-    (place,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, place)
-    places = range(place + 2, place + 2 + 12 * min(count, ENTRIES), 12)
-    found = {struct.unpack_from(order + "H", data, at)[0]: at for at in places}
-    said = {tag: _first(data, order, at) for tag, at in found.items()}
+    file = Directories(data)
+    found = file.first()
+    said = {tag: next(file.numbers(found, tag), -1) for tag in found}
     if any(said.get(tag) != value for tag, value in COLOURS.items()) or any(
         said.get(tag, value) != value for tag, value in USUAL.items()
     ):
@@ -58,21 +55,10 @@ def of_floats(data: bytes) -> Image.Image | None:
     wide = bytearray(data)
     widths = {tag: said[tag] * channels for tag in (WIDTH, TILE_WIDTH) if tag in said}
     for tag, value in (GREYS | widths).items():
-        struct.pack_into(order + "HII", wide, found[tag] + 2, 4, 1, value)
+        struct.pack_into(file.order + "HII", wide, found[tag].place + 2, 4, 1, value)
     if EXTRA in found:
-        struct.pack_into(order + "H", wide, found[EXTRA], UNKNOWN)
+        struct.pack_into(file.order + "H", wide, found[EXTRA].place, UNKNOWN)
     return Floats(bytes(wide), channels)
-
-
-def _first(data: bytes, order: str, at: int) -> int:
-    """The first value of an entry, -1 if it is of a type that is not looked at."""
-    kind, count = struct.unpack_from(order + "HI", data, at + 2)
-    if kind not in CODES:
-        return -1
-    at += 8
-    if count * struct.calcsize(CODES[kind]) > 4:
-        (at,) = struct.unpack_from(order + "I", data, at)
-    return int(struct.unpack_from(order + CODES[kind], data, at)[0])
 
 
 class Floats(TiffFile):
